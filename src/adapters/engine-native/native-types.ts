@@ -1,0 +1,151 @@
+/**
+ * The addon's surface, mirrored member by member by `native/binding/`. Types stop here: the rest of the program sees the
+ * `Engine` port. Rules of the bridge: plain transfer objects, the same names in the same order on both sides, `null` and
+ * never "missing" for an absent value, and defaults only on the TypeScript side.
+ */
+
+/** Shape of a Falcon decoder after all config aliases were resolved (`domain/model/parse-falcon-config.ts`). */
+export interface NativeModelConfig {
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly queryHeads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly ffnSize: number;
+  readonly vocabSize: number;
+  /** Positions a sequence may use, prompt and completion together. */
+  readonly contextTokens: number;
+  readonly layerNormEpsilon: number;
+  readonly ropeTheta: number;
+  /** true: attention and MLP read the same x and are added together (40B, 7B, 11B); false: one after the other (rw). */
+  readonly parallelAttention: boolean;
+  /** Norms before a parallel layer: 2 = ln_attn + ln_mlp (40B), 1 = input_layernorm shared (7B, 11B). Sequential layers: 2. */
+  readonly normsPerLayer: 1 | 2;
+  readonly linearBias: boolean;
+  /** true: alibi biases instead of rotary positions (rw). */
+  readonly alibi: boolean;
+  /** true: logits use word_embeddings; false: lm_head.weight. */
+  readonly tiedHead: boolean;
+}
+
+export type NativeDtype = 'float32' | 'bfloat16' | 'int8';
+/** Widest instruction set the kernels may use; `auto` picks the best the CPU has. Asking for one it lacks is an error. */
+export type NativeIsa = 'auto' | 'amx' | 'avx512bf16' | 'avx512' | 'avx2' | 'scalar';
+
+export interface NativeEngineOptions {
+  /** Folder with `model.safetensors`, or an index json and its shards. */
+  readonly modelDirectory: string;
+  readonly config: NativeModelConfig;
+  readonly dtype: NativeDtype;
+  readonly isa: NativeIsa;
+  /** Sequences decoded together, 1..1024. */
+  readonly slots: number;
+  /** Tokens of KV cache per slot, 1..contextTokens. */
+  readonly slotTokens: number;
+  /** Token budget of one prefill pack, 16..8192. */
+  readonly prefillTokens: number;
+  /** Compute threads, 1..256. */
+  readonly threads: number;
+  /** Ids that end a sequence unless the request says ignoreEos. */
+  readonly stopTokenIds: Uint32Array;
+  /** All tokens' bytes, one after the other; null when the checkpoint has no tokenizer (then text is empty and stop strings are refused). */
+  readonly tokenBytes: Uint8Array | null;
+  /** tokenByteEnds[i] = end of token i's bytes in tokenBytes; length vocabSize. */
+  readonly tokenByteEnds: Uint32Array | null;
+}
+
+export interface NativeRequest {
+  /** 1..contextTokens ids, each < vocabSize. */
+  readonly promptIds: Uint32Array;
+  /** 0 is allowed only with promptLogprobs. promptIds.length + maxTokens <= slotTokens. */
+  readonly maxTokens: number;
+  readonly minTokens: number;
+  readonly ignoreEos: boolean;
+  /** < 1e-5 = greedy, lowest id wins ties. */
+  readonly temperature: number;
+  readonly topP: number;
+  /** 0 = off. */
+  readonly topK: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+  /** 64-bit Philox key, and the key of this choice of this prompt; the counter is the token index. */
+  readonly seed: bigint;
+  readonly sequenceKey: bigint;
+  /** UTF-8 bytes of each stop string; matched on the decoded bytes, never returned. */
+  readonly stop: readonly Uint8Array[];
+  readonly logitBiasIds: Uint32Array;
+  readonly logitBiasValues: Float32Array;
+  /** -1 = none, else the number of best tokens reported beside the chosen one, 0..20. */
+  readonly logprobs: number;
+  /** Log-probabilities of the prompt tokens too (with the same number of best tokens). */
+  readonly promptLogprobs: boolean;
+}
+
+/** k = max(logprobs, 0), n = tokenIds.length, p = promptIds.length. */
+export interface NativeResult {
+  /** Generated ids with the end token or the tokens that completed a stop string; nothing after it. */
+  readonly tokenIds: Uint32Array;
+  /** Bytes of the completion, cut before the stop string or end token. May end inside a UTF-8 character at finishReason "length". */
+  readonly textBytes: Uint8Array;
+  readonly finishReason: 'stop' | 'length' | 'cancelled';
+  /** [n], natural log, over the whole vocabulary on raw logits; null unless logprobs >= 0. */
+  readonly logprobs: Float32Array | null;
+  /** [n * k], best first, lowest id first among equals. */
+  readonly topIds: Uint32Array | null;
+  readonly topLogprobs: Float32Array | null;
+  /** [p], the first one NaN; null unless promptLogprobs. */
+  readonly promptLogprobs: Float32Array | null;
+  /** [p * k], row 0 unused. */
+  readonly promptTopIds: Uint32Array | null;
+  readonly promptTopLogprobs: Float32Array | null;
+}
+
+/** Running totals since the engine opened; the padding proof. */
+export interface NativeReport {
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  /** Prefill rows computed beyond the packed prompts. */
+  readonly paddedPrefillTokens: number;
+  readonly prefillPacks: number;
+  readonly decodeSteps: number;
+  /** Rows of decode steps without a live sequence. */
+  readonly idleSlotSteps: number;
+  /** Tokens computed past a stop and thrown away. */
+  readonly overrunTokens: number;
+  readonly prefillNanoseconds: number;
+  readonly decodeNanoseconds: number;
+}
+
+export interface NativeEngineInfo {
+  /** The instruction set in use, e.g. "amx". */
+  readonly isa: string;
+  readonly dtype: NativeDtype;
+  readonly weightBytes: number;
+  readonly kvCacheBytes: number;
+  /** Version of the addon's numerics; part of system_fingerprint. */
+  readonly build: string;
+}
+
+/**
+ * All rejections are Errors with a `code`: `model_invalid`, `model_unreadable`, `unsupported_device`, `invalid_request`,
+ * `out_of_memory`, `numeric_error` (NaN in the logits of that sequence), `engine_closed`, `internal_error`.
+ */
+export interface NativeEngine {
+  readonly info: NativeEngineInfo;
+  /** Resolves when the sequence has ended. `id` is chosen by the caller, unique among live requests. Never blocks the caller. */
+  generate(id: number, request: NativeRequest): Promise<NativeResult>;
+  /** Ends the request at the next step with finishReason "cancelled"; unknown ids are ignored. */
+  cancel(id: number): void;
+  report(): NativeReport;
+  /** Stops the step loop; live requests reject with `engine_closed`. Resolves when all threads have ended. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+export interface NativeAddon {
+  /** Off the main thread. `onProgress(bytesDone, bytesTotal)` is called now and then while weights are read. */
+  openEngine(options: NativeEngineOptions, onProgress: (bytesDone: number, bytesTotal: number) => void): Promise<NativeEngine>;
+  /** Instruction sets this CPU can run, best first. */
+  supportedIsas(): readonly string[];
+}

@@ -1,0 +1,66 @@
+/**
+ * Every limit of the service in one place. A limit names its unit in its suffix (Bytes, Ms, Max); where it comes from is said
+ * beside it. Programs may lower or raise some of them through their config, never by another constant.
+ */
+export const bounds = Object.freeze({
+  // Input files and lines: the limits of the OpenAI Batch API, so that files move over unchanged.
+  inputFileBytesMax: 200 * 1024 * 1024,
+  batchLinesMax: 50_000,
+  lineBytesMax: 1024 * 1024,
+  customIdCharsMax: 256,
+  /** Errors listed in a failed batch; a last entry then gives the total. */
+  batchErrorsListedMax: 100,
+  /** Lenient batches keep bad lines in the plan; beyond this many the file is not what the user thinks it is. */
+  rejectedLinesMax: 10_000,
+
+  // Request bodies.
+  jsonBodyBytesMax: 1024 * 1024,
+  jsonDepthMax: 64,
+  promptsPerLineMax: 128,
+  choicesPerPromptMax: 16,
+  stopStringsMax: 16,
+  stopCharsMax: 128,
+  logprobsMax: 5,
+  topLogprobsMax: 20,
+  completionTokensDefault: 16,
+  chatTokensDefault: 256,
+
+  metadataPairsMax: 16,
+  metadataKeyCharsMax: 64,
+  metadataValueCharsMax: 512,
+  filenameCharsMax: 255,
+  idempotencyKeyCharsMax: 255,
+
+  // Shards. Lines bound the damage of a poison line, tokens bound the time of a shard (lost work after a crash).
+  shardLinesMax: 64,
+  shardTokensMax: 64 * 1024,
+  shardsPerBatchMax: 10_000,
+
+  // Queue.
+  jobsPerAddMax: 500,
+  shardAttemptsMax: 5,
+  stalledCountMax: 5,
+
+  // Object store.
+  storeListPageMax: 1000,
+  multipartPartBytes: 8 * 1024 * 1024,
+
+  // Files and windows, seconds.
+  expiresAfterSecondsMin: 3600,
+  expiresAfterSecondsMax: 2_592_000,
+  batchFileExpirySeconds: 30 * 24 * 3600,
+  completionWindowSeconds: 24 * 3600,
+
+  // Webhooks: 0, 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h = 75 h 35 m in all.
+  webhookRetryDelaysMs: Object.freeze(
+    [0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400].map((seconds) => seconds * 1000),
+  ),
+  webhookTimeoutMs: 15_000,
+  webhookAnswerBytesMax: 64 * 1024,
+  webhookBodyBytesMax: 20_000,
+
+  // Pages of lists.
+  batchesPageDefault: 20,
+  batchesPageMax: 100,
+  filesPageMax: 10_000,
+});
