@@ -94,7 +94,8 @@ export class EyrieError extends Error {
   }
 }
 
-export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(errorKinds, code);
+export const isErrorCode = (code: unknown): code is ErrorCode =>
+  typeof code === 'string' && Object.hasOwn(errorKinds, code);
 
 /** The error's code if it is one of ours (also across copies of this module), else `internal_error`. */
 export function errorCode(error: unknown): ErrorCode {

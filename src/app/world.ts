@@ -1,0 +1,25 @@
+import type { ServedModel } from '../domain/served-model.js';
+import type { Clock } from '../ports/clock.js';
+import type { Ids } from '../ports/ids.js';
+import type { JobQueue } from '../ports/job-queue.js';
+import type { Log } from '../ports/log.js';
+import type { ObjectStore } from '../ports/object-store.js';
+import type { ProgressBoard } from '../ports/progress-board.js';
+import type { Tenants } from '../ports/tenants.js';
+
+/**
+ * All that the steps may touch. `app` has no other way to the world: no timer, date, random number, file or process of its own,
+ * so that a simulation can stop it at every effect.
+ */
+export interface World {
+  readonly store: ObjectStore;
+  readonly queue: JobQueue;
+  readonly progress: ProgressBoard;
+  readonly tenants: Tenants;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly model: ServedModel;
+  /** Key of the derived ids; never changed, or repeated creates would make second batches. */
+  readonly idSecret: string;
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { batchStates } from '../domain/batch-state.js';
+import { bounds } from '../domain/bounds.js';
+import { endpoints } from '../domain/served-model.js';
+import { optional } from './sampling-fields.js';
+
+export const metadata = z
+  .record(
+    z.string().max(bounds.metadataKeyCharsMax, `keys have at most ${bounds.metadataKeyCharsMax} characters`),
+    z
+      .string('a string is required')
+      .max(bounds.metadataValueCharsMax, `values have at most ${bounds.metadataValueCharsMax} characters`),
+  )
+  .refine(
+    (pairs) => Object.keys(pairs).length <= bounds.metadataPairsMax,
+    `at most ${bounds.metadataPairsMax} pairs are allowed`,
+  );
+
+export const expiresAfter = z.strictObject({
+  anchor: z.literal('created_at', 'only "created_at" is allowed'),
+  seconds: z.coerce
+    .number()
+    .int()
+    .min(
+      bounds.expiresAfterSecondsMin,
+      `${bounds.expiresAfterSecondsMin} to ${bounds.expiresAfterSecondsMax} is allowed`,
+    )
+    .max(
+      bounds.expiresAfterSecondsMax,
+      `${bounds.expiresAfterSecondsMin} to ${bounds.expiresAfterSecondsMax} is allowed`,
+    ),
+});
+
+/** `strict`: a line that is no request fails the whole batch (OpenAI's rule); `lenient`: it becomes a line of the error file. */
+export const validationMode = z.enum(['strict', 'lenient']);
+export type ValidationMode = z.output<typeof validationMode>;
+
+/** Body of `POST /v1/batches`. */
+export const createBatchRequest = z.strictObject({
+  input_file_id: z.string('a file id is required').min(1, 'a file id is required').max(128),
+  endpoint: z.enum(endpoints, `${endpoints.join(' and ')} are supported`),
+  completion_window: z.literal('24h', 'only "24h" is supported'),
+  metadata: optional(metadata),
+  output_expires_after: optional(expiresAfter),
+  eyrie: optional(
+    z.strictObject({
+      validation: optional(validationMode),
+      /** One more receiver of this batch's events, signed with the tenant's secret. */
+      webhook: optional(z.strictObject({ url: z.url('an http(s) URL is required').max(2048) })),
+    }),
+  ),
+});
+export type CreateBatchRequest = z.output<typeof createBatchRequest>;
+
+export const batchError = z.object({
+  code: z.string(),
+  message: z.string(),
+  param: z.string().nullable(),
+  line: z.number().int().nullable(),
+});
+export type BatchError = z.output<typeof batchError>;
+
+export const requestCounts = z.object({ total: z.number(), completed: z.number(), failed: z.number() });
+export type RequestCounts = z.output<typeof requestCounts>;
+
+export const batchUsage = z.object({
+  input_tokens: z.number(),
+  input_tokens_details: z.object({ cached_tokens: z.number() }),
+  output_tokens: z.number(),
+  output_tokens_details: z.object({ reasoning_tokens: z.number() }),
+  total_tokens: z.number(),
+});
+
+const time = z.number().int().nullable();
+
+/** Eyrie's own part of a batch: where its padding went. All counts are tokens or slot-steps summed over the batch's shards. */
+export const shapeReport = z.object({
+  useful_tokens: z.number(),
+  padded_prefill_tokens: z.number(),
+  idle_slot_steps: z.number(),
+  overrun_tokens: z.number(),
+});
+export type ShapeReport = z.output<typeof shapeReport>;
+
+export const batchObject = z.object({
+  id: z.string(),
+  object: z.literal('batch'),
+  endpoint: z.string(),
+  model: z.string().nullable(),
+  errors: z.object({ object: z.literal('list'), data: z.array(batchError) }).nullable(),
+  input_file_id: z.string(),
+  completion_window: z.string(),
+  status: z.enum(batchStates),
+  output_file_id: z.string().nullable(),
+  error_file_id: z.string().nullable(),
+  created_at: z.number().int(),
+  in_progress_at: time,
+  expires_at: time,
+  finalizing_at: time,
+  completed_at: time,
+  failed_at: time,
+  expired_at: time,
+  cancelling_at: time,
+  cancelled_at: time,
+  request_counts: requestCounts,
+  usage: batchUsage.nullable(),
+  metadata: z.record(z.string(), z.string()).nullable(),
+  eyrie: z.object({ source: z.enum(['api', 'inbox']), shapes: shapeReport.nullable() }),
+});
+export type BatchObject = z.output<typeof batchObject>;

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+
+/** Purposes taken on upload; `batch_output` is Eyrie's own. */
+export const uploadPurposes = ['batch', 'user_data'] as const;
+
+export const fileObject = z.object({
+  id: z.string(),
+  object: z.literal('file'),
+  bytes: z.number().int(),
+  created_at: z.number().int(),
+  expires_at: z.number().int().nullable(),
+  filename: z.string(),
+  purpose: z.enum([...uploadPurposes, 'batch_output']),
+  status: z.literal('processed'),
+  status_details: z.null(),
+});
+export type FileObject = z.output<typeof fileObject>;
+
+export interface ListPage<T> {
+  readonly object: 'list';
+  readonly data: readonly T[];
+  readonly first_id: string | null;
+  readonly last_id: string | null;
+  readonly has_more: boolean;
+}
+
+export function toListPage<T extends { readonly id: string }>(data: readonly T[], hasMore: boolean): ListPage<T> {
+  return { object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: hasMore };
+}

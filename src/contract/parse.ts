@@ -1,0 +1,77 @@
+import type { z } from 'zod';
+import { EyrieError, type ErrorCode } from '../domain/errors.js';
+
+/** Path of a field as users write it: `messages[0].content`. */
+function toParam(path: readonly PropertyKey[], root: string): string {
+  let param = root;
+  for (const key of path) {
+    if (typeof key === 'number') param += `[${key}]`;
+    else param += param === '' ? String(key) : `.${String(key)}`;
+  }
+  return param;
+}
+
+/** A value as it may stand in an error message: short, one line, no content of long texts. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value) ?? typeof value;
+  return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** The issue that says most: inside a union that is the branch which got furthest. */
+function deepest(issue: Issue): { issue: Issue; path: readonly PropertyKey[] } {
+  if (issue.code !== 'invalid_union') return { issue, path: issue.path };
+  let best: { issue: Issue; path: readonly PropertyKey[] } = { issue, path: issue.path };
+  for (const branch of issue.errors) {
+    const [first] = branch;
+    if (!first) continue;
+    const inner = deepest(first);
+    if (inner.path.length > 0 && issue.path.length + inner.path.length > best.path.length)
+      best = { issue: inner.issue, path: [...issue.path, ...inner.path] };
+  }
+  return best;
+}
+
+function toError(input: unknown, issues: readonly Issue[], root: string): EyrieError {
+  const [first] = issues;
+  if (!first) return new EyrieError('invalid_value', 'The value is not valid.', { param: root || null });
+  const { issue, path } = deepest(first);
+  if (issue.code === 'unrecognized_keys') {
+    const param = toParam([...path, issue.keys[0] ?? ''], root);
+    return new EyrieError('unknown_parameter', `Unknown parameter: '${param}'. Remove it, or check its spelling.`, {
+      param,
+    });
+  }
+  const param = toParam(path, root) || null;
+  const value = valueAt(input, path);
+  if (value === undefined)
+    return new EyrieError('missing_required_parameter', `Missing required parameter: '${param}'.`, { param });
+  const code: ErrorCode =
+    issue.code === 'invalid_type' || issue.code === 'invalid_union' ? 'invalid_type' : 'invalid_value';
+  return new EyrieError(
+    code,
+    `Invalid value for '${param}': ${shown(value)}. ${issue.message}.`.replace(/\.\.$/, '.'),
+    { param },
+  );
+}
+
+/**
+ * Parses input with a schema; on failure throws an `EyrieError` that names the field, the value seen and what is allowed.
+ * `root` is put before the field's path, e.g. `body`.
+ */
+export function parseWith<T>(schema: z.ZodType<T>, input: unknown, root = ''): T {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  throw toError(input, result.error.issues, root);
+}

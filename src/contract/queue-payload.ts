@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { isId } from '../domain/ids.js';
+import { isTenant } from '../domain/object-keys.js';
+
+/** Job payloads hold pointers, never prompts. They come from Redis, which is not trusted: each is parsed before use. */
+const batchPointer = {
+  tenant: z.string().refine(isTenant),
+  batchId: z.string().refine((id) => isId('batch', id)),
+};
+
+export const batchJob = z.strictObject(batchPointer);
+export const shardJob = z.strictObject({ ...batchPointer, shard: z.number().int().min(0) });
+export const deliveryJob = z.strictObject({
+  ...batchPointer,
+  endpointId: z.string().max(64),
+  attempt: z.number().int().min(0),
+});
+
+export type BatchJob = z.output<typeof batchJob>;
+export type ShardJob = z.output<typeof shardJob>;
+export type DeliveryJob = z.output<typeof deliveryJob>;

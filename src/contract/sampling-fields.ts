@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { bounds } from '../domain/bounds.js';
+
+/** null counts as absent, everywhere. */
+export const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
+
+const int64 = z
+  .number()
+  .int('an integer is required')
+  .refine((value) => Number.isSafeInteger(value), 'an integer between -2^53 and 2^53 is required');
+
+const stopString = z
+  .string()
+  .min(1, 'a stop string may not be empty')
+  .max(bounds.stopCharsMax, `at most ${bounds.stopCharsMax} characters are allowed`);
+
+/** Sampling fields that `/v1/completions` and `/v1/chat/completions` share. Ranges are those of the OpenAI API. */
+export const samplingFields = {
+  temperature: optional(z.number().min(0, '0 to 2 is allowed').max(2, '0 to 2 is allowed')),
+  top_p: optional(
+    z.number().gt(0, 'a number above 0 and up to 1 is allowed').max(1, 'a number above 0 and up to 1 is allowed'),
+  ),
+  n: optional(
+    z
+      .number()
+      .int()
+      .min(1, `1 to ${bounds.choicesPerPromptMax} is allowed`)
+      .max(bounds.choicesPerPromptMax, `1 to ${bounds.choicesPerPromptMax} is allowed`),
+  ),
+  stop: optional(
+    z.union([
+      stopString,
+      z.array(stopString).max(bounds.stopStringsMax, `at most ${bounds.stopStringsMax} stop strings are allowed`),
+    ]),
+  ),
+  seed: optional(int64),
+  logit_bias: optional(
+    z.record(
+      z.string().regex(/^\d{1,7}$/, 'keys must be token ids'),
+      z.number().min(-100, '-100 to 100 is allowed').max(100, '-100 to 100 is allowed'),
+    ),
+  ),
+  presence_penalty: optional(z.number().min(-2, '-2 to 2 is allowed').max(2, '-2 to 2 is allowed')),
+  frequency_penalty: optional(z.number().min(-2, '-2 to 2 is allowed').max(2, '-2 to 2 is allowed')),
+  // Not upstream; names as in vLLM.
+  top_k: optional(z.number().int().min(-1, '-1 or 0 (off), or 1 and above, is allowed').max(1_000_000)),
+  min_p: optional(z.number().min(0, '0 to 1 is allowed').max(1, '0 to 1 is allowed')),
+  repetition_penalty: optional(
+    z.number().gt(0, 'a number above 0 and up to 10 is allowed').max(10, 'a number above 0 and up to 10 is allowed'),
+  ),
+  min_tokens: optional(z.number().int().min(0, '0 and above is allowed')),
+  ignore_eos: optional(z.boolean()),
+  return_token_ids: optional(z.boolean()),
+  stream: optional(z.boolean()),
+  stream_options: optional(z.looseObject({})),
+  user: optional(z.string()),
+};
+
+/** Eyrie's own fields of a request body. */
+export const eyrieFields = optional(
+  z.strictObject({
+    /** `head`: drop the oldest prompt tokens so that prompt and completion fit the context; absent: a too long prompt is an error. */
+    truncate: optional(z.enum(['head'])),
+    /** `parse`: texts such as `<|endoftext|>` become special tokens; `text`: they stay plain text. */
+    special_tokens: optional(z.enum(['parse', 'text'])),
+  }),
+);
+
+export const modelField = z.string('a model name is required').min(1, 'a model name is required').max(256);

@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import { endpoints } from '../domain/served-model.js';
+import { batchError, requestCounts, shapeReport, validationMode } from './batch-object.js';
+
+/** The objects of the durability protocol (docs/lifecycle.md says who writes and deletes each). All times are Unix ms. */
+
+/** Where a batch's input lies. `etag` pins the bytes: if it changes, the batch fails with `input_changed`. */
+export const inputRef = z.object({ key: z.string(), etag: z.string(), bytes: z.number() });
+
+/** A receiver of a batch's events. Secrets are looked up by tenant when a delivery is made, never stored here. */
+export const webhookTarget = z.object({ id: z.string(), url: z.string() });
+export type WebhookTarget = z.output<typeof webhookTarget>;
+
+/** submit.json: the batch is accepted. */
+export const submitObject = z.object({
+  v: z.literal(1),
+  batchId: z.string(),
+  tenant: z.string(),
+  source: z.enum(['api', 'inbox']),
+  createdMs: z.number(),
+  expiresMs: z.number(),
+  /** null: the file is unknown, deleted or of another tenant, and the batch will fail validation. */
+  input: inputRef.nullable(),
+  inputFileId: z.string(),
+  /** null: taken from the first line that names one (bucket drop). */
+  endpoint: z.enum(endpoints).nullable(),
+  validation: validationMode,
+  completionWindow: z.string(),
+  metadata: z.record(z.string(), z.string()).nullable(),
+  outputExpiresSeconds: z.number().nullable(),
+  webhooks: z.array(webhookTarget),
+  /** Name for the outbox copy of a bucket drop; null for API batches. */
+  outboxName: z.string().nullable(),
+  /** SHA-256 of the request, to tell a repeated create from another one under the same idempotency key. */
+  requestHash: z.string(),
+});
+export type SubmitObject = z.output<typeof submitObject>;
+
+export const plannedShard = z.object({
+  n: z.number(),
+  byteStart: z.number(),
+  byteEnd: z.number(),
+  firstLine: z.number(),
+  count: z.number(),
+  tokens: z.number(),
+  sha256: z.string(),
+  /** Lenient validation: lines of this shard that are no requests, by counted index. */
+  rejected: z.array(batchError.extend({ index: z.number(), customId: z.string().nullable() })),
+});
+export type PlannedShard = z.output<typeof plannedShard>;
+
+/** plan.json: the work is fixed, or a verdict says that there is none. */
+export const planObject = z.discriminatedUnion('kind', [
+  z.object({
+    v: z.literal(1),
+    kind: z.literal('work'),
+    plannedMs: z.number(),
+    endpoint: z.enum(endpoints),
+    model: z.string(),
+    lines: z.number(),
+    tokens: z.number(),
+    shards: z.array(plannedShard),
+  }),
+  z.object({
+    v: z.literal(1),
+    kind: z.literal('verdict'),
+    plannedMs: z.number(),
+    verdict: z.enum(['failed', 'cancelled', 'expired']),
+    errors: z.array(batchError),
+  }),
+]);
+export type PlanObject = z.output<typeof planObject>;
+export type WorkPlan = Extract<PlanObject, { kind: 'work' }>;
+
+/** cancel.json: a cancel was asked for. */
+export const cancelObject = z.object({ v: z.literal(1), requestedMs: z.number() });
+
+/**
+ * First line of a part. The lines behind it are JSON arrays `["o",LINE]` or `["e",LINE]`, one per line of the shard in its
+ * order: LINE goes to the output or the error file byte for byte.
+ */
+export const partHeader = z.object({
+  v: z.literal(1),
+  shard: z.number(),
+  /** null: all lines ran; else what the unfinished ones were given up for. */
+  verdict: z.enum(['failed', 'cancelled', 'expired']).nullable(),
+  count: z.number(),
+  completed: z.number(),
+  failed: z.number(),
+  inputTokens: z.number(),
+  outputTokens: z.number(),
+  shapes: shapeReport,
+  worker: z.string(),
+  finishedMs: z.number(),
+});
+export type PartHeader = z.output<typeof partHeader>;
+
+export const storedFile = z.object({
+  v: z.literal(1),
+  id: z.string(),
+  bytes: z.number(),
+  sha256: z.string(),
+  filename: z.string(),
+  purpose: z.enum(['batch', 'user_data', 'batch_output']),
+  createdMs: z.number(),
+  expiresMs: z.number().nullable(),
+  contentKey: z.string(),
+  etag: z.string(),
+  /** Set for output and error files: shown only once that batch's manifest names the file. */
+  batchId: z.string().nullable(),
+});
+export type StoredFile = z.output<typeof storedFile>;
+
+const manifestFile = z.object({
+  fileId: z.string(),
+  key: z.string(),
+  bytes: z.number(),
+  lines: z.number(),
+  sha256: z.string(),
+});
+
+/** manifest.json: the batch has ended. */
+export const manifestObject = z.object({
+  v: z.literal(1),
+  batchId: z.string(),
+  state: z.enum(['completed', 'failed', 'expired', 'cancelled']),
+  finishedMs: z.number(),
+  finalizingMs: z.number(),
+  counts: requestCounts,
+  output: manifestFile.nullable(),
+  errors: manifestFile.nullable(),
+  inputTokens: z.number(),
+  outputTokens: z.number(),
+  shapes: shapeReport,
+  eventId: z.string(),
+});
+export type ManifestObject = z.output<typeof manifestObject>;
+
+/** State of one delivery of one event to one endpoint. Losing it causes a duplicate delivery, nothing else. */
+export const deliveryObject = z.object({
+  v: z.literal(1),
+  state: z.enum(['pending', 'delivered', 'gave_up']),
+  attempts: z.array(z.object({ ms: z.number(), status: z.number().nullable(), error: z.string().nullable() })),
+  nextMs: z.number().nullable(),
+});
+export type DeliveryObject = z.output<typeof deliveryObject>;

@@ -1,0 +1,56 @@
+/**
+ * Where everything lies in the object store. Keys are built here alone, from a tenant and validated ids, so no text of a user
+ * ever becomes part of one. No key is a directory prefix of another key.
+ */
+const shardName = (shard: number): string => String(shard).padStart(6, '0');
+const batchRoot = (tenant: string, batchId: string): string => `t/${tenant}/b/${batchId}`;
+
+/** Sorts newest first: a listing in ascending order gives the latest batch before the older ones. */
+export const invertedTime = (ms: number): string => String(9_999_999_999_999 - ms).padStart(13, '0');
+
+export const keys = Object.freeze({
+  openBatches: 'open/',
+  openBatch: (tenant: string, batchId: string) => `open/${tenant}/${batchId}`,
+  pendingNotices: 'notify/',
+  pendingNotice: (tenant: string, batchId: string) => `notify/${tenant}/${batchId}`,
+
+  submit: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/submit.json`,
+  plan: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/plan.json`,
+  cancel: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/cancel.json`,
+  parts: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/parts/`,
+  part: (tenant: string, batchId: string, shard: number) =>
+    `${batchRoot(tenant, batchId)}/parts/${shardName(shard)}.jsonl`,
+  output: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/out/output.jsonl`,
+  errors: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/out/errors.jsonl`,
+  manifest: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/manifest.json`,
+  delivery: (tenant: string, batchId: string, eventId: string, endpointId: string) =>
+    `${batchRoot(tenant, batchId)}/delivery/${eventId}/${endpointId}.json`,
+
+  batchIndex: (tenant: string) => `t/${tenant}/idx/b/`,
+  batchIndexEntry: (tenant: string, createdMs: number, batchId: string) =>
+    `t/${tenant}/idx/b/${invertedTime(createdMs)}-${batchId}`,
+  fileIndex: (tenant: string) => `t/${tenant}/idx/f/`,
+  fileIndexEntry: (tenant: string, createdMs: number, fileId: string) =>
+    `t/${tenant}/idx/f/${invertedTime(createdMs)}-${fileId}`,
+
+  fileContent: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/content`,
+  file: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/file.json`,
+  fileDeleted: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/deleted.json`,
+
+  inbox: (tenant: string) => `inbox/${tenant}/`,
+  outbox: (
+    tenant: string,
+    name: string,
+    id: string,
+    file: 'output.jsonl' | 'errors.jsonl' | 'manifest.json' | 'rejected.json',
+  ) => `outbox/${tenant}/${name}.${id}/${file}`,
+});
+
+/** The shard number of a part key, or null for a name that is none. */
+export function shardOfPartKey(key: string): number | null {
+  const match = /\/parts\/(\d{6})\.jsonl$/.exec(key);
+  return match ? Number(match[1]) : null;
+}
+
+const tenantPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+export const isTenant = (text: string): boolean => tenantPattern.test(text);

@@ -1,0 +1,73 @@
+/** One sequence to generate. Every field is required: defaults are decided once, where a request body is read. */
+export interface SequenceRequest {
+  /** 1..context ids, each below the vocabulary size. */
+  readonly promptIds: Uint32Array;
+  /** Prompt and maxTokens together fit the context. 0 only with `promptLogprobs`. */
+  readonly maxTokens: number;
+  readonly minTokens: number;
+  readonly ignoreEos: boolean;
+  /** 0 = greedy; the lowest id wins ties. */
+  readonly temperature: number;
+  readonly topP: number;
+  /** 0 = off. */
+  readonly topK: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+  /** 64-bit key of the random numbers of a line, and the key of this choice within it. */
+  readonly seed: bigint;
+  readonly sequenceKey: bigint;
+  /** Matched on the decoded text; never part of it. */
+  readonly stop: readonly string[];
+  readonly logitBias: ReadonlyMap<number, number>;
+  /** Best tokens reported beside the chosen one, 0..20; null = no log-probabilities. */
+  readonly logprobs: number | null;
+  /** Log-probabilities of the prompt's tokens too. */
+  readonly promptLogprobs: boolean;
+}
+
+/** Log-probabilities of a run of tokens: natural log over the whole vocabulary, on raw logits. */
+export interface TokenLogprobs {
+  /** One per token; NaN for the first token of a prompt. */
+  readonly chosen: Float32Array;
+  /** `k` per token, best first, lowest id first among equals. */
+  readonly topIds: Uint32Array;
+  readonly topLogprobs: Float32Array;
+  readonly k: number;
+}
+
+export interface SequenceResult {
+  /** Generated ids with the end token, or with the tokens that completed a stop string; nothing behind them. */
+  readonly tokenIds: Uint32Array;
+  /** The completion's bytes before the stop string or end token. */
+  readonly textBytes: Uint8Array;
+  readonly finishReason: 'stop' | 'length';
+  readonly logprobs: TokenLogprobs | null;
+  readonly promptLogprobs: TokenLogprobs | null;
+}
+
+/** Running totals since the engine was opened. */
+export interface EngineTotals {
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  readonly paddedPrefillTokens: number;
+  readonly idleSlotSteps: number;
+  readonly overrunTokens: number;
+}
+
+/**
+ * A model resident in memory that generates with static shapes. Any number of sequences may be asked for at once; the engine
+ * orders and batches them. The result depends on the request alone.
+ */
+export interface Engine {
+  /** Names build, model and number format: equal fingerprints give equal bytes on one kind of hardware. */
+  readonly fingerprint: string;
+  /**
+   * Rejects with `invalid_request` (out of bounds), `numeric_error` (this sequence gave NaN), `engine_closed`, or with
+   * `signal.reason` when aborted.
+   */
+  generate(request: SequenceRequest, signal: AbortSignal): Promise<SequenceResult>;
+  totals(): EngineTotals;
+  close(): Promise<void>;
+}

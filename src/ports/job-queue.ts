@@ -1,0 +1,54 @@
+/** The steps that are done by jobs. One queue each, so that CPU work never waits behind GPU work. */
+export const jobKinds = ['plan', 'shard', 'finish', 'deliver'] as const;
+export type JobKind = (typeof jobKinds)[number];
+
+export interface Job {
+  /** Deterministic: adding a job whose id is waiting, delayed or active does nothing. `[A-Za-z0-9_-]`, not all digits. */
+  readonly id: string;
+  /** Small JSON of pointers. */
+  readonly payload: unknown;
+  /** 1..2,097,151, lower first; default: after all that have one. */
+  readonly priority?: number;
+  readonly delayMs?: number;
+}
+
+export interface RunningJob {
+  readonly id: string;
+  readonly payload: unknown;
+  /** 0 for the first start. */
+  readonly attempt: number;
+  /** How often a worker died or lost its lock while it held this job. */
+  readonly stalls: number;
+}
+
+/**
+ * Does a job. Resolving removes the job. Throwing a retryable error lets the queue try again with a delay, up to its limit of
+ * attempts; any other error removes the job (the janitor puts back what the object store still asks for). `signal.reason` is a
+ * `StopCause`: `lease_lost` or `shutdown`.
+ */
+export type JobHandler = (job: RunningJob, signal: AbortSignal) => Promise<void>;
+
+export interface Consumer {
+  /** Jobs being done right now. */
+  active(): number;
+  /** Takes no further job, waits up to `graceMs` for those held, then aborts them with `shutdown` and hands them back. */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface Backlog {
+  readonly waiting: number;
+  readonly active: number;
+  readonly delayed: number;
+}
+
+/** The work queue: a cache of what the object store says is to be done. Every failure throws `queue_unavailable`. */
+export interface JobQueue {
+  /** Adds jobs in their order. Not atomic: after an error some may have been added; adding all of them again is right. */
+  add(kind: JobKind, jobs: readonly Job[]): Promise<void>;
+  /** Whether the job is waiting, delayed or being done. */
+  has(kind: JobKind, id: string): Promise<boolean>;
+  backlog(kind: JobKind): Promise<Backlog>;
+  consume(kind: JobKind, options: { readonly concurrency: number }, handler: JobHandler): Consumer;
+  /** Watches for jobs of dead workers although this process does none of that kind. */
+  watchStalled(kind: JobKind): Consumer;
+}

@@ -1,0 +1,67 @@
+/** What is known of a stored object. ETags are opaque: compare, never compute. */
+export interface ObjectInfo {
+  readonly key: string;
+  readonly bytes: number;
+  readonly etag: string;
+  /** Unix ms by the store's clock. */
+  readonly modifiedMs: number;
+}
+
+export interface ObjectBody {
+  readonly info: ObjectInfo;
+  /** The bytes asked for. Must be read to its end or cancelled (leave the loop), else a connection stays open. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Half-open byte range. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface GetOptions {
+  readonly range?: ByteRange;
+  /** The object must still have this ETag; else the call throws `input_changed`. */
+  readonly ifMatch?: string;
+}
+
+export type CreateResult = { readonly created: true; readonly etag: string } | { readonly created: false };
+
+export interface StreamedObject {
+  readonly etag: string;
+  readonly bytes: number;
+  /** Hex SHA-256 of the content. */
+  readonly sha256: string;
+}
+
+export interface ListPage {
+  /** In ascending order of key (by UTF-16 code unit; keys are ASCII). */
+  readonly objects: readonly ObjectInfo[];
+  /** Pass as `after` for the next page; null at the end. */
+  readonly next: string | null;
+}
+
+/**
+ * The object store: the truth of the service. Reads after writes are consistent. Every failure throws an `EyrieError`:
+ * `store_unavailable` when trying again may help (the adapter has tried a few times already), `disk_full` when no space is left.
+ */
+export interface ObjectStore {
+  /**
+   * Writes the object only if no object has this key (`If-None-Match: *`). The one commit operation of the service: of any
+   * number of writers exactly one gets `created: true`; a repeat of one's own write after a lost answer also counts as created
+   * when the bytes are equal.
+   */
+  create(key: string, bytes: Uint8Array): Promise<CreateResult>;
+  /** Writes or replaces the object. */
+  put(key: string, bytes: Uint8Array): Promise<{ readonly etag: string }>;
+  /** Writes or replaces the object from a stream of any length. If the stream throws, nothing is visible and the error is thrown on. */
+  putStream(key: string, source: AsyncIterable<Uint8Array>): Promise<StreamedObject>;
+  /** The whole object, or null when there is none. */
+  get(key: string, options?: GetOptions): Promise<{ readonly info: ObjectInfo; readonly bytes: Uint8Array } | null>;
+  getStream(key: string, options?: GetOptions): Promise<ObjectBody | null>;
+  head(key: string): Promise<ObjectInfo | null>;
+  /** One page of keys that start with `prefix` and sort behind `after`. `limit` 1..1000, default 1000. */
+  list(prefix: string, options?: { readonly after?: string; readonly limit?: number }): Promise<ListPage>;
+  /** Removing what is not there is no error. */
+  delete(key: string): Promise<void>;
+}

@@ -1,0 +1,17 @@
+/** A receiver of events. */
+export interface WebhookEndpoint {
+  readonly id: string;
+  readonly url: string;
+}
+
+/** What is known of tenants beside their batches. */
+export interface Tenants {
+  /** The tenant an API key belongs to, or null. Takes the same time for every key. */
+  tenantOfKey(apiKey: string): Promise<string | null>;
+  /** Endpoints that receive every batch's events. */
+  webhookEndpoints(tenant: string): Promise<readonly WebhookEndpoint[]>;
+  /** Secrets (`whsec_…`) that sign a tenant's webhooks; more than one while a secret is being replaced. */
+  signingSecrets(tenant: string): Promise<readonly string[]>;
+  /** Tenants whose inbox is watched. */
+  inboxTenants(): readonly string[];
+}

@@ -1,0 +1,10 @@
+export interface Tokenizer {
+  readonly vocabSize: number;
+  /**
+   * Ids of a text; nothing is put before or behind it. `parse`: texts such as `<|endoftext|>` become special tokens; `text`: they
+   * are encoded as plain text.
+   */
+  encode(text: string, specialTokens: 'parse' | 'text'): Promise<Uint32Array>;
+  /** The bytes a token stands for; any id below the vocabulary size. Not always whole UTF-8 characters. */
+  tokenBytes(id: number): Uint8Array;
+}
