@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 
 /**
- * The sampling seed of a line whose body names none: the first 64 bits of SHA-256 over custom_id and body. It depends on the line
+ * The sampling seed of a line whose body names none: the first 53 bits of SHA-256 over custom_id and body (so that it
+ * can be sent back as a JSON number). It depends on the line
  * alone, so the same line gives the same bytes through the API, the bucket and the command line, and again after a retry;
  * two lines with the same body but another custom_id are sampled apart.
  */
 export function derivedSeed(customId: string, body: unknown): bigint {
-  return createHash('sha256').update(customId).update('\0').update(JSON.stringify(body)).digest().readBigUInt64BE();
+  return (
+    createHash('sha256').update(customId).update('\0').update(JSON.stringify(body)).digest().readBigUInt64BE() >> 11n
+  );
 }
 
 /** A user's int64 seed as the 64 bits the generator is keyed with. */

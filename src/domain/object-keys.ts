@@ -33,6 +33,8 @@ export const keys = Object.freeze({
   fileIndexEntry: (tenant: string, createdMs: number, fileId: string) =>
     `t/${tenant}/idx/f/${invertedTime(createdMs)}-${fileId}`,
 
+  recentCreate: (tenant: string, requestHash: string) => `t/${tenant}/recent/${requestHash}`,
+
   fileContent: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/content`,
   file: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/file.json`,
   fileDeleted: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/deleted.json`,

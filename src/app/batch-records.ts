@@ -1,0 +1,66 @@
+import {
+  cancelObject,
+  manifestObject,
+  partHeader,
+  planObject,
+  submitObject,
+  type ManifestObject,
+  type PartHeader,
+  type PlanObject,
+  type SubmitObject,
+} from '../contract/stored-objects.js';
+import { EyrieError } from '../domain/errors.js';
+import { isId } from '../domain/ids.js';
+import { keys, shardOfPartKey } from '../domain/object-keys.js';
+import type { ObjectStore } from '../ports/object-store.js';
+import { getJson } from './stored-json.js';
+
+/** Reads of a batch's objects. Nothing here writes. */
+
+export async function loadSubmit(store: ObjectStore, tenant: string, batchId: string): Promise<SubmitObject> {
+  const submit = isId('batch', batchId) ? await getJson(store, keys.submit(tenant, batchId), submitObject) : null;
+  if (!submit) throw new EyrieError('not_found', `No batch found with id '${batchId}'.`);
+  return submit;
+}
+
+export const findPlan = (store: ObjectStore, tenant: string, batchId: string): Promise<PlanObject | null> =>
+  getJson(store, keys.plan(tenant, batchId), planObject);
+
+export const findManifest = (store: ObjectStore, tenant: string, batchId: string): Promise<ManifestObject | null> =>
+  getJson(store, keys.manifest(tenant, batchId), manifestObject);
+
+/** When the cancel was asked for, Unix ms; null when it was not. */
+export async function cancelRequestedMs(store: ObjectStore, tenant: string, batchId: string): Promise<number | null> {
+  return (await getJson(store, keys.cancel(tenant, batchId), cancelObject))?.requestedMs ?? null;
+}
+
+/** Numbers of the decided shards, with the time each part was written. */
+export async function decidedShards(store: ObjectStore, tenant: string, batchId: string): Promise<Map<number, number>> {
+  const decided = new Map<number, number>();
+  let after: string | null = null;
+  do {
+    const page = await store.list(keys.parts(tenant, batchId), after === null ? {} : { after });
+    for (const { key, modifiedMs } of page.objects) {
+      const shard = shardOfPartKey(key);
+      if (shard !== null) decided.set(shard, modifiedMs);
+    }
+    after = page.next;
+  } while (after !== null);
+  return decided;
+}
+
+/** A header line fits in this many bytes by far. */
+const headerBytesMax = 4096;
+
+/** The first line of a part, without reading the rest. */
+export async function loadPartHeader(
+  store: ObjectStore,
+  tenant: string,
+  batchId: string,
+  shard: number,
+): Promise<PartHeader | null> {
+  const part = await store.get(keys.part(tenant, batchId, shard), { range: { start: 0, end: headerBytesMax } });
+  if (!part) return null;
+  const end = part.bytes.indexOf(0x0a);
+  return partHeader.parse(JSON.parse(Buffer.from(part.bytes.subarray(0, end)).toString('utf8')));
+}

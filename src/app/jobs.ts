@@ -1,0 +1,23 @@
+import type { PlannedShard } from '../contract/stored-objects.js';
+import type { BatchJob, DeliveryJob, ShardJob } from '../contract/queue-payload.js';
+import { shardPriority } from '../domain/shard-priority.js';
+import type { Job } from '../ports/job-queue.js';
+
+/** The jobs of a batch. Their ids follow from what they do, so that adding one twice is adding it once. */
+const pointer = ({ tenant, batchId }: BatchJob): BatchJob => ({ tenant, batchId });
+
+export const planJob = (batch: BatchJob): Job => ({ id: `plan-${batch.batchId}`, payload: pointer(batch) });
+
+export const finishJob = (batch: BatchJob): Job => ({ id: `fin-${batch.batchId}`, payload: pointer(batch) });
+
+export const shardJobOf = (batch: BatchJob, { n }: Pick<PlannedShard, 'n'>): Job => ({
+  id: `s-${batch.batchId}-${n}`,
+  payload: { ...pointer(batch), shard: n } satisfies ShardJob,
+  priority: shardPriority(n),
+});
+
+export const deliveryJobOf = (batch: BatchJob, endpointId: string, attempt: number, delayMs: number): Job => ({
+  id: `d-${batch.batchId}-${endpointId}-${attempt}`,
+  payload: { ...pointer(batch), endpointId, attempt } satisfies DeliveryJob,
+  delayMs,
+});

@@ -1,0 +1,54 @@
+import { errorKinds, type ErrorCode } from '../../domain/errors.js';
+import type { Ids } from '../../ports/ids.js';
+
+/** A line of an output or error file, ready to be written. */
+export interface LineRecord {
+  /** true: output file; false: error file. */
+  readonly ok: boolean;
+  /** One JSON object, without the line end. */
+  readonly json: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+interface ErrorShape {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly param: string | null;
+}
+
+/** Status 200: the line ran. */
+export function successRecord(
+  ids: Ids,
+  customId: string,
+  body: object,
+  inputTokens: number,
+  outputTokens: number,
+): LineRecord {
+  const json = JSON.stringify({
+    id: ids.next('line'),
+    custom_id: customId,
+    response: { status_code: 200, request_id: ids.next('request'), body },
+    error: null,
+  });
+  return { ok: true, json, inputTokens, outputTokens };
+}
+
+/** The line was tried and refused: an HTTP status other than 200, with the error in the body. */
+export function failureRecord(ids: Ids, customId: string | null, error: ErrorShape): LineRecord {
+  const { status, type } = errorKinds[error.code];
+  const body = { error: { message: error.message, type, param: error.param, code: error.code } };
+  const json = JSON.stringify({
+    id: ids.next('line'),
+    custom_id: customId,
+    response: { status_code: status, request_id: ids.next('request'), body },
+    error: null,
+  });
+  return { ok: false, json, inputTokens: 0, outputTokens: 0 };
+}
+
+/** The line was never carried out. */
+export function unexecutedRecord(ids: Ids, customId: string | null, code: ErrorCode, message: string): LineRecord {
+  const json = JSON.stringify({ id: ids.next('line'), custom_id: customId, response: null, error: { code, message } });
+  return { ok: false, json, inputTokens: 0, outputTokens: 0 };
+}

@@ -1,0 +1,212 @@
+import { chatRequest, type ChatRequest } from '../../contract/chat-request.js';
+import { completionRequest, type CompletionRequest } from '../../contract/completion-request.js';
+import { parseWith } from '../../contract/parse.js';
+import { bounds } from '../../domain/bounds.js';
+import { EyrieError } from '../../domain/errors.js';
+import { humanBotStops, renderHumanBot, type ChatTurn } from '../../domain/human-bot-prompt.js';
+import { derivedSeed, userSeed } from '../../domain/line-seed.js';
+import type { ServedModel } from '../../domain/served-model.js';
+import type { SequenceRequest } from '../../ports/engine.js';
+import type { Tokenizer } from '../../ports/tokenizer.js';
+import type { LineEnvelope } from './read-line.js';
+
+type Sampling = Omit<SequenceRequest, 'promptIds' | 'maxTokens' | 'sequenceKey'>;
+
+/** A line ready to generate: its body checked, its prompts as token ids, every default decided. */
+export interface LineRequest {
+  readonly format: 'completion' | 'chat';
+  readonly prompts: readonly { readonly ids: Uint32Array; readonly maxTokens: number }[];
+  /** Answers returned per prompt, and sequences generated per prompt to choose them from. */
+  readonly choices: number;
+  readonly candidates: number;
+  readonly sampling: Sampling;
+  readonly seed: bigint;
+  readonly echo: boolean;
+  /** As asked for by the user; null = none. */
+  readonly logprobs: number | null;
+  readonly returnTokenIds: boolean;
+}
+
+/** Upper bound of the tokens the line may take, for cutting shards. */
+export const lineTokens = (line: LineRequest): number =>
+  line.candidates * line.prompts.reduce((sum, prompt) => sum + prompt.ids.length + prompt.maxTokens, 0);
+
+function toSampling(
+  body: CompletionRequest | ChatRequest,
+  model: ServedModel,
+  seed: bigint,
+  extraStops: readonly string[],
+): Omit<Sampling, 'logprobs' | 'promptLogprobs'> {
+  const logitBias = new Map(Object.entries(body.logit_bias ?? {}).map(([id, bias]) => [Number(id), bias]));
+  for (const id of logitBias.keys())
+    if (id >= model.vocabSize)
+      throw new EyrieError(
+        'invalid_value',
+        `Invalid key ${id} in 'logit_bias': token ids of this model are 0 to ${model.vocabSize - 1}.`,
+        {
+          param: 'logit_bias',
+        },
+      );
+  const stop = body.stop === undefined ? [] : typeof body.stop === 'string' ? [body.stop] : body.stop;
+  return {
+    minTokens: body.min_tokens ?? 0,
+    ignoreEos: body.ignore_eos ?? false,
+    temperature: body.temperature ?? 1,
+    topP: body.top_p ?? 1,
+    topK: Math.max(0, body.top_k ?? 0),
+    minP: body.min_p ?? 0,
+    repetitionPenalty: body.repetition_penalty ?? 1,
+    frequencyPenalty: body.frequency_penalty ?? 0,
+    presencePenalty: body.presence_penalty ?? 0,
+    seed,
+    stop: [...new Set([...stop, ...extraStops])],
+    logitBias,
+  };
+}
+
+async function toIds(
+  prompt: string | readonly number[],
+  special: 'parse' | 'text',
+  model: ServedModel,
+  tokenizer: Tokenizer,
+  param: string,
+): Promise<Uint32Array> {
+  if (typeof prompt === 'string') {
+    const ids = await tokenizer.encode(prompt, special);
+    return ids.length > 0 ? ids : Uint32Array.of(model.endTokenId);
+  }
+  for (const id of prompt)
+    if (id >= model.vocabSize)
+      throw new EyrieError(
+        'invalid_value',
+        `Invalid token id ${id} in '${param}': token ids of this model are 0 to ${model.vocabSize - 1}.`,
+        { param },
+      );
+  return Uint32Array.from(prompt);
+}
+
+/** How many tokens to generate, and the prompt cut to fit when the user allowed it. */
+function fit(
+  ids: Uint32Array,
+  asked: number | undefined,
+  fallback: number,
+  truncate: boolean,
+  context: number,
+  param: string,
+): { ids: Uint32Array; maxTokens: number } {
+  const least = asked ?? 1;
+  if (ids.length + least > context) {
+    const room = context - least;
+    if (!truncate || room < 1)
+      throw new EyrieError(
+        'context_length_exceeded',
+        `This model's maximum context length is ${context} tokens, but ${ids.length + least} were requested (${ids.length} in the prompt, ${least} for the completion). Shorten the prompt or lower max_tokens.`,
+        { param },
+      );
+    ids = ids.subarray(ids.length - room);
+  }
+  return { ids, maxTokens: asked ?? Math.min(fallback, context - ids.length) };
+}
+
+async function fromCompletion(
+  body: CompletionRequest,
+  seed: bigint,
+  model: ServedModel,
+  tokenizer: Tokenizer,
+): Promise<LineRequest> {
+  const given = body.prompt;
+  const prompts =
+    typeof given === 'string'
+      ? [given]
+      : typeof given[0] === 'number'
+        ? [given as number[]]
+        : (given as (string | number[])[]);
+  const special = body.eyrie?.special_tokens ?? 'parse';
+  const truncate = body.eyrie?.truncate === 'head';
+  const choices = body.n ?? 1;
+  const candidates = Math.max(body.best_of ?? choices, choices);
+  const logprobs = body.logprobs ?? null;
+  const echo = body.echo ?? false;
+  return {
+    format: 'completion',
+    prompts: await Promise.all(
+      prompts.map(async (prompt) => {
+        const ids = await toIds(prompt, special, model, tokenizer, 'prompt');
+        return fit(ids, body.max_tokens, bounds.completionTokensDefault, truncate, model.contextTokens, 'prompt');
+      }),
+    ),
+    choices,
+    candidates,
+    sampling: {
+      ...toSampling(body, model, seed, []),
+      // The best candidates are chosen by their mean log-probability.
+      logprobs: logprobs ?? (candidates > choices ? 0 : null),
+      // max_tokens 0 is a scoring request: the prompt must be read even when its log-probabilities are not shown.
+      promptLogprobs: echo && (logprobs !== null || body.max_tokens === 0),
+    },
+    seed,
+    echo,
+    logprobs,
+    returnTokenIds: body.return_token_ids ?? false,
+  };
+}
+
+const contentText = (content: ChatRequest['messages'][number]['content']): string =>
+  typeof content === 'string' ? content : content.map((part) => part.text).join('');
+
+async function fromChat(
+  body: ChatRequest,
+  seed: bigint,
+  model: ServedModel,
+  tokenizer: Tokenizer,
+): Promise<LineRequest> {
+  const turns = body.messages.map(({ role, content }): ChatTurn => ({
+    role: role === 'developer' ? 'system' : role,
+    content: contentText(content),
+  }));
+  const ids = await tokenizer.encode(renderHumanBot(turns), body.eyrie?.special_tokens ?? 'text');
+  const choices = body.n ?? 1;
+  return {
+    format: 'chat',
+    prompts: [
+      fit(
+        ids,
+        body.max_completion_tokens ?? body.max_tokens,
+        bounds.chatTokensDefault,
+        body.eyrie?.truncate === 'head',
+        model.contextTokens,
+        'messages',
+      ),
+    ],
+    choices,
+    candidates: choices,
+    sampling: {
+      ...toSampling(body, model, seed, humanBotStops),
+      logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
+      promptLogprobs: false,
+    },
+    seed,
+    echo: false,
+    logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
+    returnTokenIds: body.return_token_ids ?? false,
+  };
+}
+
+/**
+ * Checks a line's body and makes it ready to generate. The seed is the user's, else one derived from the line alone. Throws an
+ * `EyrieError` that names the field; such an error fails the line, not the batch.
+ */
+export async function toLineRequest(
+  line: LineEnvelope,
+  model: ServedModel,
+  tokenizer: Tokenizer,
+): Promise<LineRequest> {
+  const seedOf = (seed: number | undefined): bigint =>
+    seed === undefined ? derivedSeed(line.customId, line.body) : userSeed(seed);
+  if (line.endpoint === '/v1/completions') {
+    const body = parseWith(completionRequest, line.body);
+    return fromCompletion(body, seedOf(body.seed), model, tokenizer);
+  }
+  const body = parseWith(chatRequest, line.body);
+  return fromChat(body, seedOf(body.seed), model, tokenizer);
+}

@@ -1,0 +1,62 @@
+import { EyrieError, errorCode, type ErrorCode } from '../../domain/errors.js';
+import type { Endpoint, ServedModel } from '../../domain/served-model.js';
+import type { Clock } from '../../ports/clock.js';
+import type { Engine } from '../../ports/engine.js';
+import type { Ids } from '../../ports/ids.js';
+import type { Tokenizer } from '../../ports/tokenizer.js';
+import { failureRecord, successRecord, type LineRecord } from './line-record.js';
+import { toLineRequest } from './line-request.js';
+import { LineRejection, readLine, type LineEnvelope } from './read-line.js';
+import { toResponseBody } from './response-body.js';
+import { runSequences } from './run-sequences.js';
+
+export interface LineRunner {
+  readonly engine: Engine;
+  readonly tokenizer: Tokenizer;
+  readonly model: ServedModel;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+/** Errors that are the line's own; any other ends the whole attempt, so that the shard is tried again. */
+const lineErrors: ReadonlySet<ErrorCode> = new Set(['invalid_request', 'numeric_error']);
+
+const belongsToLine = (error: unknown): error is EyrieError =>
+  error instanceof LineRejection ||
+  (error instanceof EyrieError &&
+    (lineErrors.has(error.code) || error.code === 'context_length_exceeded' || error.param !== null));
+
+async function runRequest(runner: LineRunner, envelope: LineEnvelope, signal: AbortSignal): Promise<LineRecord> {
+  const line = await toLineRequest(envelope, runner.model, runner.tokenizer);
+  const results = await runSequences(line, runner.engine, signal);
+  const frame = {
+    id: runner.ids.next(line.format),
+    created: Math.floor(runner.clock.now() / 1000),
+    model: runner.model.id,
+    fingerprint: runner.engine.fingerprint,
+  };
+  const { body, usage } = toResponseBody(frame, line, results, runner.tokenizer);
+  return successRecord(runner.ids, envelope.customId, body, usage.promptTokens, usage.completionTokens);
+}
+
+/**
+ * Carries out one line of a batch file, from its bytes to the line of the result file. A line that is wrong, or that the engine
+ * cannot compute, gives an error record; a failure of the engine as a whole, and an abort, are thrown.
+ */
+export async function runLine(
+  runner: LineRunner,
+  bytes: Uint8Array | null,
+  endpoint: Endpoint | null,
+  signal: AbortSignal,
+): Promise<LineRecord> {
+  let customId: string | null = null;
+  try {
+    const envelope = readLine(bytes, endpoint, runner.model);
+    customId = envelope.customId;
+    return await runRequest(runner, envelope, signal);
+  } catch (error) {
+    if (signal.aborted || !belongsToLine(error)) throw error;
+    if (error instanceof LineRejection) customId = error.customId;
+    return failureRecord(runner.ids, customId, { code: errorCode(error), message: error.message, param: error.param });
+  }
+}

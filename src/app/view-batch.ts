@@ -1,0 +1,112 @@
+import type { BatchObject, RequestCounts } from '../contract/batch-object.js';
+import type { ManifestObject, PlanObject, SubmitObject } from '../contract/stored-objects.js';
+import { deriveState } from '../domain/batch-state.js';
+import { errorCode } from '../domain/errors.js';
+import type { ShardProgress } from '../ports/progress-board.js';
+import {
+  cancelRequestedMs,
+  decidedShards,
+  findManifest,
+  findPlan,
+  loadPartHeader,
+  loadSubmit,
+} from './batch-records.js';
+import type { World } from './world.js';
+
+const toSeconds = (ms: number | null | undefined): number | null => (ms == null ? null : Math.floor(ms / 1000));
+
+interface Progress {
+  readonly counts: RequestCounts;
+  readonly allDecided: boolean;
+  readonly lastDecidedMs: number | null;
+}
+
+type ProgressReader = Pick<World, 'store' | 'progress' | 'log'>;
+
+async function readHint(world: ProgressReader, batchId: string): Promise<ReadonlyMap<number, ShardProgress>> {
+  try {
+    return await world.progress.read(batchId);
+  } catch (error) {
+    world.log.warn('progress.unavailable', { batchId, code: errorCode(error) });
+    return new Map();
+  }
+}
+
+/** Counts of a running batch: which shards are decided comes from the store; their counts from the hint, else from the parts. */
+async function readProgress(world: ProgressReader, submit: SubmitObject, plan: PlanObject | null): Promise<Progress> {
+  if (plan?.kind !== 'work')
+    return { counts: { total: 0, completed: 0, failed: 0 }, allDecided: plan !== null, lastDecidedMs: null };
+  const { tenant, batchId } = submit;
+  const [decided, hint] = await Promise.all([decidedShards(world.store, tenant, batchId), readHint(world, batchId)]);
+  let completed = 0;
+  let failed = 0;
+  let lastDecidedMs: number | null = null;
+  for (const [shard, modifiedMs] of decided) {
+    const known = hint.get(shard) ?? (await loadPartHeader(world.store, tenant, batchId, shard));
+    completed += known?.completed ?? 0;
+    failed += known?.failed ?? 0;
+    lastDecidedMs = Math.max(lastDecidedMs ?? 0, modifiedMs);
+  }
+  return {
+    counts: { total: plan.lines, completed, failed },
+    allDecided: decided.size === plan.shards.length,
+    lastDecidedMs,
+  };
+}
+
+function usageOf(manifest: ManifestObject): BatchObject['usage'] {
+  return {
+    input_tokens: manifest.inputTokens,
+    input_tokens_details: { cached_tokens: 0 },
+    output_tokens: manifest.outputTokens,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: manifest.inputTokens + manifest.outputTokens,
+  };
+}
+
+/** The batch as users see it, derived from the objects found. Throws `not_found`, also for another tenant's id. */
+export async function viewBatch(world: World, tenant: string, batchId: string): Promise<BatchObject> {
+  const submit = await loadSubmit(world.store, tenant, batchId);
+  const [plan, cancelMs, manifest] = await Promise.all([
+    findPlan(world.store, tenant, batchId),
+    cancelRequestedMs(world.store, tenant, batchId),
+    findManifest(world.store, tenant, batchId),
+  ]);
+  const progress = manifest
+    ? { counts: manifest.counts, allDecided: true, lastDecidedMs: manifest.finalizingMs }
+    : await readProgress(world, submit, plan);
+  const status = deriveState({
+    plan: plan === null ? 'absent' : plan.kind === 'work' ? 'work' : plan.verdict,
+    cancelRequested: cancelMs !== null,
+    allShardsDecided: progress.allDecided,
+    manifest: manifest?.state ?? null,
+  });
+  const endedAt = (state: ManifestObject['state']): number | null =>
+    manifest?.state === state ? toSeconds(manifest.finishedMs) : null;
+  const errors = plan?.kind === 'verdict' && plan.errors.length > 0 ? plan.errors : null;
+  return {
+    id: batchId,
+    object: 'batch',
+    endpoint: submit.endpoint ?? (plan?.kind === 'work' ? plan.endpoint : '/v1/completions'),
+    model: plan?.kind === 'work' ? plan.model : null,
+    errors: errors && { object: 'list', data: errors },
+    input_file_id: submit.inputFileId,
+    completion_window: submit.completionWindow,
+    status,
+    output_file_id: manifest?.output?.fileId ?? null,
+    error_file_id: manifest?.errors?.fileId ?? null,
+    created_at: Math.floor(submit.createdMs / 1000),
+    in_progress_at: plan?.kind === 'work' ? toSeconds(plan.plannedMs) : null,
+    expires_at: toSeconds(submit.expiresMs),
+    finalizing_at: status === 'finalizing' || manifest ? toSeconds(progress.lastDecidedMs) : null,
+    completed_at: endedAt('completed'),
+    failed_at: endedAt('failed'),
+    expired_at: endedAt('expired'),
+    cancelling_at: toSeconds(cancelMs),
+    cancelled_at: endedAt('cancelled'),
+    request_counts: progress.counts,
+    usage: manifest && manifest.counts.total > 0 ? usageOf(manifest) : null,
+    metadata: submit.metadata,
+    eyrie: { source: submit.source, shapes: manifest?.shapes ?? null },
+  };
+}

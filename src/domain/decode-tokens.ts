@@ -1,0 +1,33 @@
+const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
+const strict = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
+
+/** Bytes as text; what is no UTF-8 becomes U+FFFD. */
+export const decodeText = (bytes: Uint8Array): string => lossy.decode(bytes);
+
+/**
+ * A token as text. A token that is no valid UTF-8 by itself is written `bytes:\xe2\x80`, so that different tokens never share a
+ * name (OpenAI's legacy form).
+ */
+export function tokenText(bytes: Uint8Array): string {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return `bytes:${Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`;
+  }
+}
+
+const isContinuation = (byte: number): boolean => (byte & 0xc0) === 0x80;
+
+/**
+ * Offset of each token in the text of all, in Unicode code points, none beyond `codePointsMax`. Tokens that share a character
+ * share its offset.
+ */
+export function textOffsets(tokens: readonly Uint8Array[], codePointsMax: number): number[] {
+  let characters = 0;
+  return tokens.map((bytes) => {
+    const [first] = bytes;
+    const offset = first !== undefined && isContinuation(first) && characters > 0 ? characters - 1 : characters;
+    for (const byte of bytes) if (!isContinuation(byte)) characters++;
+    return Math.min(offset, codePointsMax);
+  });
+}
