@@ -1,7 +1,16 @@
 import { z } from 'zod';
+import { expiresAfter } from './batch-object.js';
+import { optional } from './sampling-fields.js';
 
 /** Purposes taken on upload; `batch_output` is Eyrie's own. */
 export const uploadPurposes = ['batch', 'user_data'] as const;
+
+/** Text fields of `POST /v1/files`, beside the `file` itself. */
+export const createFileFields = z.strictObject({
+  purpose: z.enum(uploadPurposes, `${uploadPurposes.join(' and ')} are supported`),
+  expires_after: optional(expiresAfter),
+});
+export type CreateFileFields = z.output<typeof createFileFields>;
 
 export const fileObject = z.object({
   id: z.string(),

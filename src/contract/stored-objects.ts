@@ -111,6 +111,9 @@ export const storedFile = z.object({
 });
 export type StoredFile = z.output<typeof storedFile>;
 
+/** deleted.json: the file answers 404 from now on. Its creation time keeps it usable as a cursor of lists. */
+export const fileTombstone = z.object({ v: z.literal(1), deletedMs: z.number(), createdMs: z.number() });
+
 const manifestFile = z.object({
   fileId: z.string(),
   key: z.string(),

@@ -63,4 +63,21 @@ export const bounds = Object.freeze({
   batchesPageDefault: 20,
   batchesPageMax: 100,
   filesPageMax: 10_000,
+  /** Files in one answer, whatever `limit` says: `has_more` tells clients to ask on. Each costs two reads of the store. */
+  filesPerAnswerMax: 1000,
+
+  // HTTP.
+  formFieldsMax: 16,
+  formFieldBytesMax: 64 * 1024,
+  apiKeyCharsMax: 512,
+  headerBytesMax: 16 * 1024,
+  /** Above the idle time of common proxies (60 s), so that they never reuse a connection that is being closed. */
+  keepAliveMs: 75_000,
+  /** A whole request, upload included. Slow senders are cut far earlier, by their rate. */
+  requestMs: 3_600_000,
+  /** A body must arrive at this mean rate once the grace has passed. */
+  bodyBytesPerSecondMin: 1024,
+  bodyGraceMs: 30_000,
+  /** Rest of a refused body that is read and dropped, so that the client gets to see the answer. */
+  drainBytesMax: 256 * 1024 * 1024,
 });

@@ -28,12 +28,15 @@ export const errorKinds = Object.freeze({
   not_found: user(404),
   model_not_found: user(404),
   method_not_allowed: user(405),
+  request_timeout: { status: 408, type: 'invalid_request_error', retryable: true },
   batch_not_cancellable: user(409),
   idempotency_key_in_use: { status: 409, type: 'invalid_request_error', retryable: true },
   file_too_large: user(413),
   body_too_large: user(413),
   unsupported_media_type: user(415),
+  range_not_satisfiable: user(416),
   idempotency_key_reused: user(422),
+  headers_too_large: user(431),
   rate_limit_exceeded: { status: 429, type: 'rate_limit_error', retryable: true },
 
   // A line or a file of a batch is wrong (openai-compatible codes of `errors.data[].code`).

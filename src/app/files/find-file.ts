@@ -1,0 +1,44 @@
+import { fileTombstone, manifestObject, storedFile, type StoredFile } from '../../contract/stored-objects.js';
+import { EyrieError } from '../../domain/errors.js';
+import { isId } from '../../domain/ids.js';
+import { keys } from '../../domain/object-keys.js';
+import { getJson } from '../stored-json.js';
+import type { World } from '../world.js';
+
+type FileReader = Pick<World, 'store' | 'clock'>;
+
+/** Output and error files are written before the manifest decides that they count. */
+async function isPublished({ store }: FileReader, tenant: string, file: StoredFile): Promise<boolean> {
+  if (file.batchId === null) return true;
+  const manifest = await getJson(store, keys.manifest(tenant, file.batchId), manifestObject);
+  return manifest?.output?.fileId === file.id || manifest?.errors?.fileId === file.id;
+}
+
+/** The tenant's file, or null when there is none: unknown, deleted, expired, not yet published, or of another tenant. */
+export async function findFile(world: FileReader, tenant: string, fileId: string): Promise<StoredFile | null> {
+  if (!isId('file', fileId)) return null;
+  const [file, tombstone] = await Promise.all([
+    getJson(world.store, keys.file(tenant, fileId), storedFile),
+    world.store.head(keys.fileDeleted(tenant, fileId)),
+  ]);
+  if (!file || tombstone) return null;
+  if (file.expiresMs !== null && file.expiresMs <= world.clock.now()) return null;
+  return (await isPublished(world, tenant, file)) ? file : null;
+}
+
+export const noSuchFile = (fileId: string): EyrieError =>
+  new EyrieError('not_found', `No file found with id '${fileId.slice(0, 80)}'.`, { param: 'file_id' });
+
+export async function loadFile(world: FileReader, tenant: string, fileId: string): Promise<StoredFile> {
+  const file = await findFile(world, tenant, fileId);
+  if (!file) throw noSuchFile(fileId);
+  return file;
+}
+
+/** When a file was made, also of a deleted one, Unix ms; null when there never was such a file. */
+export async function fileCreatedMs(world: FileReader, tenant: string, fileId: string): Promise<number | null> {
+  if (!isId('file', fileId)) return null;
+  const file = await getJson(world.store, keys.file(tenant, fileId), storedFile);
+  if (file) return file.createdMs;
+  return (await getJson(world.store, keys.fileDeleted(tenant, fileId), fileTombstone))?.createdMs ?? null;
+}
