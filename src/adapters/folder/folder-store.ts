@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, realpath, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { bounds } from '../../domain/bounds.js';
+import { EyrieError } from '../../domain/errors.js';
+import type {
+  CreateResult,
+  GetOptions,
+  ListPage,
+  ObjectBody,
+  ObjectInfo,
+  ObjectStore,
+  StreamedObject,
+} from '../../ports/object-store.js';
+import { isAbsent, OpenObject } from './file-body.js';
+import { toInfo } from './file-info.js';
+import { FolderTree } from './folder-tree.js';
+import { errnoOf, mapped } from './fs-error.js';
+import { tempFolderName, toPath } from './key-path.js';
+import { FolderLister } from './list-folder.js';
+import { removeAbandoned, TempFile } from './temp-file.js';
+
+/**
+ * A folder as object store, for one machine. Objects are plain files at root + key. A write goes to a private temporary file, is
+ * fsynced, and then becomes visible by one link (`create`) or one rename (`put`), followed by an fsync of its folder. Files that
+ * users put below the root by `cp` or `mv` are objects too; symbolic links are not.
+ */
+export class FolderStore implements ObjectStore {
+  readonly #root: string;
+  readonly #tempFolder: string;
+  readonly #tree: FolderTree;
+  readonly #lister: FolderLister;
+
+  private constructor(root: string) {
+    this.#root = root;
+    this.#tempFolder = path.join(root, tempFolderName);
+    this.#tree = new FolderTree(root);
+    this.#lister = new FolderLister(root);
+  }
+
+  /** Makes the folder when it is missing and removes temporary files older than an hour. */
+  static async open(root: string): Promise<FolderStore> {
+    return mapped('open', root, async () => {
+      await mkdir(path.join(root, tempFolderName), { recursive: true });
+      const store = new FolderStore(await realpath(root));
+      await removeAbandoned(store.#tempFolder);
+      return store;
+    });
+  }
+
+  async create(key: string, bytes: Uint8Array): Promise<CreateResult> {
+    const target = toPath(this.#root, key);
+    return this.#write('create', key, async (file) => {
+      await file.write(bytes);
+      const { etag } = await file.seal(key);
+      if (await file.linkTo(target, this.#tree)) return { created: true, etag };
+      const present = await OpenObject.open(target, key, {});
+      return present && (await present.holds(bytes)) ? { created: true, etag: present.info.etag } : { created: false };
+    });
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<{ etag: string }> {
+    const target = toPath(this.#root, key);
+    return this.#write('write', key, async (file) => {
+      await file.write(bytes);
+      const { etag } = await file.seal(key);
+      await file.renameTo(target, this.#tree);
+      return { etag };
+    });
+  }
+
+  async putStream(key: string, source: AsyncIterable<Uint8Array>): Promise<StreamedObject> {
+    const target = toPath(this.#root, key);
+    // An error of the source is the caller's own and must not be taken for one of the disk.
+    let thrown: { readonly error: unknown } | null = null;
+    try {
+      return await this.#write('write', key, async (file) => {
+        const hash = createHash('sha256');
+        const chunks = source[Symbol.asyncIterator]();
+        try {
+          for (;;) {
+            const step = await chunks.next().catch((error: unknown) => {
+              thrown = { error };
+              throw error;
+            });
+            if (step.done) break;
+            hash.update(step.value);
+            await file.write(step.value);
+          }
+        } catch (error) {
+          if (!thrown) await chunks.return?.();
+          throw error;
+        }
+        const { etag, bytes } = await file.seal(key);
+        await file.renameTo(target, this.#tree);
+        return { etag, bytes, sha256: hash.digest('hex') };
+      });
+    } catch (error) {
+      throw thrown ? (thrown as { error: unknown }).error : error;
+    }
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<{ info: ObjectInfo; bytes: Uint8Array } | null> {
+    const object = await this.#open(key, options);
+    return object && { info: object.info, bytes: await object.bytes() };
+  }
+
+  async getStream(key: string, options: GetOptions = {}): Promise<ObjectBody | null> {
+    const object = await this.#open(key, options);
+    return object && { info: object.info, body: object };
+  }
+
+  async head(key: string): Promise<ObjectInfo | null> {
+    const filePath = toPath(this.#root, key);
+    return mapped('look up', key, async () => {
+      try {
+        const stats = await lstat(filePath, { bigint: true });
+        return stats.isFile() ? toInfo(key, stats) : null;
+      } catch (error) {
+        if (isAbsent(error)) return null;
+        throw error;
+      }
+    });
+  }
+
+  async list(prefix: string, options: { after?: string; limit?: number } = {}): Promise<ListPage> {
+    const limit = options.limit ?? bounds.storeListPageMax;
+    if (!Number.isInteger(limit) || limit < 1 || limit > bounds.storeListPageMax)
+      throw new EyrieError('invalid_value', `Invalid limit ${limit}: 1 to ${bounds.storeListPageMax} is allowed.`, {
+        param: 'limit',
+      });
+    return mapped('list', prefix, async () => {
+      const objects = await this.#lister.list(prefix, options.after ?? '', limit + 1);
+      if (objects.length <= limit) return { objects, next: null };
+      objects.pop();
+      return { objects, next: objects.at(-1)?.key ?? null };
+    });
+  }
+
+  async delete(key: string): Promise<void> {
+    const filePath = toPath(this.#root, key);
+    await mapped('delete', key, async () => {
+      try {
+        await unlink(filePath);
+      } catch (error) {
+        if (isAbsent(error) || errnoOf(error) === 'EISDIR') return;
+        throw error;
+      }
+      await this.#tree.sync(path.dirname(filePath)).catch((error: unknown) => {
+        if (!isAbsent(error)) throw error; // pruned by another delete
+      });
+      await this.#tree.prune(path.dirname(filePath));
+    });
+  }
+
+  async #open(key: string, options: GetOptions): Promise<OpenObject | null> {
+    const filePath = toPath(this.#root, key);
+    return mapped('read', key, () => OpenObject.open(filePath, key, options));
+  }
+
+  async #write<T>(action: string, key: string, step: (file: TempFile) => Promise<T>): Promise<T> {
+    return mapped(action, key, async () => {
+      const file = await TempFile.open(this.#tempFolder);
+      try {
+        return await step(file);
+      } finally {
+        await file.discard();
+      }
+    });
+  }
+}

@@ -1,0 +1,45 @@
+import { EyrieError } from '../../domain/errors.js';
+
+/** The errno name of a file system error, or null for any other error. */
+export function errnoOf(error: unknown): string | null {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return error instanceof Error && typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : null;
+}
+
+const nextStep: Readonly<Record<string, string>> = {
+  EACCES: 'Give this user read and write rights on the data folder.',
+  EPERM: 'The data folder must be writable and on a file system with hard links.',
+  ENOTSUP: 'Put the data folder on a file system with hard links.',
+  EOPNOTSUPP: 'Put the data folder on a file system with hard links.',
+  EROFS: 'Choose a data folder on a writable file system.',
+  EMFILE: 'Raise the limit of open files (ulimit -n).',
+  ENFILE: 'Raise the limit of open files of this machine.',
+  ENOTDIR: 'A file lies where the object store needs a folder; move it away.',
+  EISDIR: 'A folder lies where the object store needs a file; move it away.',
+  EXDEV: 'The data folder must lie on one file system.',
+};
+
+/** Turns a failure of the file system into `disk_full` or `store_unavailable`; other errors pass unchanged. */
+export function fromFsError(error: unknown, action: string, key: string): unknown {
+  const errno = errnoOf(error);
+  if (errno === null) return error;
+  if (errno === 'ENOSPC' || errno === 'EDQUOT')
+    return new EyrieError(
+      'disk_full',
+      `No space is left to ${action} '${key}' (${errno}). Free some, then try again.`,
+      {
+        cause: error,
+      },
+    );
+  const hint = nextStep[errno] ?? 'Look at the data folder and its disk.';
+  return new EyrieError('store_unavailable', `Could not ${action} '${key}' (${errno}). ${hint}`, { cause: error });
+}
+
+/** Runs a step on the file system with its failures mapped. */
+export async function mapped<T>(action: string, key: string, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    throw fromFsError(error, action, key);
+  }
+}

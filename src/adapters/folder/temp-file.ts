@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import { link, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import type { ObjectInfo } from '../../ports/object-store.js';
+import { toInfo, uniqueMtime } from './file-info.js';
+import type { FolderTree } from './folder-tree.js';
+import { errnoOf } from './fs-error.js';
+
+const abandonedMs = 3_600_000;
+const placeAttemptsMax = 10;
+
+/** A file being written: it becomes an object as a whole, or never. */
+export class TempFile {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+
+  private constructor(filePath: string, handle: FileHandle) {
+    this.#path = filePath;
+    this.#handle = handle;
+  }
+
+  static async open(tempFolder: string): Promise<TempFile> {
+    const filePath = path.join(tempFolder, `${process.pid}-${randomBytes(12).toString('hex')}`);
+    return new TempFile(filePath, await open(filePath, 'wx', 0o644));
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) at += (await this.#handle.write(bytes, at)).bytesWritten;
+  }
+
+  /** Ends the writing: the content is on disk afterwards. */
+  async seal(key: string): Promise<ObjectInfo> {
+    const time = uniqueMtime();
+    await this.#handle.utimes(time, time);
+    await this.#handle.sync();
+    const info = toInfo(key, await this.#handle.stat({ bigint: true }));
+    await this.#handle.close();
+    return info;
+  }
+
+  /** Makes it the object, unless there is one: a link either wins or fails, whatever other writers do. */
+  async linkTo(target: string, tree: FolderTree): Promise<boolean> {
+    try {
+      await this.#place(target, tree, link);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      // The winner may have been killed before it synced, and its object is about to be relied on.
+      await tree.sync(path.dirname(target));
+      return false;
+    }
+  }
+
+  /** Makes it the object in place of any other. */
+  async renameTo(target: string, tree: FolderTree): Promise<void> {
+    await this.#place(target, tree, rename);
+  }
+
+  async #place(target: string, tree: FolderTree, step: (from: string, to: string) => Promise<void>): Promise<void> {
+    const folder = path.dirname(target);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await step(this.#path, target);
+        await tree.sync(folder);
+        return;
+      } catch (error) {
+        // The folder is not there yet, or was pruned by a delete at this moment.
+        if (errnoOf(error) !== 'ENOENT' || attempt === placeAttemptsMax) throw error;
+        await tree.make(folder);
+      }
+    }
+  }
+
+  /** Removes the file unless it was renamed. Never fails: what is left is removed at a later start. */
+  async discard(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+    await rm(this.#path, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Removes files that a killed process left behind. */
+export async function removeAbandoned(tempFolder: string): Promise<void> {
+  for (const name of await readdir(tempFolder)) {
+    const filePath = path.join(tempFolder, name);
+    try {
+      if (Date.now() - (await stat(filePath)).mtimeMs > abandonedMs) await rm(filePath, { force: true });
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error; // ENOENT: its writer has just finished it
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto';
+import { monotonicFactory } from 'ulid';
+import { idPrefixes, type IdKind } from '../../domain/ids.js';
+import type { Ids } from '../../ports/ids.js';
+
+/** A number in [0, 1) with 8 random bits: the 5 bits of a ULID digit are taken from it without bias. */
+const randomByte = (): number => (randomBytes(1)[0] ?? 0) / 256;
+
+/** Ids are a prefix and a lower-case ULID: 48 bits of time in ms, 80 random bits, counted up within one ms. */
+export class UlidIds implements Ids {
+  readonly #ulid = monotonicFactory(randomByte);
+  readonly #now: () => number;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  next(kind: IdKind): string {
+    return idPrefixes[kind] + this.#ulid(this.#now()).toLowerCase();
+  }
+}
