@@ -1,0 +1,133 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace eyrie {
+
+uint32_t PassPlan::token_rows() const {
+  uint32_t rows = static_cast<uint32_t>(decode_slots.size());
+  for (const PrefillChunk& chunk : prefill) rows += chunk.last ? 1 : 0;
+  return rows;
+}
+
+uint32_t decode_rung(uint32_t rows, uint32_t slots) {
+  constexpr uint32_t kStep = 32;
+  uint32_t rung = 1;
+  while (rung < rows) rung = rung < kStep ? rung * 2 : rung + kStep;
+  return std::min(rung, slots);
+}
+
+Scheduler::Scheduler(uint32_t slots, uint32_t prefill_tokens)
+    : prefill_tokens_(std::max(prefill_tokens, kChunkTokens)), slots_(slots) {
+  for (uint32_t slot = 0; slot < slots; ++slot) free_slots_.push_back(slot);
+  prefilling_.reserve(slots);
+}
+
+void Scheduler::next_pass(PassPlan& plan) {
+  plan.admissions.clear();
+  plan.copies.clear();
+  plan.decode_slots.clear();
+  plan.prefill.clear();
+  plan.prefill_rows = 0;
+  admit(plan);
+  for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+    if (slots_[slot].phase == Phase::kDecoding) plan.decode_slots.push_back(slot);
+  }
+  fill(plan);
+  plan.decode_shape_rows =
+      decode_rung(static_cast<uint32_t>(slots_.size() - free_slots_.size()), static_cast<uint32_t>(slots_.size()));
+}
+
+void Scheduler::admit(PassPlan& plan) {
+  while (!free_slots_.empty()) {
+    const std::optional<WaitingRequest> request = waiting_.take_next(estimate_);
+    if (!request) return;
+    uint32_t shared = 0;
+    const uint32_t twin = request->may_copy_prefix ? best_twin(request->prompt_ids, kNoSlot, shared) : kNoSlot;
+    // A free slot that already holds the prefix needs no copy at all.
+    const bool in_place = twin != kNoSlot && slots_[twin].phase == Phase::kFree;
+    const auto chosen = in_place ? std::find(free_slots_.begin(), free_slots_.end(), twin) : free_slots_.begin();
+    const uint32_t index = *chosen;
+    free_slots_.erase(chosen);
+    Slot& slot = slots_[index];
+    slot.phase = Phase::kPrefilling;
+    slot.prompt_ids.assign(request->prompt_ids.begin(), request->prompt_ids.end());
+    slot.prefilled = in_place ? shared : 0;
+    slot.may_copy_prefix = request->may_copy_prefix;
+    slot.twin = in_place ? kNoSlot : twin;
+    slot.shared_tokens = shared;
+    prefilling_.push_back(index);
+    plan.admissions.push_back({request->id, index});
+  }
+}
+
+// How many leading tokens of `prompt_ids` the slot holds or is about to hold, in whole chunks, the last prompt token left out:
+// its row must be computed for the first logits.
+uint32_t Scheduler::shared_tokens(const Slot& slot, std::span<const uint32_t> prompt_ids) const {
+  const size_t usable = slot.phase == Phase::kPrefilling ? slot.prompt_ids.size() : slot.prefilled;
+  const size_t limit = std::min(usable, prompt_ids.size() - 1);
+  size_t equal = 0;
+  while (equal < limit && slot.prompt_ids[equal] == prompt_ids[equal]) ++equal;
+  return static_cast<uint32_t>(equal / kChunkTokens * kChunkTokens);
+}
+
+uint32_t Scheduler::best_twin(std::span<const uint32_t> prompt_ids, uint32_t except, uint32_t& shared) const {
+  uint32_t best = kNoSlot;
+  shared = 0;
+  for (uint32_t index = 0; index < slots_.size(); ++index) {
+    if (index == except) continue;
+    const uint32_t tokens = shared_tokens(slots_[index], prompt_ids);
+    if (tokens > shared) {
+      shared = tokens;
+      best = index;
+    }
+  }
+  return best;
+}
+
+// Copies the shared prefix once the twin has it. false: the twin is still at it, leave the slot out of this pass.
+bool Scheduler::resolve_twin(uint32_t index, PassPlan& plan) {
+  Slot& slot = slots_[index];
+  if (slot.twin == kNoSlot) return true;
+  // The twin may have ended and its slot may hold another prompt by now: compare again instead of trusting the note.
+  slot.twin = best_twin(slot.prompt_ids, index, slot.shared_tokens);
+  if (slot.twin == kNoSlot) return true;
+  const Slot& twin = slots_[slot.twin];
+  if (twin.prefilled < slot.shared_tokens) {
+    // Two twins must not wait for each other: the older admission computes.
+    const auto older = [&](uint32_t i) { return std::find(prefilling_.begin(), prefilling_.end(), i); };
+    if (older(slot.twin) < older(index)) return false;
+    slot.twin = kNoSlot;
+    return true;
+  }
+  plan.copies.push_back({slot.twin, index, slot.shared_tokens});
+  slot.prefilled = slot.shared_tokens;
+  slot.twin = kNoSlot;
+  return true;
+}
+
+void Scheduler::fill(PassPlan& plan) {
+  const std::vector<uint32_t> order = prefilling_;
+  for (const uint32_t index : order) {
+    Slot& slot = slots_[index];
+    const uint32_t room = prefill_tokens_ - plan.prefill_rows;
+    if (room == 0) break;
+    if (!resolve_twin(index, plan)) continue;
+    const uint32_t remaining = static_cast<uint32_t>(slot.prompt_ids.size()) - slot.prefilled;
+    const bool last = remaining <= room;
+    const uint32_t rows = last ? remaining : room / kChunkTokens * kChunkTokens;
+    if (rows == 0) continue;
+    plan.prefill.push_back({index, slot.prefilled, rows, last});
+    plan.prefill_rows += rows;
+  }
+}
+
+void Scheduler::end_sequence(uint32_t index, uint32_t generated_tokens) {
+  estimate_.record(generated_tokens);
+  slots_[index].phase = Phase::kFree;
+  std::erase(prefilling_, index);
+  free_slots_.push_back(index);
+}
+
+}  // namespace eyrie

@@ -1,0 +1,112 @@
+#pragma once
+// Decides what each pass of the model computes. Pure bookkeeping: no model, no threads, no clock, so it can be tested and
+// simulated alone.
+//
+// A slot is free, prefilling or decoding. A waiting request enters a free slot (admission) the moment there is one. A pass holds
+// one row for every decoding slot and, beside them, up to `prefill_tokens` prompt rows of prefilling slots, oldest admission
+// first; rows of both kinds share each read of the weights. When a slot's last prompt row was in a pass, the slot decodes from
+// the next pass on: that pass already yields its first token. `end_sequence` frees a slot for the following pass.
+//
+// A prompt is cut only at multiples of kChunkTokens, and a prefix is copied only up to such a multiple, so that the kernels see
+// the same tiles whatever the neighbours are. Slots remember the prompt they hold even after their sequence ended: an admission
+// that shares >= kPrefixTokens leading tokens with any slot copies those keys and values instead of computing them again, and one
+// whose twin is still prefilling waits for it. Keys and values of a position depend on the tokens up to it alone, so a copy is
+// bitwise what computing would give.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "engine/output_estimate.h"
+#include "engine/waiting_queue.h"
+
+namespace eyrie {
+
+inline constexpr uint32_t kChunkTokens = kPrefixTokens;
+
+struct Admission {
+  uint64_t id = 0;
+  uint32_t slot = 0;
+};
+
+/// Keys and values of positions [0, tokens), to be copied before the pass runs, in the order of the list.
+struct PrefixCopy {
+  uint32_t from_slot = 0;
+  uint32_t to_slot = 0;
+  uint32_t tokens = 0;
+};
+
+/// Prompt rows [first_position, first_position + rows) of the sequence in `slot`.
+struct PrefillChunk {
+  uint32_t slot = 0;
+  uint32_t first_position = 0;
+  uint32_t rows = 0;
+  /// The prompt ends with this chunk, so its last row yields a token.
+  bool last = false;
+};
+
+struct PassPlan {
+  std::vector<Admission> admissions;
+  std::vector<PrefixCopy> copies;
+  std::vector<uint32_t> decode_slots;
+  std::vector<PrefillChunk> prefill;
+  uint32_t prefill_rows = 0;
+  /// Rows of the static decode shape this pass stands for: the smallest rung that holds all occupied slots.
+  uint32_t decode_shape_rows = 0;
+
+  bool empty() const { return decode_slots.empty() && prefill.empty(); }
+  /// Rows that yield a token.
+  uint32_t token_rows() const;
+};
+
+/// Smallest batch of the decode ladder (1, 2, 4, 8, 16, 32, then steps of 32, and always `slots`) that holds `rows`.
+uint32_t decode_rung(uint32_t rows, uint32_t slots);
+
+class Scheduler {
+ public:
+  /// prefill_tokens below kChunkTokens still computes one whole chunk at a time.
+  Scheduler(uint32_t slots, uint32_t prefill_tokens);
+
+  /// `request.prompt_ids` must stay valid until the admission is reported or the request removed.
+  void add(const WaitingRequest& request) { waiting_.add(request); }
+  bool remove_waiting(uint64_t id) { return waiting_.remove(id); }
+  /// Overwrites `plan`, whose vectors keep their capacity. The plan counts as computed when this is called again.
+  void next_pass(PassPlan& plan);
+  /// The sequence in `slot` is over after `generated_tokens` tokens.
+  void end_sequence(uint32_t slot, uint32_t generated_tokens);
+  bool idle() const { return waiting_.size() == 0 && free_slots_.size() == slots_.size(); }
+  size_t waiting() const { return waiting_.size(); }
+
+ private:
+  enum class Phase : uint8_t { kFree, kPrefilling, kDecoding };
+  static constexpr uint32_t kNoSlot = UINT32_MAX;
+
+  struct Slot {
+    Phase phase = Phase::kFree;
+    /// The prompt whose keys and values this slot holds, kept after the end; [0, prefilled) of it are valid.
+    std::vector<uint32_t> prompt_ids;
+    uint32_t prefilled = 0;
+    bool may_copy_prefix = true;
+    /// Waits until this slot has prefilled `shared_tokens`.
+    uint32_t twin = kNoSlot;
+    uint32_t shared_tokens = 0;
+  };
+
+  void admit(PassPlan& plan);
+  void fill(PassPlan& plan);
+  uint32_t shared_tokens(const Slot& slot, std::span<const uint32_t> prompt_ids) const;
+  uint32_t best_twin(std::span<const uint32_t> prompt_ids, uint32_t except, uint32_t& shared) const;
+  bool resolve_twin(uint32_t slot, PassPlan& plan);
+
+  uint32_t prefill_tokens_;
+  WaitingQueue waiting_;
+  OutputEstimate estimate_;
+  std::vector<Slot> slots_;
+  /// Longest free first, so that recently used prompts stay available as prefixes.
+  std::deque<uint32_t> free_slots_;
+  /// Prefilling slots in order of admission.
+  std::vector<uint32_t> prefilling_;
+};
+
+}  // namespace eyrie

@@ -1,0 +1,57 @@
+#pragma once
+// Requests without a slot, and the rule which of them is next.
+//
+// Longest expected first (prompt + expected output): the long sequences start early, so that at the end of a batch no slot is
+// still busy while the others idle. Requests whose first kPrefixTokens are equal follow each other, because the later ones can
+// copy what the first one computed. A request that has been passed over kPassedOverMax times goes next whatever its length:
+// a worker that is fed without end must not starve the short ones. Order never shows in results, only in time.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/output_estimate.h"
+
+namespace eyrie {
+
+/// Prompts that share at least this many leading tokens are worth a copy; also the granularity of a shared prefix.
+inline constexpr uint32_t kPrefixTokens = 64;
+
+struct WaitingRequest {
+  uint64_t id = 0;
+  /// Owned by the caller for as long as the request waits.
+  std::span<const uint32_t> prompt_ids;
+  uint32_t max_tokens = 0;
+  /// false: every prompt row is needed (prompt log-probabilities), so nothing may be copied.
+  bool may_copy_prefix = true;
+};
+
+class WaitingQueue {
+ public:
+  void add(const WaitingRequest& request);
+  /// false when `id` does not wait.
+  bool remove(uint64_t id);
+  std::optional<WaitingRequest> take_next(const OutputEstimate& estimate);
+  size_t size() const { return entries_.size(); }
+
+ private:
+  static constexpr uint64_t kPassedOverMax = 4096;
+
+  struct Entry {
+    WaitingRequest request;
+    /// Equal for equal first kPrefixTokens; 0 for shorter prompts.
+    uint64_t prefix_hash = 0;
+    /// Number of requests taken before this one arrived.
+    uint64_t arrival = 0;
+  };
+
+  size_t choose(const OutputEstimate& estimate) const;
+
+  std::vector<Entry> entries_;
+  uint64_t taken_ = 0;
+  uint64_t last_prefix_hash_ = 0;
+};
+
+}  // namespace eyrie
