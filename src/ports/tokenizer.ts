@@ -7,4 +7,6 @@ export interface Tokenizer {
   encode(text: string, specialTokens: 'parse' | 'text'): Promise<Uint32Array>;
   /** The bytes a token stands for; any id below the vocabulary size. Not always whole UTF-8 characters. */
   tokenBytes(id: number): Uint8Array;
+  /** Id of a token by its exact text, e.g. `<|endoftext|>`; null when the vocabulary has none. */
+  idOf(token: string): number | null;
 }

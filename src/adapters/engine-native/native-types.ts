@@ -1,32 +1,13 @@
+import type { FalconShape } from '../../domain/falcon-shape.js';
+
 /**
  * The addon's surface, mirrored member by member by `native/binding/`. Types stop here: the rest of the program sees the
  * `Engine` port. Rules of the bridge: plain transfer objects, the same names in the same order on both sides, `null` and
  * never "missing" for an absent value, and defaults only on the TypeScript side.
  */
 
-/** Shape of a Falcon decoder after all config aliases were resolved (`domain/model/parse-falcon-config.ts`). */
-export interface NativeModelConfig {
-  readonly layers: number;
-  readonly hiddenSize: number;
-  readonly queryHeads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  readonly ffnSize: number;
-  readonly vocabSize: number;
-  /** Positions a sequence may use, prompt and completion together. */
-  readonly contextTokens: number;
-  readonly layerNormEpsilon: number;
-  readonly ropeTheta: number;
-  /** true: attention and MLP read the same x and are added together (40B, 7B, 11B); false: one after the other (rw). */
-  readonly parallelAttention: boolean;
-  /** Norms before a parallel layer: 2 = ln_attn + ln_mlp (40B), 1 = input_layernorm shared (7B, 11B). Sequential layers: 2. */
-  readonly normsPerLayer: 1 | 2;
-  readonly linearBias: boolean;
-  /** true: alibi biases instead of rotary positions (rw). */
-  readonly alibi: boolean;
-  /** true: logits use word_embeddings; false: lm_head.weight. */
-  readonly tiedHead: boolean;
-}
+/** All members of `FalconShape`, under their names there. */
+export type NativeModelConfig = FalconShape;
 
 export type NativeDtype = 'float32' | 'bfloat16' | 'int8';
 /** Widest instruction set the kernels may use; `auto` picks the best the CPU has. Asking for one it lacks is an error. */
@@ -145,7 +126,10 @@ export interface NativeEngine {
 
 export interface NativeAddon {
   /** Off the main thread. `onProgress(bytesDone, bytesTotal)` is called now and then while weights are read. */
-  openEngine(options: NativeEngineOptions, onProgress: (bytesDone: number, bytesTotal: number) => void): Promise<NativeEngine>;
+  openEngine(
+    options: NativeEngineOptions,
+    onProgress: (bytesDone: number, bytesTotal: number) => void,
+  ): Promise<NativeEngine>;
   /** Instruction sets this CPU can run, best first. */
   supportedIsas(): readonly string[];
 }

@@ -57,7 +57,7 @@ export function toLegacyLogprobs(runs: readonly TokenRun[], text: string, tokeni
     tokens: bytes.map(tokenText),
     token_logprobs: tokenLogprobs,
     top_logprobs: firstRun && firstRun.logprobs.k > 0 ? tops : null,
-    text_offset: textOffsets(bytes, [...text].length),
+    text_offset: textOffsets(bytes, Array.from(text).length),
   };
 }
 

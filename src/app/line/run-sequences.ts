@@ -33,7 +33,7 @@ export async function runSequences(
       const generatedTokens = results.reduce((sum, result) => sum + result.tokenIds.length, 0);
       if (line.candidates === line.choices) return { chosen: results, generatedTokens };
       // A stable sort: among equals the first generated wins.
-      const best = [...results].sort((a, b) => meanLogprob(b) - meanLogprob(a));
+      const best = results.toSorted((a, b) => meanLogprob(b) - meanLogprob(a));
       return { chosen: best.slice(0, line.choices), generatedTokens };
     }),
   );

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { EyrieError, isErrorCode } from '../../domain/errors.js';
+import type { Engine, EngineTotals, SequenceRequest, SequenceResult, TokenLogprobs } from '../../ports/engine.js';
+import { loadAddon } from './load-addon.js';
+import type {
+  NativeEngine,
+  NativeEngineInfo,
+  NativeEngineOptions,
+  NativeRequest,
+  NativeResult,
+} from './native-types.js';
+
+export interface OpenEngineOptions extends NativeEngineOptions {
+  /** Identity of the model's files; part of the fingerprint. */
+  readonly modelDigest: string;
+}
+
+/** The addon's error under our class; codes are the same on both sides. */
+function fromNative(error: unknown): unknown {
+  const code: unknown = (error as { code?: unknown } | null)?.code;
+  return error instanceof Error && isErrorCode(code) ? new EyrieError(code, error.message, { cause: error }) : error;
+}
+
+function toNative(request: SequenceRequest): NativeRequest {
+  const { logitBias, stop, logprobs, ...same } = request;
+  return {
+    ...same,
+    stop: stop.map((text) => Buffer.from(text)),
+    logitBiasIds: Uint32Array.from(logitBias.keys()),
+    logitBiasValues: Float32Array.from(logitBias.values()),
+    logprobs: logprobs ?? -1,
+  };
+}
+
+function toLogprobs(
+  chosen: Float32Array | null,
+  topIds: Uint32Array | null,
+  topLogprobs: Float32Array | null,
+  k: number,
+): TokenLogprobs | null {
+  return chosen && { chosen, topIds: topIds ?? new Uint32Array(0), topLogprobs: topLogprobs ?? new Float32Array(0), k };
+}
+
+function fromResult(result: NativeResult & { readonly finishReason: 'stop' | 'length' }, k: number): SequenceResult {
+  return {
+    tokenIds: result.tokenIds,
+    textBytes: result.textBytes,
+    finishReason: result.finishReason,
+    logprobs: toLogprobs(result.logprobs, result.topIds, result.topLogprobs, k),
+    promptLogprobs: toLogprobs(result.promptLogprobs, result.promptTopIds, result.promptTopLogprobs, k),
+  };
+}
+
+/** The native engine behind the `Engine` port: copies requests over, maps aborts to cancels and errors to codes. */
+export class NativeEngineAdapter implements Engine {
+  readonly fingerprint: string;
+  readonly info: NativeEngineInfo;
+  readonly #native: NativeEngine;
+  #nextId = 1;
+
+  private constructor(native: NativeEngine, modelDigest: string) {
+    this.#native = native;
+    this.info = native.info;
+    const { build, dtype, isa } = native.info;
+    this.fingerprint = `fp_${createHash('sha256').update([build, dtype, isa, modelDigest].join('\0')).digest('hex').slice(0, 16)}`;
+  }
+
+  /** Loads the weights, off the main thread. Throws coded errors: `model_invalid`, `unsupported_device`, `out_of_memory`, ... */
+  static async open(
+    options: OpenEngineOptions,
+    onProgress: (bytesDone: number, bytesTotal: number) => void = () => undefined,
+  ): Promise<NativeEngineAdapter> {
+    const { modelDigest, ...native } = options;
+    try {
+      return new NativeEngineAdapter(await loadAddon().openEngine(native, onProgress), modelDigest);
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  async generate(request: SequenceRequest, signal: AbortSignal): Promise<SequenceResult> {
+    signal.throwIfAborted();
+    const id = this.#nextId++;
+    const cancel = (): void => this.#native.cancel(id);
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      const result = await this.#native.generate(id, toNative(request));
+      const { finishReason } = result;
+      if (finishReason === 'cancelled') {
+        signal.throwIfAborted();
+        throw new EyrieError('internal_error', 'The engine cancelled a sequence that nobody had cancelled.');
+      }
+      return fromResult({ ...result, finishReason }, request.logprobs ?? 0);
+    } catch (error) {
+      throw fromNative(error);
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  totals(): EngineTotals {
+    return this.#native.report();
+  }
+
+  close(): Promise<void> {
+    return this.#native.close();
+  }
+}

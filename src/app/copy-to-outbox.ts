@@ -1,0 +1,43 @@
+import type { ManifestObject, SubmitObject } from '../contract/stored-objects.js';
+import { findPlan } from './batch-records.js';
+import { EyrieError } from '../domain/errors.js';
+import { keys } from '../domain/object-keys.js';
+import { putJson } from './stored-json.js';
+import type { World } from './world.js';
+
+/**
+ * Puts a bucket drop's results beside it, in the outbox. manifest.json is written last: who sees it sees whole files. Copying
+ * again writes the same bytes.
+ */
+export async function copyToOutbox(world: World, submit: SubmitObject, manifest: ManifestObject): Promise<void> {
+  const { tenant, batchId, outboxName } = submit;
+  if (outboxName === null) return;
+  const copies = [
+    [manifest.output, 'output.jsonl'],
+    [manifest.errors, 'errors.jsonl'],
+  ] as const;
+  for (const [file, name] of copies) {
+    if (!file) continue;
+    const source = await world.store.getStream(file.key);
+    if (!source) throw new EyrieError('store_unavailable', `${file.key} could not be read.`);
+    await world.store.putStream(keys.outbox(tenant, outboxName, batchId, name), source.body);
+  }
+  const plan = await findPlan(world.store, tenant, batchId);
+  await putJson(world.store, keys.outbox(tenant, outboxName, batchId, 'manifest.json'), {
+    batch_id: batchId,
+    status: manifest.state,
+    source: submit.input && { key: submit.input.key, etag: submit.input.etag },
+    request_counts: manifest.counts,
+    output: manifest.output && {
+      bytes: manifest.output.bytes,
+      lines: manifest.output.lines,
+      sha256: manifest.output.sha256,
+    },
+    errors: manifest.errors && {
+      bytes: manifest.errors.bytes,
+      lines: manifest.errors.lines,
+      sha256: manifest.errors.sha256,
+    },
+    validation_errors: plan?.kind === 'verdict' ? plan.errors : [],
+  });
+}

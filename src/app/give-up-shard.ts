@@ -1,0 +1,80 @@
+import type { PlannedShard, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
+import type { Verdict } from '../domain/batch-state.js';
+import { errorCode, type ErrorCode, type EyrieError } from '../domain/errors.js';
+import { keys } from '../domain/object-keys.js';
+import { failureRecord, unexecutedRecord, type LineRecord } from './line/line-record.js';
+import { readLine } from './line/read-line.js';
+import { encodePart } from './part.js';
+import { readShard } from './read-shard.js';
+import type { World } from './world.js';
+
+/** What an unexecuted line says, by the verdict on its shard. */
+const reasons: Readonly<Record<Verdict, { readonly code: ErrorCode; readonly message: string }>> = {
+  cancelled: { code: 'batch_cancelled', message: 'This request was not executed: the batch was cancelled.' },
+  expired: {
+    code: 'batch_expired',
+    message: 'This request could not be executed before the completion window expired.',
+  },
+  failed: { code: 'batch_failed', message: 'This request was not executed: the batch failed.' },
+};
+
+export const noWaste = Object.freeze({
+  useful_tokens: 0,
+  padded_prefill_tokens: 0,
+  idle_slot_steps: 0,
+  overrun_tokens: 0,
+});
+
+/** The record of a line that is not executed: its own error when it is no request, else the verdict's. */
+export function givenUpRecord(
+  world: World,
+  plan: WorkPlan,
+  shard: PlannedShard,
+  at: number,
+  line: Uint8Array | null,
+  verdict: Verdict,
+): LineRecord {
+  const rejected = shard.rejected.find(({ index }) => index === shard.firstLine + at);
+  if (rejected) return rejectedRecord(world, rejected);
+  const { code, message } = reasons[verdict];
+  return unexecutedRecord(world.ids, readLine(line, plan.endpoint, world.model).customId, code, message);
+}
+
+/** The record of a line that validation found to be no request (lenient batches). */
+export const rejectedRecord = (world: World, rejected: PlannedShard['rejected'][number]): LineRecord =>
+  failureRecord(world.ids, rejected.customId, {
+    code: errorCode(rejected),
+    message: `Line ${rejected.line}: ${rejected.message}`,
+    param: rejected.param,
+  });
+
+/**
+ * Decides a shard without running it: each line gets its error. Safe beside a worker that still runs it: the first part
+ * written counts. Returns whether this one did.
+ */
+export async function giveUpShard(
+  world: World,
+  submit: SubmitObject,
+  plan: WorkPlan,
+  shard: PlannedShard,
+  verdict: Verdict,
+): Promise<boolean> {
+  let records: LineRecord[];
+  try {
+    const lines = await readShard(world.store, submit, shard);
+    records = lines.map((line, at) => givenUpRecord(world, plan, shard, at, line, verdict));
+  } catch (error) {
+    if (errorCode(error) !== 'input_changed') throw error;
+    // The lines are gone, and their custom_ids with them: each still gets its line.
+    verdict = 'failed';
+    const message = (error as EyrieError).message;
+    records = Array.from({ length: shard.count }, () => unexecutedRecord(world.ids, null, 'input_changed', message));
+  }
+  const { header, bytes } = encodePart(
+    { shard: shard.n, verdict, shapes: noWaste, worker: 'control', finishedMs: world.clock.now() },
+    records,
+  );
+  const { created } = await world.store.create(keys.part(submit.tenant, submit.batchId, shard.n), bytes);
+  if (created) await world.progress.record(submit.batchId, shard.n, header);
+  return created;
+}

@@ -1,0 +1,98 @@
+import type { BatchError } from '../contract/batch-object.js';
+import type { BatchJob } from '../contract/queue-payload.js';
+import type { PlanObject, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
+import type { Verdict } from '../domain/batch-state.js';
+import { errorCode } from '../domain/errors.js';
+import { keys } from '../domain/object-keys.js';
+import type { Tokenizer } from '../ports/tokenizer.js';
+import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
+import { finishJob, shardJobOf } from './jobs.js';
+import { createJson } from './stored-json.js';
+import { InvalidInput, validateInput } from './validate-input.js';
+import type { World } from './world.js';
+
+export type Planner = World & { readonly tokenizer: Tokenizer };
+
+const noSuchFile = (submit: SubmitObject): BatchError => ({
+  code: 'invalid_request',
+  message: `Cannot find file '${submit.inputFileId.slice(0, 128)}', or its purpose is not "batch".`,
+  param: 'file_id',
+  line: null,
+});
+
+async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObject> {
+  const plannedMs = world.clock.now();
+  const verdict = (state: Verdict, errors: readonly BatchError[] = []): PlanObject => ({
+    v: 1,
+    kind: 'verdict',
+    plannedMs,
+    verdict: state,
+    errors: [...errors],
+  });
+  if ((await cancelRequestedMs(world.store, submit.tenant, submit.batchId)) !== null) return verdict('cancelled');
+  if (plannedMs >= submit.expiresMs) return verdict('expired');
+  if (submit.input === null) return verdict('failed', [noSuchFile(submit)]);
+  try {
+    const input = await world.store.getStream(submit.input.key, { ifMatch: submit.input.etag });
+    if (!input) return verdict('failed', [noSuchFile(submit)]);
+    const valid = await validateInput(input.body, {
+      endpoint: submit.endpoint,
+      mode: submit.validation,
+      model: world.model,
+      tokenizer: world.tokenizer,
+    });
+    const { endpoint, lines, tokens } = valid;
+    return { v: 1, kind: 'work', plannedMs, endpoint, model: world.model.id, lines, tokens, shards: [...valid.shards] };
+  } catch (error) {
+    if (error instanceof InvalidInput) return verdict('failed', error.errors);
+    if (errorCode(error) !== 'input_changed') throw error;
+    return verdict('failed', [
+      {
+        code: 'input_changed',
+        message: 'The input file was replaced after the batch was accepted.',
+        param: 'file_id',
+        line: null,
+      },
+    ]);
+  }
+}
+
+/** Queues the shards that are not decided, in line order, so that the readable results grow from the front. */
+export async function queueShards(
+  world: World,
+  batch: BatchJob,
+  plan: WorkPlan,
+  decided: ReadonlyMap<number, unknown>,
+): Promise<void> {
+  const open = plan.shards.filter(({ n }) => !decided.has(n));
+  await world.queue.add(
+    'shard',
+    open.map((shard) => shardJobOf(batch, shard)),
+  );
+}
+
+/**
+ * Validates a batch's input, fixes its work in plan.json and queues its shards. Doing it again gives the same plan: the first one
+ * written counts.
+ */
+export async function planBatch(world: Planner, batch: BatchJob): Promise<void> {
+  const { tenant, batchId } = batch;
+  const submit = await loadSubmit(world.store, tenant, batchId);
+  let plan = await findPlan(world.store, tenant, batchId);
+  if (!plan) {
+    const made = await makePlan(world, submit);
+    const { created } = await createJson(world.store, keys.plan(tenant, batchId), made);
+    plan = created ? made : await findPlan(world.store, tenant, batchId);
+    if (created)
+      world.log.info('batch.planned', {
+        tenant,
+        batchId,
+        kind: made.kind,
+        ...(made.kind === 'work'
+          ? { lines: made.lines, shards: made.shards.length, tokens: made.tokens }
+          : { verdict: made.verdict, errors: made.errors.length }),
+      });
+  }
+  if (plan?.kind === 'work') await queueShards(world, batch, plan, new Map());
+  else await world.queue.add('finish', [finishJob(batch)]);
+}

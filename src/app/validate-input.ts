@@ -1,0 +1,193 @@
+import type { BatchError, ValidationMode } from '../contract/batch-object.js';
+import type { PlannedShard } from '../contract/stored-objects.js';
+import { bounds } from '../domain/bounds.js';
+import { ShardCutter, type ShardCut } from '../domain/cut-shards.js';
+import { EyrieError } from '../domain/errors.js';
+import { isBlank, splitJsonl, type JsonlLine } from '../domain/jsonl-splitter.js';
+import type { Endpoint, ServedModel } from '../domain/served-model.js';
+import type { Tokenizer } from '../ports/tokenizer.js';
+import { lineTokens, toLineRequest } from './line/line-request.js';
+import { LineRejection, readLine, type LineEnvelope } from './line/read-line.js';
+import { ShardDigest } from './shard-digest.js';
+
+export interface ValidationRules {
+  /** null: the first request decides, and all others must match it. */
+  readonly endpoint: Endpoint | null;
+  readonly mode: ValidationMode;
+  readonly model: ServedModel;
+  readonly tokenizer: Tokenizer;
+}
+
+export interface ValidInput {
+  readonly endpoint: Endpoint;
+  readonly lines: number;
+  readonly tokens: number;
+  readonly shards: readonly PlannedShard[];
+}
+
+/** All that is wrong with an input file. Lists the first errors in line order, then one entry that gives the total. */
+export class InvalidInput extends Error {
+  readonly errors: readonly BatchError[];
+
+  constructor(errors: readonly BatchError[]) {
+    super('The input file is not valid.');
+    this.errors = errors;
+  }
+}
+
+type Rejected = PlannedShard['rejected'][number];
+
+/** Lines whose prompts are tokenized side by side. */
+const windowLines = 256;
+
+interface Counted {
+  readonly line: JsonlLine;
+  readonly rejected: Rejected | null;
+  readonly tokens: number;
+}
+
+/** Collects what the lines of a file say together: one endpoint, unique custom_ids, bounded numbers. */
+class FileChecker {
+  readonly #rules: ValidationRules;
+  readonly #customIds = new Set<string>();
+  endpoint: Endpoint | null;
+  readonly errors: BatchError[] = [];
+  errorsTotal = 0;
+  lines = 0;
+
+  constructor(rules: ValidationRules) {
+    this.#rules = rules;
+    this.endpoint = rules.endpoint;
+  }
+
+  /** The line's envelope, or why it is no request. */
+  check(line: JsonlLine): LineEnvelope | Rejected {
+    const index = this.lines++;
+    if (this.lines > bounds.batchLinesMax)
+      throw new InvalidInput([
+        {
+          code: 'too_many_tasks',
+          message: `The file has more than ${bounds.batchLinesMax} requests. Split it into several batches.`,
+          param: null,
+          line: null,
+        },
+      ]);
+    try {
+      const envelope = readLine(line.bytes, this.endpoint, this.#rules.model);
+      if (this.#customIds.has(envelope.customId))
+        throw new LineRejection(
+          'duplicate_custom_id',
+          'The custom_id of this line was used by an earlier line; each must be unique.',
+          'custom_id',
+          envelope.customId,
+        );
+      this.#customIds.add(envelope.customId);
+      this.endpoint ??= envelope.endpoint;
+      return envelope;
+    } catch (error) {
+      if (!(error instanceof LineRejection)) throw error;
+      const entry = { code: error.code, message: error.message, param: error.param, line: line.number };
+      this.errorsTotal++;
+      if (this.errors.length < bounds.batchErrorsListedMax) this.errors.push(entry);
+      if (this.#rules.mode === 'lenient' && this.errorsTotal > bounds.rejectedLinesMax)
+        throw new InvalidInput([
+          {
+            code: 'too_many_bad_lines',
+            message: `More than ${bounds.rejectedLinesMax} lines are no requests.`,
+            param: null,
+            line: null,
+          },
+          ...this.errors,
+        ]);
+      return { ...entry, index, customId: error.customId };
+    }
+  }
+
+  /** Throws when the file as a whole is not valid. */
+  conclude(): Endpoint {
+    if (this.lines === 0)
+      throw new InvalidInput([
+        { code: 'empty_file', message: 'The file contains no requests.', param: null, line: null },
+      ]);
+    const strict = this.#rules.mode === 'strict';
+    if (this.errorsTotal > 0 && (strict || this.errorsTotal === this.lines)) {
+      const more = this.errorsTotal - this.errors.length;
+      const total = {
+        code: 'invalid_request',
+        message: `${this.errorsTotal} lines have errors; ${more} more are not listed.`,
+        param: null,
+        line: null,
+      };
+      throw new InvalidInput(more > 0 ? [...this.errors, total] : this.errors);
+    }
+    return this.endpoint ?? '/v1/completions';
+  }
+}
+
+/** Upper bound of the tokens of a line; 0 for a line whose body is wrong (the worker gives it its error). */
+async function measure(envelope: LineEnvelope, { model, tokenizer }: ValidationRules): Promise<number> {
+  try {
+    return lineTokens(await toLineRequest(envelope, model, tokenizer));
+  } catch (error) {
+    if (error instanceof EyrieError) return 0;
+    throw error;
+  }
+}
+
+/** Turns counted lines into shards with digests, in one pass. */
+class ShardBuilder {
+  readonly #cutter = new ShardCutter();
+  #digest = new ShardDigest();
+  #rejected: Rejected[] = [];
+  readonly shards: PlannedShard[] = [];
+  tokens = 0;
+
+  add({ line, rejected, tokens }: Counted): void {
+    const closed = this.#cutter.add({ start: line.start, end: line.end, tokens });
+    if (closed) this.#close(closed);
+    this.#digest.add(line.bytes);
+    if (rejected) this.#rejected.push(rejected);
+    this.tokens += tokens;
+  }
+
+  end(): void {
+    const closed = this.#cutter.end();
+    if (closed) this.#close(closed);
+  }
+
+  #close(cut: ShardCut): void {
+    this.shards.push({ n: this.shards.length, ...cut, sha256: this.#digest.hex(), rejected: this.#rejected });
+    this.#digest = new ShardDigest();
+    this.#rejected = [];
+  }
+}
+
+/**
+ * Reads the input once, checks every line, counts tokens and cuts shards. Memory is bounded by the plan, not by the file. A pure
+ * function of input and rules. Throws `InvalidInput` with all that is wrong.
+ */
+export async function validateInput(source: AsyncIterable<Uint8Array>, rules: ValidationRules): Promise<ValidInput> {
+  const checker = new FileChecker(rules);
+  const builder = new ShardBuilder();
+  let window: Promise<Counted>[] = [];
+  const flush = async (): Promise<void> => {
+    for (const counted of await Promise.all(window)) builder.add(counted);
+    window = [];
+  };
+  for await (const line of splitJsonl(source, bounds.lineBytesMax)) {
+    if (line.bytes && isBlank(line.bytes)) continue;
+    const checked = checker.check(line);
+    // Once a strict file has an error no shard will be cut: the rest is only checked.
+    if (rules.mode === 'strict' && checker.errorsTotal > 0) continue;
+    window.push(
+      'index' in checked
+        ? Promise.resolve({ line, rejected: checked, tokens: 0 })
+        : measure(checked, rules).then((tokens) => ({ line, rejected: null, tokens })),
+    );
+    if (window.length >= windowLines) await flush();
+  }
+  const endpoint = checker.conclude();
+  await flush();
+  builder.end();
+  return { endpoint, lines: checker.lines, tokens: builder.tokens, shards: builder.shards };
+}
