@@ -14,16 +14,18 @@ const plain = (value: unknown): string =>
 
 /** One JSON log line as one line for people: `12:30:05 info  control  shard.done  batch=… lines=64`. */
 export function prettyLine(json: string): string {
-  const record = JSON.parse(json) as Record<string, unknown>;
-  const level = String(record['level']);
+  const record = JSON.parse(json) as Record<string, unknown> & {
+    level: string;
+    time: string;
+    event: string;
+    program?: string;
+  };
+  const { level, event, program } = record;
   const fields = Object.entries(record)
     .filter(([name]) => !hidden.has(name))
     .map(([name, value]) => `${pc.dim(`${name}=`)}${plain(value)}`);
   const paint = painted[level] ?? String;
-  const time = new Date(String(record['time'])).toTimeString().slice(0, 8);
-  const program = record['program'] === undefined ? '' : `${pc.cyan(String(record['program']))}  `;
-  return (
-    `${pc.dim(time)} ${paint(level.padEnd(5))} ${program}${String(record['event'])}  ${fields.join(' ')}`.trimEnd() +
-    '\n'
-  );
+  const time = new Date(record.time).toTimeString().slice(0, 8);
+  const name = program === undefined ? '' : `${pc.cyan(program)}  `;
+  return `${pc.dim(time)} ${paint(level.padEnd(5))} ${name}${event}  ${fields.join(' ')}`.trimEnd() + '\n';
 }

@@ -1,0 +1,104 @@
+import type { Backlog, Consumer, JobHandler, JobKind } from '../../ports/job-queue.js';
+import { HeldWorker, type WorkerSetup } from './held-worker.js';
+import { toProcessor } from './process-job.js';
+
+export interface ConsumerSetup extends WorkerSetup {
+  readonly kind: JobKind;
+  readonly concurrency: number;
+  readonly backlog: () => Promise<Backlog>;
+}
+
+/**
+ * Does the jobs of one kind. BullMQ workers have a history of falling silent after a reconnect, so a watchdog looks whether jobs
+ * wait while none is taken, and then replaces the worker; jobs that the old one holds go on and keep their locks.
+ */
+export class BullConsumer implements Consumer {
+  readonly #setup: ConsumerSetup;
+  readonly #handler: JobHandler;
+  readonly #running = new Set<Promise<void>>();
+  readonly #workers = new Set<HeldWorker>();
+  readonly #watchdog: NodeJS.Timeout;
+  #lastTakenMs = performance.now();
+  #closing: Promise<void> | null = null;
+
+  constructor(setup: ConsumerSetup, handler: JobHandler) {
+    this.#setup = setup;
+    this.#handler = handler;
+    this.#start();
+    this.#watchdog = setInterval(() => void this.#watch(), setup.settings.watchdogMs / 4);
+    this.#watchdog.unref();
+  }
+
+  active(): number {
+    return this.#running.size;
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  #start(): void {
+    const { kind, log, concurrency } = this.#setup;
+    const tracked: JobHandler = (job, signal) => {
+      const run = this.#handler(job, signal);
+      const ended: Promise<void> = run.then(
+        () => void this.#running.delete(ended),
+        () => void this.#running.delete(ended),
+      );
+      this.#running.add(ended);
+      return run;
+    };
+    const worker = new HeldWorker(this.#setup, toProcessor(kind, tracked, log), concurrency);
+    this.#workers.add(worker);
+    worker.bull.on('active', () => {
+      this.#lastTakenMs = performance.now();
+    });
+    worker.bull.on('lockRenewalFailed', (ids) => {
+      for (const id of ids) if (worker.bull.cancelJob(id, 'lease_lost')) log.warn('job.lease_lost', { kind, job: id });
+    });
+    worker.bull.on('failed', (job) => {
+      if (job?.deferredFailure)
+        log.error('job.gave_up', { kind, job: job.id, code: 'worker_crashed', stalls: job.stalledCounter });
+    });
+  }
+
+  async #watch(): Promise<void> {
+    const { kind, log, concurrency, settings, backlog } = this.#setup;
+    const now = performance.now();
+    if (this.#running.size >= concurrency) this.#lastTakenMs = now;
+    if (this.#closing || now - this.#lastTakenMs < settings.watchdogMs) return;
+    // While Redis cannot be asked there is nothing to conclude.
+    const waiting = await backlog().then(
+      (counts) => counts.waiting,
+      () => 0,
+    );
+    this.#lastTakenMs = now;
+    if (this.#closing || waiting === 0) return;
+    log.warn('queue.worker_replaced', { kind, waiting, active: this.#running.size });
+    for (const worker of this.#workers) void this.#retire(worker);
+    this.#start();
+  }
+
+  async #retire(worker: HeldWorker): Promise<void> {
+    await worker.retire();
+    this.#workers.delete(worker);
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    clearInterval(this.#watchdog);
+    const workers = [...this.#workers];
+    await Promise.all(workers.map((worker) => worker.stopFetching()));
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    const idle = async (): Promise<void> => {
+      while (this.#running.size > 0) await Promise.all(this.#running);
+    };
+    await Promise.race([idle(), grace]);
+    clearTimeout(timer);
+    for (const worker of workers) worker.bull.cancelAllJobs('shutdown');
+    await Promise.all(workers.map((worker) => worker.close()));
+  }
+}
