@@ -1,0 +1,45 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { World } from '../app/world.js';
+import { bounds } from '../domain/bounds.js';
+import { EyrieError } from '../domain/errors.js';
+import { toErrorResponse } from './error-response.js';
+
+function toEyrieError(code: string | undefined): EyrieError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new EyrieError(
+        'headers_too_large',
+        `The request headers are too large: at most ${bounds.headerBytesMax} bytes are allowed.`,
+      );
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new EyrieError('request_timeout', 'The request did not arrive in time. Send it again, faster.');
+    default:
+      return new EyrieError('invalid_value', 'The request is not well-formed HTTP.');
+  }
+}
+
+/** The answer that is under way on a connection, as Node itself looks it up for this event. */
+const answerBegan = (socket: Socket): boolean =>
+  (Reflect.get(socket, '_httpMessage') as ServerResponse | null | undefined)?.headersSent === true;
+
+/** Answers what is no HTTP request (bad syntax, headers too large or too slow) and closes the connection. */
+export function answerClientError(world: Pick<World, 'ids' | 'log'>, error: Error, socket: Socket): void {
+  const requestId = world.ids.next('request');
+  const reason = (error as { code?: string }).code;
+  const { status, headers, body } = toErrorResponse(toEyrieError(reason), requestId);
+  world.log.info('http.bad_request', { requestId, status, reason: reason ?? null });
+  if (!socket.writable || answerBegan(socket)) {
+    socket.destroy();
+    return;
+  }
+  const text = JSON.stringify(body);
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(text)}`,
+    'connection: close',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ];
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${text}`);
+}

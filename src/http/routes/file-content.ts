@@ -1,0 +1,70 @@
+import { Readable } from 'node:stream';
+import { loadFile } from '../../app/files/find-file.js';
+import { openFileContent } from '../../app/files/open-file-content.js';
+import type { World } from '../../app/world.js';
+import type { StoredFile } from '../../contract/stored-objects.js';
+import { errorCode, EyrieError } from '../../domain/errors.js';
+import { defineRoute, type ApiRoute } from '../api-route.js';
+import { parseByteRange } from '../byte-range.js';
+
+/** Content never changes under an id, so its hash names it. */
+const etagOf = (file: StoredFile): string => `"${file.sha256}"`;
+
+const isNamed = (header: string, etag: string): boolean =>
+  header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+
+/** As RFC 8187 has it: the name is a user's text and must not reach the header as it is. */
+function disposition(filename: string): string {
+  const wellFormed = Buffer.from(filename).toString();
+  const encoded = encodeURIComponent(wellFormed).replaceAll(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  return `attachment; filename*=UTF-8''${encoded}`;
+}
+
+export function fileContentRoutes(world: World): ApiRoute[] {
+  return [
+    defineRoute({
+      method: 'GET',
+      path: '/v1/files/:file_id/content',
+      summary: 'Read the content of a file, or a range of it',
+      access: 'key',
+      answer: 'application/octet-stream',
+      handle: async ({ tenant, params, request, reply }) => {
+        const file = await loadFile(world, tenant, params['file_id'] ?? '');
+        const etag = etagOf(file);
+        const { headers } = request;
+        void reply.headers({ etag, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' });
+        if (headers['if-none-match'] !== undefined && isNamed(headers['if-none-match'], etag))
+          return reply.code(304).send();
+        const ifRange = headers['if-range'];
+        const range = ifRange === undefined || ifRange === etag ? parseByteRange(headers.range, file.bytes) : null;
+        if (range === 'unsatisfiable') {
+          void reply.header('content-range', `bytes */${file.bytes}`);
+          throw new EyrieError(
+            'range_not_satisfiable',
+            `The file has ${file.bytes} bytes; the range lies behind them.`,
+            {
+              param: 'range',
+            },
+          );
+        }
+        if (range) void reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${file.bytes}`);
+        void reply.headers({
+          'content-type': 'application/octet-stream',
+          'content-length': range ? range.end - range.start : file.bytes,
+          'content-disposition': disposition(file.filename),
+        });
+        if (request.method === 'HEAD') return reply.send();
+        const body = Readable.from(await openFileContent(world, file, range), { objectMode: false });
+        body.on('error', (error) =>
+          // The status is out: closing the connection short of content-length is all that is left to tell.
+          world.log.error(
+            'file.read_failed',
+            { requestId: request.id, fileId: file.id, code: errorCode(error) },
+            error,
+          ),
+        );
+        return reply.send(body);
+      },
+    }),
+  ];
+}

@@ -1,0 +1,219 @@
+import { Readable } from 'node:stream';
+import { type OpenAI, NotFoundError, toFile } from 'openai';
+import { expect, test } from 'vitest';
+import { listening } from './listening.js';
+
+const jsonl = (text = '{"custom_id":"a"}\n') => toFile(Buffer.from(text), 'in.jsonl');
+
+test('a file is uploaded, shown, read and deleted with the official client', async () => {
+  const { client, world } = await listening();
+  const file = await client.files.create({ file: await jsonl('{"a":1}\n'), purpose: 'batch' });
+  expect(file).toMatchObject({ object: 'file', bytes: 8, filename: 'in.jsonl', purpose: 'batch', status: 'processed' });
+  expect(file.expires_at).toBe(file.created_at + 30 * 24 * 3600);
+  expect(await client.files.retrieve(file.id)).toEqual(expect.objectContaining({ id: file.id, bytes: 8 }));
+  expect(await client.files.waitForProcessing(file.id)).toMatchObject({ status: 'processed' });
+  expect(await (await client.files.content(file.id)).text()).toBe('{"a":1}\n');
+  expect(await client.files.delete(file.id)).toEqual({ id: file.id, object: 'file', deleted: true });
+  await expect(client.files.retrieve(file.id)).rejects.toBeInstanceOf(NotFoundError);
+  await expect(client.files.content(file.id)).rejects.toBeInstanceOf(NotFoundError);
+  expect(await client.files.delete(file.id), 'a repeated delete succeeds').toMatchObject({ deleted: true });
+  expect((await client.files.list()).data).toEqual([]);
+  expect(world.store.objects.has(`t/tenant-a/files/${file.id}/content`), 'bytes wait for running batches').toBe(true);
+});
+
+test('purpose and expiry may stand behind the file, and a stream has no length', async () => {
+  const { client } = await listening();
+  const stream = Readable.from([Buffer.from('one\n'), Buffer.from('two\n')]);
+  const file = await client.files.create({
+    file: await toFile(stream, 'zwei ü.jsonl'),
+    purpose: 'user_data',
+    expires_after: { anchor: 'created_at', seconds: 3600 },
+  });
+  expect(file.bytes).toBe(8);
+  expect(file.expires_at).toBe(file.created_at + 3600);
+  expect(file.filename).toBe('zwei ü.jsonl');
+  const content = await client.files.content(file.id);
+  expect(content.headers.get('content-disposition')).toContain('%C3%BC');
+});
+
+test('files of purpose user_data stay for ever unless told otherwise', async () => {
+  const { client } = await listening();
+  const file = await client.files.create({ file: await jsonl(), purpose: 'user_data' });
+  expect(file.expires_at).toBeNull();
+});
+
+test('an expired file is gone', async () => {
+  const { client, world } = await listening();
+  const file = await client.files.create({
+    file: await jsonl(),
+    purpose: 'batch',
+    expires_after: { anchor: 'created_at', seconds: 3600 },
+  });
+  world.advance(3_601_000);
+  await expect(client.files.retrieve(file.id)).rejects.toMatchObject({ status: 404, code: 'not_found' });
+  expect((await client.files.list()).data).toEqual([]);
+});
+
+test.each([
+  [{ purpose: 'fine-tune' }, 'invalid_value', 'purpose'],
+  [{ expires_after: { anchor: 'created_at', seconds: 60 } }, 'invalid_value', 'expires_after.seconds'],
+  [{ expires_after: { anchor: 'last_active_at', seconds: 3600 } }, 'invalid_value', 'expires_after.anchor'],
+  [{ colour: 'red' }, 'unknown_parameter', 'colour'],
+])('a form with %j is refused and leaves nothing behind', async (fields, code, param) => {
+  const { client, world } = await listening();
+  const body = { file: await jsonl(), purpose: 'batch', ...fields } as OpenAI.FileCreateParams;
+  await expect(client.files.create(body)).rejects.toMatchObject({ status: 400, code, param });
+  expect([...world.store.objects.keys()]).toEqual([]);
+});
+
+test('a form without a file, with two, or with a file as text is refused', async () => {
+  const { call } = await listening();
+  const send = async (fill: (form: FormData) => void) => {
+    const form = new FormData();
+    form.set('purpose', 'batch');
+    fill(form);
+    const response = await call('/v1/files', { method: 'POST', body: form });
+    return { status: response.status, body: await response.json() };
+  };
+  expect(await send(() => {})).toMatchObject({
+    status: 400,
+    body: { error: { code: 'missing_required_parameter', param: 'file' } },
+  });
+  expect(
+    await send((form) => {
+      form.append('file', new Blob(['1']), 'a');
+      form.append('file', new Blob(['2']), 'b');
+    }),
+  ).toMatchObject({ status: 400, body: { error: { code: 'invalid_value' } } });
+  expect(await send((form) => form.set('file', 'text'))).toMatchObject({
+    status: 400,
+    body: { error: { code: 'invalid_type', param: 'file' } },
+  });
+});
+
+test('pages of files show each once, in both orders, also when the cursor was deleted', async () => {
+  const { client } = await listening();
+  const made: string[] = [];
+  for (let n = 0; n < 7; n++) made.push((await client.files.create({ file: await jsonl(), purpose: 'batch' })).id);
+  await client.files.create({ file: await jsonl(), purpose: 'user_data' });
+  for (const [order, expected] of [
+    ['asc', made],
+    ['desc', made.toReversed()],
+  ] as const) {
+    const seen: string[] = [];
+    for await (const file of client.files.list({ limit: 3, order, purpose: 'batch' })) seen.push(file.id);
+    expect(seen, order).toEqual(expected);
+  }
+  const first = await client.files.list({ limit: 3, order: 'asc' });
+  expect(first.has_more).toBe(true);
+  await client.files.delete(first.data[2]?.id ?? '');
+  const second = await client.files.list({ limit: 3, order: 'asc', after: first.data[2]?.id ?? '' });
+  expect(second.data.map(({ id }) => id)).toEqual(made.slice(3, 6));
+});
+
+test.each([
+  ['limit=0', 'limit'],
+  ['limit=10001', 'limit'],
+  ['limit=ten', 'limit'],
+  ['order=up', 'order'],
+  ['after=file-unknown', 'after'],
+  ['purpose=x', 'purpose'],
+  ['colour=red', 'colour'],
+  ['limit=1&limit=2', 'limit'],
+])('a list with ?%s is refused', async (query, param) => {
+  const { call } = await listening();
+  const response = await call(`/v1/files?${query}`);
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ error: { param, type: 'invalid_request_error' } });
+});
+
+test('an empty list names no ids', async () => {
+  const { call } = await listening();
+  const body = await (await call('/v1/files')).json();
+  expect(body).toEqual({ object: 'list', data: [], first_id: null, last_id: null, has_more: false });
+});
+
+test('parts of a file are read by range', async () => {
+  const { client, call } = await listening();
+  const file = await client.files.create({ file: await jsonl('0123456789'), purpose: 'batch' });
+  const read = async (headers: Record<string, string>, method = 'GET') => {
+    const response = await call(`/v1/files/${file.id}/content`, { method, headers });
+    return { status: response.status, text: await response.text(), headers: response.headers };
+  };
+  expect(await read({ range: 'bytes=2-4' })).toMatchObject({ status: 206, text: '234' });
+  expect((await read({ range: 'bytes=2-4' })).headers.get('content-range')).toBe('bytes 2-4/10');
+  expect(await read({ range: 'bytes=-3' })).toMatchObject({ status: 206, text: '789' });
+  expect(await read({ range: 'bytes=8-99' })).toMatchObject({ status: 206, text: '89' });
+  expect(await read({ range: 'bytes=1-2,4-5' })).toMatchObject({ status: 200, text: '0123456789' });
+  const beyond = await read({ range: 'bytes=10-' });
+  expect(beyond.status).toBe(416);
+  expect(beyond.headers.get('content-range')).toBe('bytes */10');
+  expect(JSON.parse(beyond.text)).toMatchObject({ error: { code: 'range_not_satisfiable' } });
+  const whole = await read({});
+  const etag = whole.headers.get('etag') ?? '';
+  expect(whole.headers.get('content-length')).toBe('10');
+  expect(await read({ 'if-none-match': etag })).toMatchObject({ status: 304, text: '' });
+  expect(await read({ range: 'bytes=0-0', 'if-range': '"other"' })).toMatchObject({ status: 200 });
+  const head = await read({}, 'HEAD');
+  expect(head).toMatchObject({ status: 200, text: '' });
+  expect(head.headers.get('content-length')).toBe('10');
+});
+
+test('a file belongs to its tenant alone', async () => {
+  const { client, other } = await listening();
+  const file = await client.files.create({ file: await jsonl(), purpose: 'batch' });
+  for (const attempt of [
+    () => other.files.retrieve(file.id),
+    () => other.files.content(file.id),
+    () => other.files.delete(file.id),
+  ])
+    await expect(attempt()).rejects.toMatchObject({ status: 404, code: 'not_found' });
+  expect((await other.files.list()).data).toEqual([]);
+  const own = await other.files.create({ file: await jsonl(), purpose: 'batch' });
+  expect(
+    (await other.files.list()).data.map(({ id }) => id),
+    'a tenant name like an id confuses no one',
+  ).toEqual([own.id]);
+  expect(await client.files.retrieve(file.id)).toMatchObject({ id: file.id });
+});
+
+test('output files are seen only once the manifest names them', async () => {
+  const { client, world } = await listening();
+  const batchId = 'batch_01';
+  const id = 'file-01out';
+  const put = (key: string, value: unknown) => world.store.put(key, Buffer.from(JSON.stringify(value)));
+  const contentKey = `t/tenant-a/b/${batchId}/out/output.jsonl`;
+  const { etag } = await world.store.put(contentKey, Buffer.from('x\n'));
+  await put(`t/tenant-a/files/${id}/file.json`, {
+    v: 1,
+    id,
+    bytes: 2,
+    sha256: '00',
+    filename: `${batchId}_output.jsonl`,
+    purpose: 'batch_output',
+    createdMs: 1_767_225_600_000,
+    expiresMs: null,
+    contentKey,
+    etag,
+    batchId,
+  });
+  await expect(client.files.retrieve(id)).rejects.toMatchObject({ status: 404 });
+  const output = { fileId: id, key: contentKey, bytes: 2, lines: 1, sha256: '00' };
+  const shapes = { useful_tokens: 0, padded_prefill_tokens: 0, idle_slot_steps: 0, overrun_tokens: 0 };
+  await put(`t/tenant-a/b/${batchId}/manifest.json`, {
+    v: 1,
+    batchId,
+    state: 'completed',
+    finishedMs: 1,
+    finalizingMs: 1,
+    counts: { total: 1, completed: 1, failed: 0 },
+    output,
+    errors: null,
+    inputTokens: 0,
+    outputTokens: 0,
+    shapes,
+    eventId: 'evt_01',
+  });
+  expect(await client.files.retrieve(id)).toMatchObject({ purpose: 'batch_output' });
+  expect(await (await client.files.content(id)).text()).toBe('x\n');
+});
