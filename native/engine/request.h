@@ -29,13 +29,13 @@ struct Request {
   bool prompt_logprobs = false;
 };
 
-enum class FinishReason : uint8_t { kStop, kLength, kCancelled };
+enum class FinishReason : uint8_t { stop, length, cancelled };
 
 /// k = max(logprobs, 0), n = token_ids.size(), p = prompt_ids.size(). Vectors that were not asked for stay empty.
 struct Result {
   std::vector<uint32_t> token_ids;
   std::string text_bytes;
-  FinishReason finish_reason = FinishReason::kLength;
+  FinishReason finish_reason = FinishReason::length;
   std::vector<float> logprobs;           // [n]
   std::vector<uint32_t> top_ids;          // [n * k]
   std::vector<float> top_logprobs;        // [n * k]

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace eyrie {
 
@@ -32,9 +33,10 @@ void Scheduler::next_pass(PassPlan& plan) {
   plan.prefill_rows = 0;
   admit(plan);
   for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
-    if (slots_[slot].phase == Phase::kDecoding) plan.decode_slots.push_back(slot);
+    if (slots_[slot].phase == Phase::decoding) plan.decode_slots.push_back(slot);
   }
   fill(plan);
+  assume_computed(plan);
   plan.decode_shape_rows =
       decode_rung(static_cast<uint32_t>(slots_.size() - free_slots_.size()), static_cast<uint32_t>(slots_.size()));
 }
@@ -46,15 +48,14 @@ void Scheduler::admit(PassPlan& plan) {
     uint32_t shared = 0;
     const uint32_t twin = request->may_copy_prefix ? best_twin(request->prompt_ids, kNoSlot, shared) : kNoSlot;
     // A free slot that already holds the prefix needs no copy at all.
-    const bool in_place = twin != kNoSlot && slots_[twin].phase == Phase::kFree;
+    const bool in_place = twin != kNoSlot && slots_[twin].phase == Phase::free;
     const auto chosen = in_place ? std::find(free_slots_.begin(), free_slots_.end(), twin) : free_slots_.begin();
     const uint32_t index = *chosen;
     free_slots_.erase(chosen);
     Slot& slot = slots_[index];
-    slot.phase = Phase::kPrefilling;
+    slot.phase = Phase::prefilling;
     slot.prompt_ids.assign(request->prompt_ids.begin(), request->prompt_ids.end());
     slot.prefilled = in_place ? shared : 0;
-    slot.may_copy_prefix = request->may_copy_prefix;
     slot.twin = in_place ? kNoSlot : twin;
     slot.shared_tokens = shared;
     prefilling_.push_back(index);
@@ -62,31 +63,33 @@ void Scheduler::admit(PassPlan& plan) {
   }
 }
 
-// How many leading tokens of `prompt_ids` the slot holds or is about to hold, in whole chunks, the last prompt token left out:
-// its row must be computed for the first logits.
+/// How many leading tokens of `prompt_ids` the slot holds or is about to hold, in whole chunks, the last prompt token left out:
+/// its row must be computed for the first logits.
 uint32_t Scheduler::shared_tokens(const Slot& slot, std::span<const uint32_t> prompt_ids) const {
-  const size_t usable = slot.phase == Phase::kPrefilling ? slot.prompt_ids.size() : slot.prefilled;
+  const size_t usable = slot.phase == Phase::prefilling ? slot.prompt_ids.size() : slot.prefilled;
   const size_t limit = std::min(usable, prompt_ids.size() - 1);
   size_t equal = 0;
   while (equal < limit && slot.prompt_ids[equal] == prompt_ids[equal]) ++equal;
   return static_cast<uint32_t>(equal / kChunkTokens * kChunkTokens);
 }
 
+/// The slot that shares most, one that has it all already before one that is still computing it.
 uint32_t Scheduler::best_twin(std::span<const uint32_t> prompt_ids, uint32_t except, uint32_t& shared) const {
   uint32_t best = kNoSlot;
-  shared = 0;
+  std::pair<uint32_t, bool> best_rank{0, false};
   for (uint32_t index = 0; index < slots_.size(); ++index) {
     if (index == except) continue;
     const uint32_t tokens = shared_tokens(slots_[index], prompt_ids);
-    if (tokens > shared) {
-      shared = tokens;
-      best = index;
-    }
+    const std::pair rank{tokens, slots_[index].prefilled >= tokens};
+    if (tokens == 0 || rank <= best_rank) continue;
+    best = index;
+    best_rank = rank;
   }
+  shared = best_rank.first;
   return best;
 }
 
-// Copies the shared prefix once the twin has it. false: the twin is still at it, leave the slot out of this pass.
+/// Copies the shared prefix once the twin has it. false: the twin is still at it, leave the slot out of this pass.
 bool Scheduler::resolve_twin(uint32_t index, PassPlan& plan) {
   Slot& slot = slots_[index];
   if (slot.twin == kNoSlot) return true;
@@ -108,12 +111,11 @@ bool Scheduler::resolve_twin(uint32_t index, PassPlan& plan) {
 }
 
 void Scheduler::fill(PassPlan& plan) {
-  const std::vector<uint32_t> order = prefilling_;
-  for (const uint32_t index : order) {
-    Slot& slot = slots_[index];
+  for (const uint32_t index : prefilling_) {
     const uint32_t room = prefill_tokens_ - plan.prefill_rows;
     if (room == 0) break;
     if (!resolve_twin(index, plan)) continue;
+    const Slot& slot = slots_[index];
     const uint32_t remaining = static_cast<uint32_t>(slot.prompt_ids.size()) - slot.prefilled;
     const bool last = remaining <= room;
     const uint32_t rows = last ? remaining : room / kChunkTokens * kChunkTokens;
@@ -123,9 +125,20 @@ void Scheduler::fill(PassPlan& plan) {
   }
 }
 
+/// After fill(), so that no copy of this pass reads what this very pass computes.
+void Scheduler::assume_computed(const PassPlan& plan) {
+  for (const PrefillChunk& chunk : plan.prefill) {
+    Slot& slot = slots_[chunk.slot];
+    slot.prefilled += chunk.rows;
+    if (!chunk.last) continue;
+    slot.phase = Phase::decoding;
+    std::erase(prefilling_, chunk.slot);
+  }
+}
+
 void Scheduler::end_sequence(uint32_t index, uint32_t generated_tokens) {
   estimate_.record(generated_tokens);
-  slots_[index].phase = Phase::kFree;
+  slots_[index].phase = Phase::free;
   std::erase(prefilling_, index);
   free_slots_.push_back(index);
 }

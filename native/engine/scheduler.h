@@ -71,7 +71,7 @@ class Scheduler {
   /// `request.prompt_ids` must stay valid until the admission is reported or the request removed.
   void add(const WaitingRequest& request) { waiting_.add(request); }
   bool remove_waiting(uint64_t id) { return waiting_.remove(id); }
-  /// Overwrites `plan`, whose vectors keep their capacity. The plan counts as computed when this is called again.
+  /// Overwrites `plan`, whose vectors keep their capacity. Afterwards the plan counts as computed.
   void next_pass(PassPlan& plan);
   /// The sequence in `slot` is over after `generated_tokens` tokens.
   void end_sequence(uint32_t slot, uint32_t generated_tokens);
@@ -79,15 +79,14 @@ class Scheduler {
   size_t waiting() const { return waiting_.size(); }
 
  private:
-  enum class Phase : uint8_t { kFree, kPrefilling, kDecoding };
+  enum class Phase : uint8_t { free, prefilling, decoding };
   static constexpr uint32_t kNoSlot = UINT32_MAX;
 
   struct Slot {
-    Phase phase = Phase::kFree;
+    Phase phase = Phase::free;
     /// The prompt whose keys and values this slot holds, kept after the end; [0, prefilled) of it are valid.
     std::vector<uint32_t> prompt_ids;
     uint32_t prefilled = 0;
-    bool may_copy_prefix = true;
     /// Waits until this slot has prefilled `shared_tokens`.
     uint32_t twin = kNoSlot;
     uint32_t shared_tokens = 0;
@@ -95,6 +94,7 @@ class Scheduler {
 
   void admit(PassPlan& plan);
   void fill(PassPlan& plan);
+  void assume_computed(const PassPlan& plan);
   uint32_t shared_tokens(const Slot& slot, std::span<const uint32_t> prompt_ids) const;
   uint32_t best_twin(std::span<const uint32_t> prompt_ids, uint32_t except, uint32_t& shared) const;
   bool resolve_twin(uint32_t slot, PassPlan& plan);

@@ -2,7 +2,7 @@
 
 namespace eyrie {
 
-std::optional<size_t> append_until_stop(std::string& text, std::string_view bytes, const std::vector<std::string>& stops) {
+std::optional<size_t> append_until_stop(std::string& text, std::string_view bytes, std::span<const std::string> stops) {
   if (stops.empty()) {
     text += bytes;
     return std::nullopt;

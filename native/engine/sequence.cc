@@ -1,0 +1,54 @@
+#include "engine/sequence.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace eyrie {
+
+namespace {
+
+SamplingParams sampling_params(const Request& request, const EngineOptions& options) {
+  SamplingParams params;
+  params.temperature = request.temperature;
+  params.top_k = static_cast<int32_t>(std::min<uint32_t>(request.top_k, options.config.vocab_size));
+  params.top_p = request.top_p;
+  params.min_p = request.min_p;
+  params.repetition_penalty = request.repetition_penalty;
+  params.frequency_penalty = request.frequency_penalty;
+  params.presence_penalty = request.presence_penalty;
+  params.min_tokens = request.min_tokens;
+  for (size_t i = 0; i < request.logit_bias_ids.size(); ++i) {
+    params.logit_bias.push_back({static_cast<int32_t>(request.logit_bias_ids[i]), request.logit_bias_values[i]});
+  }
+  if (!request.ignore_eos) params.stop_ids.assign(options.stop_token_ids.begin(), options.stop_token_ids.end());
+  params.seed = request.seed;
+  params.request = request.sequence_key;
+  return params;
+}
+
+}  // namespace
+
+Sequence::Sequence(uint64_t sequence_id, Request sequence_request, const EngineOptions& options)
+    : id(sequence_id), request(std::move(sequence_request)), sampling(sampling_params(request, options)) {
+  // Four bytes a token is what English text takes; longer text grows the string now and then.
+  constexpr size_t kBytesPerToken = 4;
+  result.token_ids.reserve(request.max_tokens);
+  if (!options.token_byte_ends.empty()) result.text_bytes.reserve(request.max_tokens * kBytesPerToken);
+  if (request.logprobs >= 0) {
+    result.logprobs.reserve(request.max_tokens);
+    result.top_ids.reserve(size_t{request.max_tokens} * top());
+    result.top_logprobs.reserve(size_t{request.max_tokens} * top());
+  }
+  if (request.prompt_logprobs) {
+    result.prompt_logprobs.assign(prompt_tokens(), std::numeric_limits<float>::quiet_NaN());
+    result.prompt_top_ids.assign(size_t{prompt_tokens()} * top(), 0);
+    result.prompt_top_logprobs.assign(size_t{prompt_tokens()} * top(), std::numeric_limits<float>::quiet_NaN());
+  }
+}
+
+bool Sequence::has_penalties() const {
+  return request.repetition_penalty != 1.0f || request.frequency_penalty != 0.0f || request.presence_penalty != 0.0f;
+}
+
+}  // namespace eyrie

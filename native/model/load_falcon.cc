@@ -1,0 +1,123 @@
+#include "model/load_falcon.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "error.h"
+#include "io/checkpoint.h"
+#include "io/quoted_text.h"
+#include "model/block_reader.h"
+#include "model/weight_plan.h"
+#include "ops/bfloat16.h"
+#include "ops/float16.h"
+
+namespace eyrie {
+
+namespace {
+
+DType source_dtype(TensorDtype dtype) {
+  switch (dtype) {
+    case TensorDtype::bf16: return DType::bfloat16;
+    case TensorDtype::f16: return DType::float16;
+    default: return DType::float32;
+  }
+}
+
+void check_finite(const Checkpoint& checkpoint, const TensorInfo& tensor, bool finite) {
+  if (finite) return;
+  throw Error(ErrorCode::model_invalid,
+              checkpoint.file_name(tensor) + ": tensor " + quoted_text(tensor.name) + " holds NaN or infinite weights");
+}
+
+std::vector<float> read_vector(const Checkpoint& checkpoint, const TensorInfo& tensor, int64_t first, int64_t count) {
+  const size_t element = dtype_bytes(tensor.dtype);
+  std::vector<std::byte> bytes(static_cast<size_t>(count) * element);
+  checkpoint.read(tensor, static_cast<uint64_t>(first) * element, bytes);
+  std::vector<float> values(static_cast<size_t>(count));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const std::byte* at = bytes.data() + i * element;
+    if (tensor.dtype == TensorDtype::f32) {
+      std::memcpy(&values[i], at, sizeof(float));
+    } else {
+      uint16_t bits = 0;
+      std::memcpy(&bits, at, sizeof(bits));
+      values[i] = tensor.dtype == TensorDtype::bf16 ? to_float(bf16{bits}) : to_float(fp16{bits});
+    }
+  }
+  check_finite(checkpoint, tensor, std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }));
+  return values;
+}
+
+void read_vectors(const Checkpoint& checkpoint, const WeightPlan& plan) {
+  for (const VectorPart& part : plan.vectors) {
+    const std::vector<float> values = read_vector(checkpoint, *part.tensor, part.source, part.count);
+    std::copy(values.begin(), values.end(), part.target);
+  }
+  for (const TensorInfo* tensor : plan.zeros) {
+    const auto values = read_vector(checkpoint, *tensor, 0, static_cast<int64_t>(tensor->shape[0]));
+    if (std::any_of(values.begin(), values.end(), [](float v) { return v != 0; })) {
+      throw Error(ErrorCode::model_invalid, checkpoint.file_name(*tensor) + ": " + quoted_text(tensor->name) +
+                                                " is not zero, but config.json says the model has no linear biases");
+    }
+  }
+}
+
+/// The parts in the order of the files, cut into blocks that fit a buffer.
+std::vector<MatrixPart> cut_into_blocks(const WeightPlan& plan, uint64_t& buffer_bytes) {
+  std::vector<MatrixPart> blocks;
+  buffer_bytes = kLoadBufferBytes;
+  for (const MatrixPart& part : plan.matrices) {
+    const uint64_t row_bytes = static_cast<uint64_t>(part.target->k()) * dtype_bytes(part.tensor->dtype);
+    const int64_t panel = PackedLinear::kPanel;
+    const int64_t rows_max = std::max(panel, static_cast<int64_t>(kLoadBufferBytes / row_bytes) / panel * panel);
+    buffer_bytes = std::max(buffer_bytes, row_bytes * static_cast<uint64_t>(rows_max));
+    for (int64_t row = 0; row < part.rows; row += rows_max) {
+      blocks.push_back({part.tensor, part.target, part.source_row + row, part.target_row + row,
+                        std::min(rows_max, part.rows - row)});
+    }
+  }
+  std::stable_sort(blocks.begin(), blocks.end(), [](const MatrixPart& a, const MatrixPart& b) {
+    return a.tensor->file != b.tensor->file ? a.tensor->file < b.tensor->file : a.tensor->offset < b.tensor->offset;
+  });
+  return blocks;
+}
+
+BlockRange range_of(const MatrixPart& block) {
+  const uint64_t row_bytes = static_cast<uint64_t>(block.target->k()) * dtype_bytes(block.tensor->dtype);
+  return {block.tensor, static_cast<uint64_t>(block.source_row) * row_bytes, static_cast<uint64_t>(block.rows) * row_bytes};
+}
+
+}  // namespace
+
+std::unique_ptr<FalconWeights> load_falcon(const std::string& directory, const FalconConfig& config, DType dtype,
+                                           const Compute& compute, const LoadProgress& on_progress,
+                                           const std::atomic<bool>& cancelled) {
+  const Checkpoint checkpoint = Checkpoint::open(directory);
+  auto weights = std::make_unique<FalconWeights>(config, dtype);
+  const WeightPlan plan = plan_weights(checkpoint, config, *weights);
+  read_vectors(checkpoint, plan);
+
+  uint64_t buffer_bytes = 0;
+  const std::vector<MatrixPart> blocks = cut_into_blocks(plan, buffer_bytes);
+  std::vector<BlockRange> ranges;
+  uint64_t total = 0;
+  for (const MatrixPart& block : blocks) {
+    ranges.push_back(range_of(block));
+    total += ranges.back().bytes;
+  }
+  BlockReader reader(checkpoint, std::move(ranges), buffer_bytes, kLoadBuffers);
+  uint64_t done = 0;
+  for (const MatrixPart& block : blocks) {
+    if (cancelled.load(std::memory_order_relaxed)) throw Error(ErrorCode::engine_closed, "closed while loading");
+    const std::span<const std::byte> bytes = reader.next();
+    const PackReport report =
+        block.target->pack_rows(compute, block.target_row, block.rows, bytes.data(), source_dtype(block.tensor->dtype));
+    check_finite(checkpoint, *block.tensor, report.nonfinite == 0);
+    done += bytes.size();
+    on_progress(done, total);
+  }
+  return weights;
+}
+
+}  // namespace eyrie
