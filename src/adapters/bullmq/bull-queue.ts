@@ -11,8 +11,11 @@ import type { QueueSettings } from './queue-settings.js';
 import { SampledErrors } from './sampled-errors.js';
 import { StallWatcher } from './stall-watcher.js';
 
-/** Jobs without a priority would overtake all that have one, so every job gets one; this is the last. */
-const priorityLast = 2 ** 21;
+/** Highest number that BullMQ takes. */
+const priorityMax = 2 ** 21 - 1;
+/** Jobs without a priority would overtake all that have one, so they get the last of all, which is kept for them. */
+const toPriority = (priority?: number): number =>
+  priority === undefined ? priorityMax : Math.min(priority, priorityMax - 1);
 const idPattern = /^(?!\d+$)[A-Za-z0-9_-]{1,256}$/;
 /** Payloads are pointers. This keeps prompts out of Redis whatever a caller does. */
 const payloadBytesMax = 2048;
@@ -23,8 +26,8 @@ function check(job: Job): void {
   const { id, priority } = job;
   if (!idPattern.test(id))
     throw new EyrieError('invalid_value', `Invalid job id '${id.slice(0, 80)}'.`, { param: 'id' });
-  if (priority !== undefined && (!Number.isInteger(priority) || priority < 1 || priority >= priorityLast))
-    throw new EyrieError('invalid_value', `Invalid job priority ${priority}: 1 to ${priorityLast - 1} is allowed.`, {
+  if (priority !== undefined && (!Number.isInteger(priority) || priority < 1 || priority > priorityMax))
+    throw new EyrieError('invalid_value', `Invalid job priority ${priority}: 1 to ${priorityMax} is allowed.`, {
       param: 'priority',
     });
   if (Buffer.byteLength(JSON.stringify(job.payload)) > payloadBytesMax)
@@ -57,7 +60,7 @@ export class BullQueue implements JobQueue {
         data: payload,
         opts: {
           jobId: id,
-          priority: priority ?? priorityLast,
+          priority: toPriority(priority),
           ...(delayMs === undefined ? {} : { delay: delayMs }),
           attempts: attemptsMax,
           backoff: { type: 'exponential', delay: retryDelayMs, jitter: 0.5 },

@@ -1,0 +1,270 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { EyrieError } from '../../src/domain/errors.js';
+import type { Consumer, JobHandler, JobKind, JobQueue, RunningJob } from '../../src/ports/job-queue.js';
+
+/** A queue under test. Times are short in the real one and fake in the other, so the suite waits for conditions only. */
+export interface QueueHarness {
+  readonly queue: JobQueue;
+  /** Lets time pass until the condition holds. */
+  until(what: string, condition: () => boolean | Promise<boolean>): Promise<void>;
+  /** Lets this much time pass. */
+  pass(ms: number): Promise<void>;
+  /** Unix ms of the queue's clock. */
+  now(): number;
+  /** Another process that takes one job and holds it, to be killed by `kill -9`. Resolves when it may take jobs. */
+  startHangingProcess(kind: JobKind): Promise<{ kill(): Promise<void> }>;
+  close(): Promise<void>;
+}
+
+/** First retry delay of the queues under test, in ms. */
+export const retryDelayMs = 100;
+
+const done: JobHandler = () => Promise.resolve();
+
+/** A handler that holds its jobs until they are let go or aborted. */
+function gate(): { handler: JobHandler; open: () => void; reasons: unknown[] } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const reasons: unknown[] = [];
+  const handler: JobHandler = (_job, signal) =>
+    Promise.race([
+      opened,
+      new Promise<never>((_, reject) => {
+        signal.addEventListener('abort', () => {
+          reasons.push(signal.reason);
+          reject(new Error('aborted'));
+        });
+      }),
+    ]);
+  return { handler, open, reasons };
+}
+
+export function describeJobQueue(name: string, open: () => Promise<QueueHarness>): void {
+  describe(`${name} as JobQueue`, () => {
+    let harness: QueueHarness;
+    const consumers: Consumer[] = [];
+
+    const start = async (): Promise<QueueHarness> => (harness = await open());
+    const consume = (kind: JobKind, concurrency: number, handler: JobHandler): Consumer => {
+      const consumer = harness.queue.consume(kind, { concurrency }, handler);
+      consumers.push(consumer);
+      return consumer;
+    };
+    const emptied = async (kind: JobKind): Promise<boolean> => {
+      const { waiting, active, delayed } = await harness.queue.backlog(kind);
+      return waiting + active + delayed === 0;
+    };
+
+    afterEach(async () => {
+      await Promise.all(consumers.splice(0).map((consumer) => consumer.close(0)));
+      await harness.close();
+    });
+
+    it('does a job once, gives its payload, and removes it', async () => {
+      const { queue, until } = await start();
+      const seen: RunningJob[] = [];
+      consume('shard', 1, (job) => {
+        seen.push(job);
+        return Promise.resolve();
+      });
+      await queue.add('shard', [{ id: 's-1', payload: { batchId: 'batch_1', shard: 3 }, priority: 5 }]);
+      await until('the job is done', async () => seen.length === 1 && (await emptied('shard')));
+      expect(seen).toEqual([{ id: 's-1', payload: { batchId: 'batch_1', shard: 3 }, attempt: 0, stalls: 0 }]);
+      expect(await queue.has('shard', 's-1')).toBe(false);
+    });
+
+    it('ignores a job whose id is waiting, delayed or active, and takes it again once it has ended', async () => {
+      const { queue, until } = await start();
+      await queue.add('plan', [{ id: 'plan-1', payload: { first: true } }]);
+      await queue.add('plan', [{ id: 'plan-1', payload: { first: false } }]);
+      await queue.add('plan', [{ id: 'plan-2', payload: {}, delayMs: 50 }]);
+      await queue.add('plan', [{ id: 'plan-2', payload: {} }]);
+      expect(await queue.backlog('plan')).toEqual({ waiting: 1, active: 0, delayed: 1 });
+
+      const { handler, open: letGo } = gate();
+      const payloads: unknown[] = [];
+      consume('plan', 2, async (job, signal) => {
+        payloads.push(job.payload);
+        await handler(job, signal);
+      });
+      await until('both are active', async () => (await queue.backlog('plan')).active === 2);
+      await queue.add('plan', [{ id: 'plan-1', payload: { first: false } }]);
+      expect(await queue.backlog('plan')).toEqual({ waiting: 0, active: 2, delayed: 0 });
+      expect(await queue.has('plan', 'plan-1')).toBe(true);
+      letGo();
+      await until('both are done', () => emptied('plan'));
+      await queue.add('plan', [{ id: 'plan-1', payload: { again: true } }]);
+      await until('it is done again', async () => payloads.length === 3 && (await emptied('plan')));
+      expect(payloads).toEqual([{ first: true }, {}, { again: true }]);
+    });
+
+    it('keeps kinds apart', async () => {
+      const { queue } = await start();
+      await queue.add('finish', [{ id: 'a', payload: {} }]);
+      expect(await queue.has('finish', 'a')).toBe(true);
+      expect(await queue.has('shard', 'a')).toBe(false);
+      expect((await queue.backlog('deliver')).waiting).toBe(0);
+    });
+
+    it('takes lower priorities first, equal ones in their order, and those without one last', async () => {
+      const { queue, until } = await start();
+      await queue.add('shard', [
+        { id: 'none', payload: {} },
+        { id: 'p9-first', payload: {}, priority: 9 },
+        { id: 'p2', payload: {}, priority: 2 },
+        { id: 'p9-second', payload: {}, priority: 9 },
+        { id: 'last', payload: {}, priority: 2_097_151 },
+      ]);
+      await queue.add('shard', [{ id: 'p1', payload: {}, priority: 1 }]);
+      const order: string[] = [];
+      consume('shard', 1, (job) => {
+        order.push(job.id);
+        return Promise.resolve();
+      });
+      await until('all are done', () => emptied('shard'));
+      expect(order).toEqual(['p1', 'p2', 'p9-first', 'p9-second', 'last', 'none']);
+    });
+
+    it('does a delayed job not before its time', async () => {
+      const { queue, until, now } = await start();
+      const addedMs = now();
+      let doneMs = 0;
+      consume('deliver', 1, () => {
+        doneMs = now();
+        return Promise.resolve();
+      });
+      await queue.add('deliver', [{ id: 'd', payload: {}, delayMs: 300 }]);
+      await until('it is done', () => doneMs > 0);
+      expect(doneMs - addedMs).toBeGreaterThanOrEqual(299);
+    });
+
+    it('tries again after a retryable error, later each time, and gives up after five tries', async () => {
+      const { queue, until, now } = await start();
+      const tries: { attempt: number; ms: number }[] = [];
+      consume('shard', 1, ({ attempt }) => {
+        tries.push({ attempt, ms: now() });
+        return Promise.reject(new EyrieError('store_unavailable', 'SECRET PROMPT'));
+      });
+      await queue.add('shard', [{ id: 's', payload: {}, priority: 1 }]);
+      await until('it is given up', async () => tries.length === 5 && (await emptied('shard')));
+      expect(tries.map(({ attempt }) => attempt)).toEqual([0, 1, 2, 3, 4]);
+      const gaps = tries.slice(1).map(({ ms }, i) => ms - (tries[i]?.ms ?? 0));
+      // At least half of the full delay: jitter takes off at most that.
+      gaps.forEach((gap, i) => expect(gap).toBeGreaterThanOrEqual((retryDelayMs * 2 ** i) / 2 - 1));
+    });
+
+    it('removes a job at once after an error that is not retryable', async () => {
+      const { queue, until } = await start();
+      let tries = 0;
+      consume('shard', 1, () => {
+        tries++;
+        return Promise.reject(new EyrieError('invalid_request', 'SECRET PROMPT'));
+      });
+      await queue.add('shard', [{ id: 's', payload: {} }]);
+      await until('it is gone', async () => tries > 0 && (await emptied('shard')));
+      expect(tries).toBe(1);
+      expect(await queue.has('shard', 's')).toBe(false);
+    });
+
+    it('runs no more jobs at once than asked for', async () => {
+      const { queue, until } = await start();
+      await queue.add(
+        'shard',
+        Array.from({ length: 6 }, (_, i) => ({ id: `s-${i}`, payload: {}, priority: 1 })),
+      );
+      const { handler, open: letGo } = gate();
+      const consumer = consume('shard', 3, handler);
+      await until('three are active', () => consumer.active() === 3);
+      expect(await queue.backlog('shard')).toEqual({ waiting: 3, active: 3, delayed: 0 });
+      letGo();
+      await until('all are done', () => emptied('shard'));
+      expect(consumer.active()).toBe(0);
+    });
+
+    it('adds more jobs than one command carries', async () => {
+      const { queue } = await start();
+      await queue.add(
+        'shard',
+        Array.from({ length: 1203 }, (_, i) => ({ id: `s-${i}`, payload: { shard: i }, priority: i + 1 })),
+      );
+      expect((await queue.backlog('shard')).waiting).toBe(1203);
+    });
+
+    it('lets a closing consumer end its jobs within the grace and take no other', async () => {
+      const { queue, until, pass } = await start();
+      await queue.add('shard', [
+        { id: 'held', payload: {}, priority: 1 },
+        { id: 'left', payload: {}, priority: 2 },
+      ]);
+      const { handler, open: letGo, reasons } = gate();
+      const consumer = consume('shard', 1, handler);
+      await until('one is active', () => consumer.active() === 1);
+      const closed = consumer.close(60_000);
+      await pass(50);
+      letGo();
+      await closed;
+      expect(reasons).toEqual([]);
+      expect(await queue.backlog('shard')).toEqual({ waiting: 1, active: 0, delayed: 0 });
+      expect(await queue.has('shard', 'left')).toBe(true);
+    });
+
+    it('hands jobs back when the grace is over, without a stall and without a used try', async () => {
+      const { queue, until, pass } = await start();
+      await queue.add('shard', [{ id: 's', payload: {}, priority: 7 }]);
+      const { handler, reasons } = gate();
+      const consumer = consume('shard', 1, handler);
+      await until('it is active', () => consumer.active() === 1);
+      let closed = false;
+      const closing = consumer.close(50).then(() => (closed = true));
+      await pass(100);
+      await until('the consumer has closed', () => closed);
+      await closing;
+      expect(reasons).toEqual(['shutdown']);
+      expect(await queue.backlog('shard')).toEqual({ waiting: 1, active: 0, delayed: 0 });
+      const seen: RunningJob[] = [];
+      consume('shard', 1, (job) => {
+        seen.push(job);
+        return Promise.resolve();
+      });
+      await until('another does it', async () => seen.length === 1 && (await emptied('shard')));
+      expect(seen[0]).toMatchObject({ id: 's', attempt: 0, stalls: 0 });
+    });
+
+    it('gives the job of a killed process to another, and counts the stall', async () => {
+      const { queue, until, startHangingProcess } = await start();
+      await queue.add('shard', [{ id: 's', payload: { shard: 1 }, priority: 4 }]);
+      const holder = await startHangingProcess('shard');
+      await until('it is held', async () => (await queue.backlog('shard')).active === 1);
+      await holder.kill();
+      const seen: RunningJob[] = [];
+      consume('shard', 1, (job) => {
+        seen.push(job);
+        return Promise.resolve();
+      });
+      await until('another does it', async () => seen.length === 1 && (await emptied('shard')));
+      expect(seen).toEqual([{ id: 's', payload: { shard: 1 }, attempt: 0, stalls: 1 }]);
+    });
+
+    it('puts the job of a killed process back with nobody there to do it', async () => {
+      const { queue, until, startHangingProcess } = await start();
+      await queue.add('shard', [{ id: 's', payload: {}, priority: 4 }]);
+      const holder = await startHangingProcess('shard');
+      await until('it is held', async () => (await queue.backlog('shard')).active === 1);
+      await holder.kill();
+      const watcher = queue.watchStalled('shard');
+      consumers.push(watcher);
+      expect(watcher.active()).toBe(0);
+      await until('it waits', async () => (await queue.backlog('shard')).waiting === 1);
+      expect(await queue.has('shard', 's')).toBe(true);
+    });
+
+    it('closes a consumer that has nothing to do', async () => {
+      await start();
+      const consumer = consume('finish', 2, done);
+      await consumer.close(1000);
+      expect(consumer.active()).toBe(0);
+    });
+  });
+}

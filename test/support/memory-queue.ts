@@ -1,0 +1,245 @@
+import { EyrieError, isRetryable } from '../../src/domain/errors.js';
+import type { Clock } from '../../src/ports/clock.js';
+import type { Backlog, Consumer, Job, JobHandler, JobKind, JobQueue } from '../../src/ports/job-queue.js';
+
+interface Entry {
+  readonly job: Job;
+  readonly seq: number;
+  state: 'waiting' | 'delayed' | 'active';
+  /** Put back after a stall: before all others, as in the real queue. */
+  front: boolean;
+  attempt: number;
+  stalls: number;
+  /** Counts the starts, so that an answer of an earlier holder is known as such. */
+  hold: number;
+}
+
+export interface MemoryQueueSettings {
+  readonly lockMs: number;
+  readonly stalledCheckMs: number;
+  readonly stalledMax: number;
+  readonly attemptsMax: number;
+  readonly retryDelayMs: number;
+}
+
+const defaults: MemoryQueueSettings = {
+  lockMs: 60_000,
+  stalledCheckMs: 15_000,
+  stalledMax: 5,
+  attemptsMax: 5,
+  retryDelayMs: 1000,
+};
+
+/** The work queue in memory. Time passes only on its clock, and jobs are taken in one fixed order, so a run can be repeated. */
+export class MemoryQueue implements JobQueue {
+  /** Every call throws `queue_unavailable` while set; jobs that are held go on. */
+  unavailable = false;
+  readonly #clock: Clock;
+  readonly #settings: MemoryQueueSettings;
+  readonly #kinds = new Map<JobKind, Map<string, Entry>>();
+  readonly #consumers = new Set<MemoryConsumer>();
+  #seq = 0;
+
+  constructor(clock: Clock, settings: Partial<MemoryQueueSettings> = {}) {
+    this.#clock = clock;
+    this.#settings = { ...defaults, ...settings };
+  }
+
+  add(kind: JobKind, jobs: readonly Job[]): Promise<void> {
+    return this.#call(() => {
+      const entries = this.#entries(kind);
+      for (const job of jobs) {
+        if (entries.has(job.id)) continue;
+        const entry: Entry = {
+          // As through JSON: what is added later cannot be changed by the adder.
+          job: { ...job, payload: JSON.parse(JSON.stringify(job.payload)) as unknown },
+          seq: this.#seq++,
+          state: 'waiting',
+          front: false,
+          attempt: 0,
+          stalls: 0,
+          hold: 0,
+        };
+        entries.set(job.id, entry);
+        if (job.delayMs) this.#delay(kind, entry, job.delayMs);
+      }
+      this.#pump();
+    });
+  }
+
+  has(kind: JobKind, id: string): Promise<boolean> {
+    return this.#call(() => this.#entries(kind).has(id));
+  }
+
+  backlog(kind: JobKind): Promise<Backlog> {
+    return this.#call(() => {
+      const counts = { waiting: 0, active: 0, delayed: 0 };
+      for (const { state } of this.#entries(kind).values()) counts[state]++;
+      return counts;
+    });
+  }
+
+  consume(kind: JobKind, { concurrency }: { readonly concurrency: number }, handler: JobHandler): MemoryConsumer {
+    const consumer = new MemoryConsumer(kind, concurrency, handler, this.#clock, (gone) =>
+      this.#consumers.delete(gone),
+    );
+    this.#consumers.add(consumer);
+    this.#pump();
+    return consumer;
+  }
+
+  watchStalled(kind: JobKind): MemoryConsumer {
+    return this.consume(kind, { concurrency: 0 }, () => Promise.resolve());
+  }
+
+  /** `kill -9` of the consumer's process: its handlers are told nothing, and what they do later counts for nothing. */
+  kill(consumer: MemoryConsumer): void {
+    this.#consumers.delete(consumer);
+    consumer.dead = true;
+    for (const [id, { entry, hold }] of consumer.held) void this.#recover(consumer.kind, id, entry, hold);
+  }
+
+  /** Redis was emptied: all jobs are gone, and those who hold one learn it. */
+  wipe(): void {
+    this.#kinds.clear();
+    for (const consumer of this.#consumers) for (const { abort } of consumer.held.values()) abort.abort('lease_lost');
+  }
+
+  async #recover(kind: JobKind, id: string, entry: Entry, hold: number): Promise<void> {
+    const { lockMs, stalledCheckMs, stalledMax } = this.#settings;
+    await this.#clock.sleep(lockMs);
+    // Only a living consumer or watcher of the kind looks for stalled jobs.
+    do await this.#clock.sleep(stalledCheckMs);
+    while (![...this.#consumers].some((consumer) => consumer.kind === kind));
+    if (this.#entries(kind).get(id) !== entry || entry.hold !== hold) return;
+    entry.stalls++;
+    entry.state = 'waiting';
+    entry.front = true;
+    if (entry.stalls > stalledMax) this.#entries(kind).delete(id);
+    this.#pump();
+  }
+
+  #entries(kind: JobKind): Map<string, Entry> {
+    const entries = this.#kinds.get(kind) ?? new Map<string, Entry>();
+    this.#kinds.set(kind, entries);
+    return entries;
+  }
+
+  #delay(kind: JobKind, entry: Entry, ms: number): void {
+    entry.state = 'delayed';
+    void this.#clock.sleep(ms).then(() => {
+      if (this.#entries(kind).get(entry.job.id) !== entry) return;
+      entry.state = 'waiting';
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    for (const consumer of this.#consumers)
+      for (let entry = this.#next(consumer); entry; entry = this.#next(consumer)) void this.#run(consumer, entry);
+  }
+
+  #next(consumer: MemoryConsumer): Entry | undefined {
+    if (this.unavailable || consumer.closing || consumer.held.size >= consumer.concurrency) return undefined;
+    let best: Entry | undefined;
+    for (const entry of this.#entries(consumer.kind).values())
+      if (entry.state === 'waiting' && (!best || before(entry, best))) best = entry;
+    return best;
+  }
+
+  async #run(consumer: MemoryConsumer, entry: Entry): Promise<void> {
+    const { kind } = consumer;
+    const { id, payload } = entry.job;
+    const abort = new AbortController();
+    const hold = ++entry.hold;
+    entry.state = 'active';
+    entry.front = false;
+    consumer.held.set(id, { entry, hold, abort });
+    let failure: { readonly error: unknown } | null = null;
+    try {
+      await consumer.handler({ id, payload, attempt: entry.attempt, stalls: entry.stalls }, abort.signal);
+    } catch (error) {
+      failure = { error };
+    }
+    if (consumer.dead) return;
+    consumer.held.delete(id);
+    const entries = this.#entries(kind);
+    if (entries.get(id) === entry && entry.hold === hold) {
+      if (!failure) entries.delete(id);
+      else if (abort.signal.reason === 'shutdown') entry.state = 'waiting';
+      else if (isRetryable(failure.error) && ++entry.attempt < this.#settings.attemptsMax)
+        this.#delay(kind, entry, this.#settings.retryDelayMs * 2 ** (entry.attempt - 1));
+      else entries.delete(id);
+    }
+    consumer.release();
+    this.#pump();
+  }
+
+  #call<T>(step: () => T): Promise<T> {
+    if (this.unavailable) return Promise.reject(new EyrieError('queue_unavailable', 'The fake queue is away.'));
+    return Promise.resolve(step());
+  }
+}
+
+function before(a: Entry, b: Entry): boolean {
+  if (a.front !== b.front) return a.front;
+  const [ofA, ofB] = [a.job.priority ?? Infinity, b.job.priority ?? Infinity];
+  return ofA === ofB ? a.seq < b.seq : ofA < ofB;
+}
+
+interface Hold {
+  readonly entry: Entry;
+  readonly hold: number;
+  readonly abort: AbortController;
+}
+
+export class MemoryConsumer implements Consumer {
+  readonly kind: JobKind;
+  readonly concurrency: number;
+  readonly handler: JobHandler;
+  readonly held = new Map<string, Hold>();
+  closing = false;
+  dead = false;
+  readonly #clock: Clock;
+  readonly #gone: (consumer: MemoryConsumer) => void;
+  #waiters: (() => void)[] = [];
+
+  constructor(
+    kind: JobKind,
+    concurrency: number,
+    handler: JobHandler,
+    clock: Clock,
+    gone: (consumer: MemoryConsumer) => void,
+  ) {
+    this.kind = kind;
+    this.concurrency = concurrency;
+    this.handler = handler;
+    this.#clock = clock;
+    this.#gone = gone;
+  }
+
+  active(): number {
+    return this.held.size;
+  }
+
+  /** Wakes those that wait for the consumer to become idle. */
+  release(): void {
+    if (this.held.size > 0) return;
+    for (const waiter of this.#waiters) waiter();
+    this.#waiters = [];
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.closing = true;
+    if (this.held.size > 0) await Promise.race([this.#idle(), this.#clock.sleep(graceMs)]);
+    for (const { abort } of this.held.values()) abort.abort('shutdown');
+    if (this.held.size > 0) await this.#idle();
+    this.#gone(this);
+  }
+
+  #idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+    });
+  }
+}
