@@ -1,0 +1,104 @@
+import { EyrieError } from '../../src/domain/errors.js';
+import type { Clock } from '../../src/ports/clock.js';
+import type { Engine, EngineTotals, SequenceRequest, SequenceResult, TokenLogprobs } from '../../src/ports/engine.js';
+
+/** What the model "says" to a prompt: a text, one token per byte of UTF-8, or an error to throw. */
+export type Script = (promptIds: Uint32Array, request: SequenceRequest) => string | Error;
+
+export interface ScriptedEngineOptions {
+  readonly fingerprint?: string;
+  /** With a clock, each sequence takes this long. */
+  readonly clock?: Clock;
+  readonly sequenceMs?: number;
+}
+
+/** Id of the end token, behind the 256 byte tokens. */
+export const scriptedEndToken = 256;
+
+/**
+ * An engine that answers by a function of the prompt. It keeps the rules of the port: maxTokens, stop strings, the end token,
+ * log-probabilities of the asked shape, abort, close.
+ */
+export class ScriptedEngine implements Engine {
+  readonly fingerprint: string;
+  /** Every request so far. */
+  readonly requests: SequenceRequest[] = [];
+  readonly #script: Script;
+  readonly #clock: Clock | undefined;
+  readonly #sequenceMs: number;
+  #promptTokens = 0;
+  #generatedTokens = 0;
+  #closed = false;
+
+  constructor(script: Script, { fingerprint = 'scripted', clock, sequenceMs = 0 }: ScriptedEngineOptions = {}) {
+    this.#script = script;
+    this.fingerprint = fingerprint;
+    this.#clock = clock;
+    this.#sequenceMs = sequenceMs;
+  }
+
+  async generate(request: SequenceRequest, signal: AbortSignal): Promise<SequenceResult> {
+    if (this.#closed) throw new EyrieError('engine_closed', 'The engine was closed.');
+    signal.throwIfAborted();
+    this.requests.push(request);
+    await this.#clock?.sleep(this.#sequenceMs, signal);
+    signal.throwIfAborted();
+    const said = this.#script(request.promptIds, request);
+    if (said instanceof Error) throw said;
+    const { tokenIds, text, finishReason } = cut(said, request);
+    this.#promptTokens += request.promptIds.length;
+    this.#generatedTokens += tokenIds.length;
+    return {
+      tokenIds,
+      textBytes: new TextEncoder().encode(text),
+      finishReason,
+      logprobs: request.logprobs === null ? null : flatLogprobs(tokenIds, request.logprobs),
+      promptLogprobs: request.promptLogprobs ? flatLogprobs(request.promptIds, request.logprobs ?? 0, true) : null,
+    };
+  }
+
+  totals(): EngineTotals {
+    return {
+      promptTokens: this.#promptTokens,
+      generatedTokens: this.#generatedTokens,
+      paddedPrefillTokens: 0,
+      idleSlotSteps: 0,
+      overrunTokens: 0,
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return Promise.resolve();
+  }
+}
+
+type Cut = Pick<SequenceResult, 'finishReason' | 'tokenIds'> & { readonly text: string };
+
+function cut(said: string, { stop, maxTokens, ignoreEos }: SequenceRequest): Cut {
+  // The stop string that is complete first; among those the one that starts first.
+  const ends = stop.map((text) => ({ start: said.indexOf(text), text })).filter(({ start }) => start >= 0);
+  ends.sort((a, b) => a.start + a.text.length - (b.start + b.text.length) || a.start - b.start);
+  const [first] = ends;
+  const written = new TextEncoder().encode(first ? said.slice(0, first.start + first.text.length) : said);
+  if (written.length > maxTokens) {
+    const tokenIds = Uint32Array.from(written.subarray(0, maxTokens));
+    return { tokenIds, text: new TextDecoder().decode(Uint8Array.from(tokenIds)), finishReason: 'length' };
+  }
+  if (first) return { tokenIds: Uint32Array.from(written), text: said.slice(0, first.start), finishReason: 'stop' };
+  const ended = !ignoreEos && written.length < maxTokens;
+  const tokenIds = Uint32Array.from(ended ? [...written, scriptedEndToken] : written);
+  return { tokenIds, text: said, finishReason: ended ? 'stop' : 'length' };
+}
+
+/** Every token certain: log-probability 0, and the ids 0..k-1 beside it. */
+function flatLogprobs(ids: Uint32Array, k: number, isPrompt = false): TokenLogprobs {
+  const chosen = new Float32Array(ids.length);
+  if (isPrompt && chosen.length > 0) chosen[0] = NaN;
+  return {
+    chosen,
+    topIds: Uint32Array.from({ length: ids.length * k }, (_, i) => i % k),
+    topLogprobs: new Float32Array(ids.length * k),
+    k,
+  };
+}
