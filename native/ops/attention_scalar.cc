@@ -1,0 +1,6 @@
+#include "ops/attention_body.h"
+#include "ops/simd/vec_scalar.h"
+
+namespace eyrie {
+extern const AttentionKernels kAttentionKernelsScalar = {attend<scalar::Vec, float>, attend<scalar::Vec, bf16>};
+}  // namespace eyrie

@@ -1,0 +1,66 @@
+#pragma once
+// The per-level table of matrix products. How a product runs, whatever the level (linear.cc drives it):
+//
+//   pack_x     x, once per call, into blocks of rows in the order in which multiply reads them
+//   multiply   one panel of 32 output channels times some row blocks over a range of k, into partial sums
+//   finish     partial sums of a whole range of k, plus bias, GELU, ..., into y
+//
+// A range of k may be cut anywhere between two steps: partial sums go to memory and come back unrounded, so cache
+// blocking never changes a result.
+
+#include <cstdint>
+
+#include "ops/bfloat16.h"
+#include "ops/isa.h"
+#include "ops/linear.h"
+
+namespace eyrie {
+
+struct ProductKernel {
+  int64_t row_block;         ///< rows in a block of packed x
+  int64_t k_step;            ///< values of k in one step
+  int64_t x_step_bytes;      ///< bytes of one step of one row block
+  int64_t panel_step_bytes;  ///< bytes of one step of a panel
+  int64_t planes;            ///< partial sums per output: 1 float, or for int8 2 int32 (high and low byte of x)
+
+  /// Packs steps [first_step, first_step + steps) of one row block: `rows` rows from x, `k` values apart. Missing rows
+  /// and k past the end become zero. out points at first_step. inverse_scales[rows]: int8 only.
+  void (*pack_x)(const void* x, int64_t k, int64_t rows, int64_t first_step, int64_t steps, const float* inverse_scales,
+                 void* out);
+
+  /// sums[row][planes][32] (+)= x * panel over `steps` steps, for `rows` rows in blocks `x_block_bytes` apart. Rows
+  /// are padded to row_block in sums. With `first` the sums start at zero.
+  void (*multiply)(const void* x, int64_t x_block_bytes, int64_t rows, const void* panel, int64_t steps, void* sums,
+                   bool first);
+};
+
+/// Where the finished panel goes.
+struct PanelOutput {
+  void* y;            ///< at the panel's first column and the block's first row
+  int64_t y_stride;   ///< elements
+  DType y_dtype;
+  const float* bias;  ///< at the panel's first column, or null
+  Activation activation;
+  bool accumulate;
+  int64_t columns;    ///< 1 to 32
+};
+
+struct LinearKernels {
+  ProductKernel float32, bfloat16, int8;
+
+  /// sums [rows][32] float to y.
+  void (*finish)(const float* sums, int64_t rows, const PanelOutput& out);
+  /// int8: sums [rows][2][32] int32 to [rows][32] float, in place. Column arrays start at the panel.
+  void (*dequantise)(void* sums, int64_t rows, const float* row_scales, const float* column_scales,
+                     const int32_t* column_sums);
+  /// max |x|; NaN or infinity where x holds one.
+  float (*max_abs)(const bf16* x, int64_t n);
+
+  const ProductKernel& product(DType weights) const {
+    return weights == DType::float32 ? float32 : weights == DType::int8 ? int8 : bfloat16;
+  }
+};
+
+const LinearKernels& linear_kernels(Isa isa);
+
+}  // namespace eyrie

@@ -1,0 +1,114 @@
+#pragma once
+// Sixteen floats as a plain array: the meaning of the vector type that the AVX2 and AVX-512 files implement.
+//
+// Kernels are written once over this type and compiled per level. Every operation below is exactly rounded or a bit
+// operation and reductions have a fixed tree, so a kernel gives the same bytes on every level.
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "ops/bfloat16.h"
+
+namespace eyrie::scalar {
+
+struct Vec {
+  float lane[16];
+
+  static EYRIE_INLINE Vec set(float v) {
+    Vec r;
+    for (float& x : r.lane) x = v;
+    return r;
+  }
+  static EYRIE_INLINE Vec zero() { return set(0.0f); }
+  static EYRIE_INLINE Vec load(const float* p) { return load_part(p, 16); }
+  /// Lanes from n on are zero and their memory is not read.
+  static EYRIE_INLINE Vec load_part(const float* p, int n) {
+    Vec r;
+    for (int i = 0; i < 16; i++) r.lane[i] = i < n ? p[i] : 0.0f;
+    return r;
+  }
+  static EYRIE_INLINE Vec load_bf16(const bf16* p) {
+    Vec r;
+    for (int i = 0; i < 16; i++) r.lane[i] = to_float(p[i]);
+    return r;
+  }
+  /// First and second members of 16 adjacent bfloat16 pairs.
+  static EYRIE_INLINE Vec load_even(const bf16* p) {
+    Vec r;
+    for (int i = 0; i < 16; i++) r.lane[i] = to_float(p[2 * i]);
+    return r;
+  }
+  static EYRIE_INLINE Vec load_odd(const bf16* p) { return load_even(p + 1); }
+
+  /// 256 high + low - 32,768 sums, exact in double and rounded once.
+  static EYRIE_INLINE Vec from_planes(const int32_t* high, const int32_t* low, const int32_t* sums) {
+    Vec r;
+    for (int i = 0; i < 16; i++) r.lane[i] = static_cast<float>(256.0 * high[i] + low[i] - 32768.0 * sums[i]);
+    return r;
+  }
+
+  EYRIE_INLINE void store(float* p) const { store_part(p, 16); }
+  EYRIE_INLINE void store_part(float* p, int n) const {
+    for (int i = 0; i < n; i++) p[i] = lane[i];
+  }
+  EYRIE_INLINE void store_bf16(bf16* p) const { store_bf16_part(p, 16); }
+  EYRIE_INLINE void store_bf16_part(bf16* p, int n) const {
+    for (int i = 0; i < n; i++) p[i] = to_bf16(lane[i]);
+  }
+
+  /// Lanes i and i+8, then +4, +2, +1.
+  EYRIE_INLINE float sum() const {
+    float t[16];
+    for (int i = 0; i < 16; i++) t[i] = lane[i];
+    for (int width = 8; width > 0; width /= 2)
+      for (int i = 0; i < width; i++) t[i] = t[i] + t[i + width];
+    return t[0];
+  }
+  EYRIE_INLINE float max() const {
+    float t[16];
+    for (int i = 0; i < 16; i++) t[i] = lane[i];
+    for (int width = 8; width > 0; width /= 2)
+      for (int i = 0; i < width; i++) t[i] = t[i] > t[i + width] ? t[i] : t[i + width];
+    return t[0];
+  }
+  /// Bit i is set where lane i is NaN.
+  EYRIE_INLINE uint32_t nan_mask() const {
+    uint32_t mask = 0;
+    for (int i = 0; i < 16; i++) mask |= static_cast<uint32_t>(lane[i] != lane[i]) << i;
+    return mask;
+  }
+  /// Bit i is set where lane i equals v.
+  EYRIE_INLINE uint32_t equal_mask(float v) const {
+    uint32_t mask = 0;
+    for (int i = 0; i < 16; i++) mask |= static_cast<uint32_t>(lane[i] == v) << i;
+    return mask;
+  }
+};
+
+#define EYRIE_LANES(expression)                     \
+  Vec r;                                            \
+  for (int i = 0; i < 16; i++) r.lane[i] = expression; \
+  return r
+
+EYRIE_INLINE Vec operator+(Vec a, Vec b) { EYRIE_LANES(a.lane[i] + b.lane[i]); }
+EYRIE_INLINE Vec operator-(Vec a, Vec b) { EYRIE_LANES(a.lane[i] - b.lane[i]); }
+EYRIE_INLINE Vec operator*(Vec a, Vec b) { EYRIE_LANES(a.lane[i] * b.lane[i]); }
+EYRIE_INLINE Vec operator/(Vec a, Vec b) { EYRIE_LANES(a.lane[i] / b.lane[i]); }
+EYRIE_INLINE Vec fma(Vec a, Vec b, Vec c) { EYRIE_LANES(std::fma(a.lane[i], b.lane[i], c.lane[i])); }
+/// b where either is NaN, as the x86 instruction does.
+EYRIE_INLINE Vec max(Vec a, Vec b) { EYRIE_LANES(a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]); }
+EYRIE_INLINE Vec min(Vec a, Vec b) { EYRIE_LANES(a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]); }
+EYRIE_INLINE Vec abs(Vec a) { EYRIE_LANES(std::fabs(a.lane[i])); }
+/// To the nearest integer, ties to even.
+EYRIE_INLINE Vec round(Vec a) { EYRIE_LANES(std::nearbyintf(a.lane[i])); }
+/// a < b ? x : y
+EYRIE_INLINE Vec where_less(Vec a, Vec b, Vec x, Vec y) { EYRIE_LANES(a.lane[i] < b.lane[i] ? x.lane[i] : y.lane[i]); }
+/// 2^n for integral n in [-126, 127]; anything where n is NaN.
+EYRIE_INLINE Vec power_of_two(Vec n) {
+  EYRIE_LANES(std::bit_cast<float>(((n.lane[i] == n.lane[i] ? static_cast<int32_t>(n.lane[i]) : 0) + 127) << 23));
+}
+
+#undef EYRIE_LANES
+
+}  // namespace eyrie::scalar

@@ -1,0 +1,37 @@
+#pragma once
+// The per-level table of everything that is not a matrix product. All levels give the same bytes (simd/vec_scalar.h).
+
+#include <cstdint>
+
+#include "ops/dtype.h"
+#include "ops/isa.h"
+#include "ops/layer_norm.h"
+
+namespace eyrie {
+
+struct RowMax {
+  float value;
+  bool has_nan;
+};
+
+struct VectorKernels {
+  /// Row `row` of y; x is that row.
+  void (*layer_norm)(const float* x, int64_t row, int64_t hidden, float eps, const LayerNormOutput* outputs, int count,
+                     DType y_dtype);
+  void (*gelu)(const float* x, int64_t n, float* y);
+  void (*rotary)(float* row, int64_t heads, int64_t head_dim, const float* cos, const float* sin);
+  RowMax (*max)(const float* x, int64_t n);
+  /// Smallest i with x[i] == value, or n.
+  int64_t (*find)(const float* x, int64_t n, float value);
+  /// Sum of e^(x - shift): float lanes within blocks of 1,024, double across blocks.
+  double (*sum_exp)(const float* x, int64_t n, float shift);
+  /// y = e^(x - shift)
+  void (*exp)(const float* x, int64_t n, float shift, float* y);
+  /// Sum of x over n <= 1,024 values.
+  float (*sum)(const float* x, int64_t n);
+  void (*scale)(float* x, int64_t n, float factor);
+};
+
+const VectorKernels& vector_kernels(Isa isa);
+
+}  // namespace eyrie

@@ -1,0 +1,120 @@
+#pragma once
+// The kernels of vector_kernels.h, written once over a vector type V and compiled once per level.
+
+#include <cmath>
+
+#include "ops/simd/gelu.h"
+#include "ops/simd/row_loops.h"
+#include "ops/vector_kernels.h"
+
+namespace eyrie {
+
+template <class V>
+void layer_norm_row(const float* x, int64_t row, int64_t hidden, float eps, const LayerNormOutput* outputs, int count,
+                    DType y_dtype) {
+  const float width = static_cast<float>(hidden);
+  const V mean = V::set(sum_terms<V>(hidden, [&](int64_t i, int n) { return load_lanes<V>(x + i, n); }) / width);
+  const float squares = sum_terms<V>(hidden, [&](int64_t i, int n) {
+    const V d = keep_lanes(load_lanes<V>(x + i, n) - mean, n);
+    return d * d;
+  });
+  const V inverse = V::set(1.0f / std::sqrt(squares / width + eps));
+  for (int o = 0; o < count; o++) {
+    const LayerNormOutput out = outputs[o];
+    const auto value = [&](int64_t i, int n) {
+      return fma((load_lanes<V>(x + i, n) - mean) * inverse, load_lanes<V>(out.weight + i, n),
+                 load_lanes<V>(out.bias + i, n));
+    };
+    if (y_dtype == DType::float32) {
+      float* y = static_cast<float*>(out.y) + row * hidden;
+      for_each_vector(hidden, [&](int64_t i, int n) { value(i, n).store_part(y + i, n); });
+    } else {
+      bf16* y = static_cast<bf16*>(out.y) + row * hidden;
+      for_each_vector(hidden, [&](int64_t i, int n) { value(i, n).store_bf16_part(y + i, n); });
+    }
+  }
+}
+
+template <class V>
+void gelu_row(const float* x, int64_t n, float* y) {
+  for_each_vector(n, [&](int64_t i, int c) { gelu(load_lanes<V>(x + i, c)).store_part(y + i, c); });
+}
+
+template <class V>
+void rotary_row(float* row, int64_t heads, int64_t head_dim, const float* cos, const float* sin) {
+  const int64_t half = head_dim / 2;
+  for (int64_t h = 0; h < heads; h++) {
+    float* a = row + h * head_dim;
+    float* b = a + half;
+    for_each_vector(half, [&](int64_t i, int n) {
+      const V x = load_lanes<V>(a + i, n), y = load_lanes<V>(b + i, n);
+      const V c = load_lanes<V>(cos + i, n), s = load_lanes<V>(sin + i, n);
+      (x * c - y * s).store_part(a + i, n);
+      (y * c + x * s).store_part(b + i, n);
+    });
+  }
+}
+
+template <class V>
+RowMax max_row(const float* x, int64_t n) {
+  V best = V::set(-INFINITY);
+  uint32_t nan = 0;
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const V v = V::load(x + i);
+    nan |= v.nan_mask();
+    best = max(best, v);
+  }
+  float top = best.max();
+  for (; i < n; i++) {
+    nan |= x[i] != x[i];
+    top = top > x[i] ? top : x[i];
+  }
+  return {top, nan != 0};
+}
+
+template <class V>
+int64_t find_row(const float* x, int64_t n, float value) {
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    if (const uint32_t mask = V::load(x + i).equal_mask(value); mask != 0) return i + __builtin_ctz(mask);
+  for (; i < n; i++)
+    if (x[i] == value) return i;
+  return n;
+}
+
+template <class V>
+double sum_exp_row(const float* x, int64_t n, float shift) {
+  const V s = V::set(shift);
+  double total = 0;
+  for (int64_t start = 0; start < n; start += 1024) {
+    const int64_t count = n - start < 1024 ? n - start : 1024;
+    total += sum_terms<V>(count, [&](int64_t i, int c) { return keep_lanes(exp(load_lanes<V>(x + start + i, c) - s), c); });
+  }
+  return total;
+}
+
+template <class V>
+void exp_row(const float* x, int64_t n, float shift, float* y) {
+  const V s = V::set(shift);
+  for_each_vector(n, [&](int64_t i, int c) { exp(load_lanes<V>(x + i, c) - s).store_part(y + i, c); });
+}
+
+template <class V>
+float sum_row(const float* x, int64_t n) {
+  return sum_terms<V>(n, [&](int64_t i, int c) { return load_lanes<V>(x + i, c); });
+}
+
+template <class V>
+void scale_row(float* x, int64_t n, float factor) {
+  const V f = V::set(factor);
+  for_each_vector(n, [&](int64_t i, int c) { (load_lanes<V>(x + i, c) * f).store_part(x + i, c); });
+}
+
+template <class V>
+constexpr VectorKernels make_vector_kernels() {
+  return {layer_norm_row<V>, gelu_row<V>, rotary_row<V>, max_row<V>, find_row<V>,
+          sum_exp_row<V>,    exp_row<V>,  sum_row<V>,    scale_row<V>};
+}
+
+}  // namespace eyrie
