@@ -19,6 +19,7 @@ interface Tally {
   outputTokens: number;
   shapes: ManifestObject['shapes'];
   verdicts: Set<Verdict>;
+  startedMs: number;
   finishedMs: number;
 }
 
@@ -29,6 +30,7 @@ const emptyTally = (plannedMs: number): Tally => ({
   outputTokens: 0,
   shapes: noWaste,
   verdicts: new Set(),
+  startedMs: Infinity,
   finishedMs: plannedMs,
 });
 
@@ -53,6 +55,7 @@ async function* mergeParts(
     tally.inputTokens += header.inputTokens;
     tally.outputTokens += header.outputTokens;
     tally.shapes = addShapes(tally.shapes, header.shapes);
+    if (header.outputTokens > 0) tally.startedMs = Math.min(tally.startedMs, header.startedMs);
     tally.finishedMs = Math.max(tally.finishedMs, header.finishedMs);
     if (header.verdict) tally.verdicts.add(header.verdict);
     const chosen = lines.filter((line) => line.ok === ok).map(({ bytes }) => bytes);
@@ -125,6 +128,7 @@ async function makeManifest(world: World, submit: SubmitObject, plan: PlanObject
       state: terminalState(plan.verdict, new Set()),
       finishedMs: world.clock.now(),
       finalizingMs: plan.plannedMs,
+      generatingMs: 0,
       counts: { total: 0, completed: 0, failed: 0 },
       output: null,
       errors: null,
@@ -147,6 +151,7 @@ async function makeManifest(world: World, submit: SubmitObject, plan: PlanObject
     state: terminalState('work', tally.verdicts),
     finishedMs: world.clock.now(),
     finalizingMs: tally.finishedMs,
+    generatingMs: Math.max(0, tally.finishedMs - tally.startedMs),
     counts: { total: plan.lines, completed: tally.completed, failed: tally.failed },
     output: output.file,
     errors,

@@ -118,7 +118,7 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
     return;
   }
 
-  const startedMs = world.clock.monotonic();
+  const startedMs = world.clock.now();
   let result;
   try {
     result = await runLines(world, submit, plan, shard, signal);
@@ -135,6 +135,7 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
       verdict: stop === null ? null : stop === 'deadline' ? 'expired' : 'cancelled',
       shapes: world.meter.charge(tokens),
       worker: world.workerId,
+      startedMs,
       finishedMs: world.clock.now(),
     },
     records,
@@ -147,7 +148,7 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
     completed: header.completed,
     failed: header.failed,
     tokens,
-    ms: Math.round(world.clock.monotonic() - startedMs),
+    ms: header.finishedMs - startedMs,
   });
   if (!created) return;
   // From here on only hints: the shard is decided, and the janitor sees it in the store.

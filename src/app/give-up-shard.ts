@@ -70,8 +70,9 @@ export async function giveUpShard(
     const message = (error as EyrieError).message;
     records = Array.from({ length: shard.count }, () => unexecutedRecord(world.ids, null, 'input_changed', message));
   }
+  const nowMs = world.clock.now();
   const { header, bytes } = encodePart(
-    { shard: shard.n, verdict, shapes: noWaste, worker: 'control', finishedMs: world.clock.now() },
+    { shard: shard.n, verdict, shapes: noWaste, worker: 'control', startedMs: nowMs, finishedMs: nowMs },
     records,
   );
   const { created } = await world.store.create(keys.part(submit.tenant, submit.batchId, shard.n), bytes);

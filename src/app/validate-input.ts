@@ -7,6 +7,7 @@ import { isBlank, splitJsonl, type JsonlLine } from '../domain/jsonl-splitter.js
 import type { Endpoint, ServedModel } from '../domain/served-model.js';
 import type { Tokenizer } from '../ports/tokenizer.js';
 import { lineTokens, toLineRequest } from './line/line-request.js';
+import { claimCustomId } from './line/run-line.js';
 import { LineRejection, readLine, type LineEnvelope } from './line/read-line.js';
 import { ShardDigest } from './shard-digest.js';
 
@@ -74,14 +75,7 @@ class FileChecker {
       ]);
     try {
       const envelope = readLine(line.bytes, this.endpoint, this.#rules.model);
-      if (this.#customIds.has(envelope.customId))
-        throw new LineRejection(
-          'duplicate_custom_id',
-          'The custom_id of this line was used by an earlier line; each must be unique.',
-          'custom_id',
-          envelope.customId,
-        );
-      this.#customIds.add(envelope.customId);
+      claimCustomId(envelope.customId, this.#customIds);
       this.endpoint ??= envelope.endpoint;
       return envelope;
     } catch (error) {

@@ -64,6 +64,10 @@ function usageOf(manifest: ManifestObject): BatchObject['usage'] {
   };
 }
 
+function speedOf({ shapes, generatingMs }: ManifestObject): number | null {
+  return generatingMs > 0 ? Math.round((shapes.useful_tokens / generatingMs) * 10_000) / 10 : null;
+}
+
 /** The batch as users see it, derived from the objects found. Throws `not_found`, also for another tenant's id. */
 export async function viewBatch(world: World, tenant: string, batchId: string): Promise<BatchObject> {
   const submit = await loadSubmit(world.store, tenant, batchId);
@@ -107,6 +111,10 @@ export async function viewBatch(world: World, tenant: string, batchId: string): 
     request_counts: progress.counts,
     usage: manifest && manifest.counts.total > 0 ? usageOf(manifest) : null,
     metadata: submit.metadata,
-    eyrie: { source: submit.source, shapes: manifest?.shapes ?? null },
+    eyrie: {
+      source: submit.source,
+      shapes: manifest?.shapes ?? null,
+      tokens_per_second: manifest && speedOf(manifest),
+    },
   };
 }

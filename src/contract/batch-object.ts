@@ -105,6 +105,11 @@ export const batchObject = z.object({
   request_counts: requestCounts,
   usage: batchUsage.nullable(),
   metadata: z.record(z.string(), z.string()).nullable(),
-  eyrie: z.object({ source: z.enum(['api', 'inbox']), shapes: shapeReport.nullable() }),
+  eyrie: z.object({
+    source: z.enum(['api', 'inbox']),
+    shapes: shapeReport.nullable(),
+    /** Useful tokens per second of wall time while shards ran; null before the end. */
+    tokens_per_second: z.number().nullable(),
+  }),
 });
 export type BatchObject = z.output<typeof batchObject>;

@@ -91,6 +91,7 @@ export const partHeader = z.object({
   outputTokens: z.number(),
   shapes: shapeReport,
   worker: z.string(),
+  startedMs: z.number(),
   finishedMs: z.number(),
 });
 export type PartHeader = z.output<typeof partHeader>;
@@ -111,8 +112,8 @@ export const storedFile = z.object({
 });
 export type StoredFile = z.output<typeof storedFile>;
 
-/** deleted.json: the file answers 404 from now on. Its creation time keeps it usable as a cursor of lists. */
-export const fileTombstone = z.object({ v: z.literal(1), deletedMs: z.number(), createdMs: z.number() });
+/** deleted.json: the file answers 404 from now on. `listedMs`, its place in the index, keeps it usable as a cursor of lists. */
+export const fileTombstone = z.object({ v: z.literal(1), deletedMs: z.number(), listedMs: z.number() });
 
 const manifestFile = z.object({
   fileId: z.string(),
@@ -129,6 +130,8 @@ export const manifestObject = z.object({
   state: z.enum(['completed', 'failed', 'expired', 'cancelled']),
   finishedMs: z.number(),
   finalizingMs: z.number(),
+  /** Wall time from the first shard's start to the last one's end; 0 when nothing ran. */
+  generatingMs: z.number(),
   counts: requestCounts,
   output: manifestFile.nullable(),
   errors: manifestFile.nullable(),

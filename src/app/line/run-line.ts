@@ -16,6 +16,8 @@ export interface LineRunner {
   readonly model: ServedModel;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Offline: the custom_ids seen so far, so that a repeated one is refused. A planned batch was checked as a whole before. */
+  readonly customIds?: Set<string>;
 }
 
 /** Errors that are the line's own; any other ends the whole attempt, so that the shard is tried again. */
@@ -25,6 +27,18 @@ const belongsToLine = (error: unknown): error is EyrieError =>
   error instanceof LineRejection ||
   (error instanceof EyrieError &&
     (lineErrors.has(error.code) || error.code === 'context_length_exceeded' || error.param !== null));
+
+/** Throws `LineRejection` for a custom_id that an earlier line of the file has. */
+export function claimCustomId(customId: string, seen: Set<string>): void {
+  if (seen.has(customId))
+    throw new LineRejection(
+      'duplicate_custom_id',
+      'The custom_id of this line was used by an earlier line; each must be unique.',
+      'custom_id',
+      customId,
+    );
+  seen.add(customId);
+}
 
 async function runRequest(runner: LineRunner, envelope: LineEnvelope, signal: AbortSignal): Promise<LineRecord> {
   const line = await toLineRequest(envelope, runner.model, runner.tokenizer);
@@ -53,6 +67,7 @@ export async function runLine(
   try {
     const envelope = readLine(bytes, endpoint, runner.model);
     customId = envelope.customId;
+    if (runner.customIds) claimCustomId(customId, runner.customIds);
     return await runRequest(runner, envelope, signal);
   } catch (error) {
     if (signal.aborted || !belongsToLine(error)) throw error;

@@ -1,0 +1,86 @@
+import path from 'node:path';
+import pc from 'picocolors';
+import { modelDirectoryOf, startLocalService, type LocalParts, type LocalService } from '../dev/local-service.js';
+import { note, print } from '../output.js';
+
+export interface DevOptions {
+  readonly data: string;
+  readonly model: string;
+  readonly host: string;
+  readonly port: number | null;
+  readonly workersMax: number;
+  readonly idleSeconds: number;
+  readonly webhook: readonly string[];
+}
+
+/** Commands that work when pasted into another terminal: upload, create, poll, download. */
+function example(service: LocalService): string {
+  const { url, modelId, data } = service;
+  const auth = `-H "Authorization: Bearer ${data.secrets.apiKey}"`;
+  return `  echo '{"custom_id":"hello","method":"POST","url":"/v1/completions","body":{"model":"${modelId}","prompt":"<human>: What is 12 plus 30?\\n<bot>:","max_tokens":24,"temperature":0}}' > hello.jsonl
+  FILE=$(curl -s ${url}/v1/files ${auth} -F purpose=batch -F file=@hello.jsonl | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')
+  BATCH=$(curl -s ${url}/v1/batches ${auth} -H 'Content-Type: application/json' -d "{\\"input_file_id\\":\\"$FILE\\",\\"endpoint\\":\\"/v1/completions\\",\\"completion_window\\":\\"24h\\"}" | sed 's/^{"id":"\\([^"]*\\)".*/\\1/')
+  until curl -s ${url}/v1/batches/$BATCH ${auth} | grep -q '"status":"completed"'; do sleep 1; done
+  OUT=$(curl -s ${url}/v1/batches/$BATCH ${auth} | sed 's/.*"output_file_id":"\\([^"]*\\)".*/\\1/')
+  curl -s ${url}/v1/files/$OUT/content ${auth}`;
+}
+
+function banner(service: LocalService, options: DevOptions): string {
+  const { url, modelId, data } = service;
+  const row = (name: string, value: string): string => `  ${pc.dim(name.padEnd(16))}${value}`;
+  const folder = (name: string): string => path.relative(process.cwd(), name) || '.';
+  return [
+    '',
+    `${pc.bold('Eyrie')} is ready. Development mode, not for production.`,
+    '',
+    row('API', `${url}/v1`),
+    row('key', data.secrets.apiKey),
+    row(
+      'model',
+      options.model === 'demo' ? `${modelId} (a small trained demo model: its answers are not Falcon-40B's)` : modelId,
+    ),
+    row('inbox', `${folder(data.inbox)}/   drop a .jsonl file here`),
+    row('outbox', `${folder(data.outbox)}/`),
+    row('webhook secret', data.secrets.webhookSecret),
+    row(
+      'workers',
+      `0 now, up to ${options.workersMax} when there is work; idle ones end after ${options.idleSeconds} s`,
+    ),
+    '',
+    `Try it in another terminal:`,
+    '',
+    example(service),
+    '',
+    pc.dim('Ctrl-C stops everything. Batches not finished go on at the next start.'),
+  ].join('\n');
+}
+
+/** `eyrie dev`: the whole service on one machine, until Ctrl-C. Returns the exit code. */
+export async function runDev(options: DevOptions, parts: LocalParts): Promise<number> {
+  if (process.env['NODE_ENV'] === 'production') {
+    note(
+      'eyrie dev is not for production (NODE_ENV=production is set). docs/operations.md tells how to run the programs there.',
+    );
+    return 2;
+  }
+  const service = await startLocalService(parts, {
+    dataFolder: options.data,
+    modelDirectory: modelDirectoryOf(options.model),
+    host: options.host,
+    port: options.port,
+    workersMax: options.workersMax,
+    idleExitMs: options.idleSeconds * 1000,
+    webhooks: options.webhook.map((url, index) => ({ id: `we_dev${index}`, url })),
+    logTo: 'terminal',
+    onNote: note,
+  });
+  print(banner(service, options));
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  note('stopping: work under way is finished or handed back; Ctrl-C again stops at once');
+  process.once('SIGINT', () => process.exit(130));
+  await service.stop();
+  return 0;
+}

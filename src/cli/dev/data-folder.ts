@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { EyrieError } from '../../domain/errors.js';
+
+/** Secrets of a local installation. They stay the same across restarts, so that clients need not be told again. */
+export interface LocalSecrets {
+  readonly apiKey: string;
+  readonly webhookSecret: string;
+  readonly idSecret: string;
+  readonly pepper: string;
+}
+
+/** The one tenant of local mode: its bucket drop is `inbox/dev/`. */
+export const localTenant = 'dev';
+
+export interface DataFolder {
+  readonly root: string;
+  readonly store: string;
+  readonly redis: string;
+  readonly logs: string;
+  readonly inbox: string;
+  readonly outbox: string;
+  readonly tenantsFile: string;
+  readonly secrets: LocalSecrets;
+  /** Lets another process use the folder. */
+  release(): Promise<void>;
+}
+
+function newSecrets(): LocalSecrets {
+  const random = (bytes: number): string => randomBytes(bytes).toString('hex');
+  return {
+    apiKey: `ey_${localTenant}_${random(24)}`,
+    webhookSecret: `whsec_${randomBytes(32).toString('base64')}`,
+    idSecret: random(32),
+    pepper: random(32),
+  };
+}
+
+async function loadSecrets(file: string): Promise<LocalSecrets> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as LocalSecrets;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const secrets = newSecrets();
+    await writeFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
+    return secrets;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Two installations on one folder would work against each other; a lock left by a dead process is taken over. */
+async function lock(file: string, root: string): Promise<void> {
+  for (;;) {
+    try {
+      const handle = await open(file, 'wx');
+      await handle.writeFile(String(process.pid));
+      await handle.close();
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const pid = Number(await readFile(file, 'utf8').catch(() => ''));
+      if (pid > 0 && pid !== process.pid && isAlive(pid))
+        throw new EyrieError(
+          'config_invalid',
+          `${root} is in use by process ${pid}. Stop it, or choose another folder with --data.`,
+          {
+            param: '--data',
+            cause: error,
+          },
+        );
+      await rm(file, { force: true });
+    }
+  }
+}
+
+export interface LocalEndpoint {
+  readonly id: string;
+  readonly url: string;
+}
+
+/** Opens or makes the folder that holds all of a local installation. `keyDigest` is how API keys are kept. */
+export async function openDataFolder(
+  directory: string,
+  endpoints: readonly LocalEndpoint[],
+  keyDigest: (pepper: string, key: string) => string,
+): Promise<DataFolder> {
+  const root = path.resolve(directory);
+  const at = (...names: string[]): string => path.join(root, ...names);
+  try {
+    await mkdir(root, { recursive: true });
+    await writeFile(at('.gitignore'), '*\n');
+  } catch (cause) {
+    throw new EyrieError('config_invalid', `The data folder ${root} cannot be written: ${(cause as Error).message}.`, {
+      param: '--data',
+      cause,
+    });
+  }
+  await lock(at('lock'), root);
+  const store = at('store');
+  const folders = {
+    store,
+    redis: at('redis'),
+    logs: at('logs'),
+    inbox: path.join(store, 'inbox', localTenant),
+    outbox: path.join(store, 'outbox', localTenant),
+  };
+  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true });
+  const secrets = await loadSecrets(at('secrets.json'));
+  const tenantsFile = at('tenants.json');
+  const tenants = {
+    pepper: secrets.pepper,
+    tenants: [
+      {
+        tenant: localTenant,
+        keyDigests: [keyDigest(secrets.pepper, secrets.apiKey)],
+        endpoints,
+        signingSecrets: [secrets.webhookSecret],
+        watchInbox: true,
+      },
+    ],
+  };
+  await writeFile(tenantsFile, `${JSON.stringify(tenants, null, 2)}\n`, { mode: 0o600 });
+  return { root, ...folders, tenantsFile, secrets, release: () => rm(at('lock'), { force: true }) };
+}

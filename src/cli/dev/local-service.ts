@@ -1,0 +1,127 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EyrieError } from '../../domain/errors.js';
+import { openDataFolder, type DataFolder, type LocalEndpoint } from './data-folder.js';
+import { freePort } from './free-port.js';
+import { Supervisor } from './supervisor.js';
+
+/** What local mode needs from outside the command line; handed in by `main.ts`. */
+export interface LocalParts {
+  readonly startRedis: (folder: string) => Promise<{ readonly url: string; close(): Promise<void> }>;
+  readonly keyDigest: (pepper: string, key: string) => string;
+  /** The served model's id; throws a coded error when the folder holds no Falcon checkpoint. */
+  readonly readModelId: (directory: string) => Promise<string>;
+}
+
+export interface LocalOptions {
+  readonly dataFolder: string;
+  readonly modelDirectory: string;
+  readonly host: string;
+  /** null: 8787, or the next free one. */
+  readonly port: number | null;
+  readonly workersMax: number;
+  readonly idleExitMs: number;
+  readonly webhooks: readonly LocalEndpoint[];
+  /** Logs to files in the data folder, or to the terminal. */
+  readonly logTo: 'files' | 'terminal';
+  readonly onNote: (text: string) => void;
+}
+
+export interface LocalService {
+  readonly url: string;
+  readonly modelId: string;
+  readonly data: DataFolder;
+  readonly supervisor: Supervisor;
+  stop(): Promise<void>;
+}
+
+const portDefault = 8787;
+
+/** `dist/`, from this compiled file. */
+const programRoot = fileURLToPath(new URL('../../../', import.meta.url));
+export const packageRoot = path.dirname(path.resolve(programRoot, '.'));
+
+/** The folder of a model given by name: a path, or `demo`. */
+export const modelDirectoryOf = (name: string): string =>
+  name === 'demo' ? path.join(packageRoot, 'models', 'demo') : path.resolve(name);
+
+/**
+ * Starts the whole service on this machine: a private Redis, `api` and `control`; `generate` workers come and go with the work. All
+ * of it ends with this process, also when that is killed.
+ */
+export async function startLocalService(parts: LocalParts, options: LocalOptions): Promise<LocalService> {
+  const modelId = await parts.readModelId(options.modelDirectory);
+  await access(path.join(programRoot, 'workers', 'generate', 'main.js')).catch((cause: unknown) => {
+    throw new EyrieError('config_invalid', 'The programs are not compiled. Run `npm run build` first.', { cause });
+  });
+  const port = await freePort(options.host, options.port ?? portDefault, options.port === null);
+  const data = await openDataFolder(options.dataFolder, options.webhooks, parts.keyDigest);
+  const redis = await parts.startRedis(data.redis).catch(async (error: unknown) => {
+    await data.release();
+    throw error;
+  });
+  const supervisor = new Supervisor({
+    programRoot,
+    logFolder: options.logTo === 'files' ? data.logs : null,
+    onNote: options.onNote,
+    environment: {
+      ...withoutOurs(process.env),
+      EYRIE_STORE: `folder:${data.store}`,
+      EYRIE_REDIS_URL: redis.url,
+      EYRIE_MODEL_DIR: options.modelDirectory,
+      EYRIE_TENANTS_FILE: data.tenantsFile,
+      EYRIE_ID_SECRET: data.secrets.idSecret,
+      EYRIE_LOG: options.logTo === 'terminal' ? 'pretty' : 'json',
+      // One machine, no network between: a silent worker is a dead one after seconds, not minutes.
+      EYRIE_LOCK_MS: '6000',
+      EYRIE_STALLED_CHECK_MS: '3000',
+    },
+    environmentOf: (name) => {
+      if (name === 'api') return { EYRIE_HOST: options.host, EYRIE_PORT: String(port) };
+      if (name === 'generate') return { EYRIE_IDLE_EXIT_MS: String(options.idleExitMs), ...passedOn(process.env) };
+      return {
+        EYRIE_INBOX_POLL_MS: '500',
+        EYRIE_SWEEP_MS: '2000',
+        EYRIE_SCALE_MS: '250',
+        EYRIE_WORKERS_MAX: String(options.workersMax),
+        EYRIE_LAUNCHER: 'ipc',
+        EYRIE_WEBHOOK_ALLOW_PRIVATE: 'true',
+      };
+    },
+  });
+  const stop = async (): Promise<void> => {
+    await supervisor.stop();
+    await redis.close();
+    await data.release();
+  };
+  try {
+    await Promise.all([supervisor.start('api'), supervisor.start('control')]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: `http://${options.host}:${port}`, modelId, data, supervisor, stop };
+}
+
+/** Settings of another installation in the environment must not reach this one. */
+function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !name.startsWith('EYRIE_') || name === 'EYRIE_NATIVE_ADDON'),
+  );
+}
+
+/** Engine settings that a user may set for the workers of local mode. */
+const engineSettings = [
+  'EYRIE_DTYPE',
+  'EYRIE_ISA',
+  'EYRIE_THREADS',
+  'EYRIE_SLOTS',
+  'EYRIE_PREFILL_TOKENS',
+  'EYRIE_SHARDS_IN_FLIGHT',
+];
+function passedOn(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    engineSettings.filter((name) => environment[name]).map((name) => [name, environment[name]]),
+  );
+}

@@ -1,0 +1,138 @@
+#!/usr/bin/env node
+import { availableParallelism } from 'node:os';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { LocalParts } from './dev/local-service.js';
+import { reportError } from './output.js';
+
+/** The `eyrie` command. Everything behind a command is loaded when that command runs, so that `--help` is quick. */
+
+function wholeNumber(min: number, max: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new InvalidArgumentError(`A whole number from ${min} to ${max} is required.`);
+    return value;
+  };
+}
+
+const localParts: LocalParts = {
+  startRedis: async (folder) => (await import('../adapters/redis-child/start-redis.js')).startRedis({ folder }),
+  keyDigest: () => '',
+  readModelId: async (directory) =>
+    (await import('../adapters/model-folder/read-model-folder.js')).readModelFolder(directory).then(({ id }) => id),
+};
+
+async function loadLocalParts(): Promise<LocalParts> {
+  const { keyDigest } = await import('../adapters/static-tenants/key-digest.js');
+  return { ...localParts, keyDigest };
+}
+
+const program = new Command('eyrie')
+  .description('Batch generation for the Falcon models.')
+  .version('0.1.0')
+  .showHelpAfterError('(eyrie COMMAND --help lists the options)')
+  .configureHelp({ showGlobalOptions: true });
+
+const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
+
+program
+  .command('dev')
+  .description('Run the whole service on this machine: API, control, a private Redis, workers from zero.')
+  .option('--data <folder>', 'folder that holds everything', '.eyrie')
+  .option('--model <name>', 'demo, or the folder of a Falcon checkpoint', 'demo')
+  .option('--host <address>', 'address to listen on', '127.0.0.1')
+  .option('--port <number>', 'port to listen on (default: 8787 or the next free one)', wholeNumber(1, 65_535))
+  .option('--workers-max <number>', 'most generate workers at once', wholeNumber(1, 16), 1)
+  .option('--idle <seconds>', 'a worker without work for this long ends', wholeNumber(1, 86_400), 60)
+  .option('--webhook <url>', 'send every batch event there (may be repeated)', collect, [])
+  .action(
+    async (options: {
+      data: string;
+      model: string;
+      host: string;
+      port?: number;
+      workersMax: number;
+      idle: number;
+      webhook: string[];
+    }) => {
+      const { runDev } = await import('./commands/dev.js');
+      process.exitCode = await runDev(
+        { ...options, port: options.port ?? null, idleSeconds: options.idle },
+        await loadLocalParts(),
+      );
+    },
+  );
+
+program
+  .command('demo')
+  .description('Start the service, run a batch and a bucket drop over the demo model, show the answers, stop.')
+  .option('--data <folder>', 'folder that holds everything; emptied first', '.eyrie/demo')
+  .action(async (options: { data: string }) => {
+    const { runDemo } = await import('./commands/demo.js');
+    process.exitCode = await runDemo(options, await loadLocalParts());
+  });
+
+program
+  .command('run-batch')
+  .description('Run a batch file through the engine, without queue or server.')
+  .requiredOption('-i, --input <file>', 'JSONL batch file, or - for standard input')
+  .requiredOption('-o, --output <file>', 'where the result lines go, in input order, or - for standard output')
+  .requiredOption('--model <folder>', 'demo, or the folder of a Falcon checkpoint')
+  .option('--served-model-name <name>', 'name that the lines call the model by')
+  .option('--threads <number>', 'compute threads', wholeNumber(1, 256), availableParallelism())
+  .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 32)
+  .option('--prefill-tokens <number>', 'token budget of a prefill pack', wholeNumber(16, 8192), 512)
+  .addOption(
+    new Option('--dtype <type>', 'number format of the weights')
+      .choices(['float32', 'bfloat16', 'int8'])
+      .default('bfloat16'),
+  )
+  .addOption(
+    new Option('--isa <level>', 'widest instruction set to use')
+      .choices(['auto', 'amx', 'avx512bf16', 'avx512', 'avx2', 'scalar'])
+      .default('auto'),
+  )
+  .option('--fail-on-error', 'exit with 3 when a line failed', false)
+  .action(async (options: RunBatchFlags) => {
+    const { runBatch } = await import('./commands/run-batch.js');
+    process.exitCode = await runBatch(options, () => openOffline(options));
+  });
+
+interface RunBatchFlags {
+  readonly input: string;
+  readonly output: string;
+  readonly model: string;
+  readonly servedModelName?: string;
+  readonly threads: number;
+  readonly slots: number;
+  readonly prefillTokens: number;
+  readonly dtype: 'float32' | 'bfloat16' | 'int8';
+  readonly isa: 'auto' | 'amx' | 'avx512bf16' | 'avx512' | 'avx2' | 'scalar';
+  readonly failOnError: boolean;
+}
+
+async function openOffline(options: RunBatchFlags) {
+  const [{ openModel }, { openEngine }, { SystemClock }, { UlidIds }, { modelDirectoryOf }, { ProgressLine }] =
+    await Promise.all([
+      import('../compose/open-model.js'),
+      import('../compose/open-engine.js'),
+      import('../adapters/system-clock/system-clock.js'),
+      import('../adapters/ulid-ids/ulid-ids.js'),
+      import('./dev/local-service.js'),
+      import('./output.js'),
+    ]);
+  const model = await openModel(modelDirectoryOf(options.model), options.servedModelName ?? null);
+  const progress = new ProgressLine();
+  const engine = await openEngine(model, options, (done, total) =>
+    progress.update(done / total, `loading ${model.served.id}  ${Math.floor((100 * done) / Math.max(1, total))} %`),
+  );
+  progress.end();
+  return { engine, tokenizer: model.tokenizer, model: model.served, clock: new SystemClock(), ids: new UlidIds() };
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  reportError(error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,36 @@
+import pc from 'picocolors';
+import { errorCode } from '../domain/errors.js';
+
+/** Data goes to standard output, all else to standard error. */
+export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+export const note = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** What went wrong, as one short text with its code; the stack when it is none of ours. */
+export function reportError(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  note(`${pc.red('error')} ${errorCode(error)}: ${message}`);
+  if (errorCode(error) === 'internal_error' && error instanceof Error && error.stack) note(pc.dim(error.stack));
+}
+
+/** A line on the terminal that is written over; without a terminal a line per tenth. */
+export class ProgressLine {
+  readonly #stream = process.stderr;
+  #tenth = -1;
+  #shown = false;
+
+  update(fraction: number, text: string): void {
+    if (this.#stream.isTTY) {
+      this.#stream.write(`\r\u001b[2K${text}`);
+      this.#shown = true;
+      return;
+    }
+    const tenth = Math.floor(fraction * 10);
+    if (tenth > this.#tenth) this.#stream.write(`${text}\n`);
+    this.#tenth = Math.max(this.#tenth, tenth);
+  }
+
+  end(): void {
+    if (this.#shown) this.#stream.write('\n');
+    this.#shown = false;
+  }
+}

@@ -1,0 +1,63 @@
+import { readModelFolder, type ModelFolder } from '../adapters/model-folder/read-model-folder.js';
+import { NoTokenizer } from '../adapters/no-tokenizer/no-tokenizer.js';
+import { BpeTokenizer, type TokenTable } from '../adapters/tokenizer/bpe-tokenizer.js';
+import { EyrieError } from '../domain/errors.js';
+import type { ServedModel } from '../domain/served-model.js';
+import type { Tokenizer } from '../ports/tokenizer.js';
+
+const endOfText = '<|endoftext|>';
+/** The publisher's name in a repository id; the model card's owner otherwise. */
+const ownerOf = (id: string): string => (id.includes('/') ? (id.split('/')[0] ?? id) : 'eyrie');
+
+export function toServedModel(folder: ModelFolder, endTokenId: number): ServedModel {
+  const { id, aliases, created, shape, digest } = folder;
+  return {
+    id,
+    aliases,
+    created,
+    ownedBy: ownerOf(id),
+    contextTokens: shape.contextTokens,
+    vocabSize: shape.vocabSize,
+    endTokenId,
+    digest,
+  };
+}
+
+export interface OpenModel {
+  readonly folder: ModelFolder;
+  readonly served: ServedModel;
+  readonly tokenizer: Tokenizer;
+  /** null without a tokenizer. */
+  readonly tokenTable: TokenTable | null;
+  /** Ids that end a sequence. */
+  readonly stopTokenIds: Uint32Array;
+}
+
+/** Ids named as the end by the configs, without those that stand for ordinary marks such as `>>ABSTRACT<<`. */
+function trustedEndIds(folder: ModelFolder, tokenizer: Tokenizer): number[] {
+  const isMark = (id: number): boolean => /^>>[A-Z]+<<$/.test(Buffer.from(tokenizer.tokenBytes(id)).toString('latin1'));
+  return folder.configEndIds.filter((id) => id >= 0 && id < folder.shape.vocabSize && !isMark(id));
+}
+
+/** Reads a checkpoint's small files and its tokenizer; the weights are the engine's. */
+export async function openModel(directory: string, name: string | null): Promise<OpenModel> {
+  const folder = await readModelFolder(directory, name);
+  const { vocabSize } = folder.shape;
+  const bpe = folder.tokenizerJson === null ? null : BpeTokenizer.fromJson(folder.tokenizerJson, vocabSize);
+  const tokenizer = bpe ?? new NoTokenizer(vocabSize);
+  const end = tokenizer.idOf(endOfText);
+  const stopTokenIds = Uint32Array.from(new Set([...(end === null ? [] : [end]), ...trustedEndIds(folder, tokenizer)]));
+  const endTokenId = end ?? stopTokenIds[0];
+  if (endTokenId === undefined)
+    throw new EyrieError(
+      'model_invalid',
+      `Neither a tokenizer with "${endOfText}" nor an eos_token_id was found in ${folder.directory}.`,
+    );
+  return {
+    folder,
+    served: toServedModel(folder, endTokenId),
+    tokenizer,
+    tokenTable: bpe?.tokenTable() ?? null,
+    stopTokenIds,
+  };
+}

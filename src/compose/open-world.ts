@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { openBullmq } from '../adapters/bullmq/open-bullmq.js';
+import { PinoLog } from '../adapters/pino-log/pino-log.js';
+import { StaticTenants } from '../adapters/static-tenants/static-tenants.js';
+import { SystemClock } from '../adapters/system-clock/system-clock.js';
+import { UlidIds } from '../adapters/ulid-ids/ulid-ids.js';
+import { EyrieError } from '../domain/errors.js';
+import type { Clock } from '../ports/clock.js';
+import type { Ids } from '../ports/ids.js';
+import type { JobQueue } from '../ports/job-queue.js';
+import type { Log } from '../ports/log.js';
+import type { ObjectStore } from '../ports/object-store.js';
+import type { ProgressBoard } from '../ports/progress-board.js';
+import type { Tenants } from '../ports/tenants.js';
+import { openModel, type OpenModel } from './open-model.js';
+import { openStore, type StoreSettings } from './open-store.js';
+
+export interface WorldSettings extends StoreSettings {
+  readonly EYRIE_REDIS_URL: string;
+  readonly EYRIE_MODEL_DIR: string;
+  readonly EYRIE_MODEL_ID?: string | undefined;
+  readonly EYRIE_TENANTS_FILE: string;
+  readonly EYRIE_ID_SECRET: string;
+  readonly EYRIE_LOG: 'json' | 'pretty';
+  readonly EYRIE_LOG_LEVEL: 'debug' | 'info' | 'warn' | 'error';
+  readonly EYRIE_LOCK_MS: number;
+  readonly EYRIE_STALLED_CHECK_MS: number;
+}
+
+/** The tenants file. Unknown members are refused: a misspelt one would silently be without effect. */
+const tenantsFile = z.strictObject({
+  pepper: z.string().min(32),
+  tenants: z.array(
+    z.strictObject({
+      tenant: z.string(),
+      keyDigests: z.array(z.string()),
+      endpoints: z.array(z.strictObject({ id: z.string().regex(/^[a-z0-9_]{1,64}$/), url: z.url() })),
+      signingSecrets: z.array(z.string()),
+      watchInbox: z.boolean(),
+    }),
+  ),
+});
+export type TenantsFile = z.output<typeof tenantsFile>;
+
+async function readTenants(file: string): Promise<Tenants> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw new EyrieError('config_invalid', `EYRIE_TENANTS_FILE ${file} cannot be read as JSON.`, {
+      param: 'EYRIE_TENANTS_FILE',
+      cause,
+    });
+  }
+  const result = tenantsFile.safeParse(json);
+  if (result.success) return new StaticTenants(result.data);
+  const [issue] = result.error.issues;
+  throw new EyrieError(
+    'config_invalid',
+    `${file}: ${issue?.path.join('.') ?? ''} is not valid: ${issue?.message ?? ''}.`,
+    {
+      param: 'EYRIE_TENANTS_FILE',
+    },
+  );
+}
+
+/** All that a program's steps need, and what closes it again. Has the members of `World`. */
+export interface OpenWorld {
+  readonly store: ObjectStore;
+  readonly queue: JobQueue;
+  readonly progress: ProgressBoard;
+  readonly tenants: Tenants;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly model: OpenModel['served'];
+  readonly idSecret: string;
+  readonly openedModel: OpenModel;
+  close(): Promise<void>;
+}
+
+export async function openWorld(program: string, settings: WorldSettings): Promise<OpenWorld> {
+  const log = new PinoLog({ level: settings.EYRIE_LOG_LEVEL, pretty: settings.EYRIE_LOG === 'pretty', program });
+  const [store, openedModel, tenants] = await Promise.all([
+    openStore(settings),
+    openModel(settings.EYRIE_MODEL_DIR, settings.EYRIE_MODEL_ID ?? null),
+    readTenants(settings.EYRIE_TENANTS_FILE),
+  ]);
+  const bull = openBullmq({
+    redisUrl: settings.EYRIE_REDIS_URL,
+    log,
+    settings: { lockMs: settings.EYRIE_LOCK_MS, stalledCheckMs: settings.EYRIE_STALLED_CHECK_MS },
+  });
+  return {
+    store,
+    queue: bull.queue,
+    progress: bull.progress,
+    tenants,
+    clock: new SystemClock(),
+    ids: new UlidIds(),
+    log,
+    model: openedModel.served,
+    idSecret: settings.EYRIE_ID_SECRET,
+    openedModel,
+    close: () => bull.close(),
+  };
+}

@@ -1,0 +1,49 @@
+import { errorCode } from '../domain/errors.js';
+
+/** Ends a program in order: stop taking work, finish or hand back, close connections. */
+export type Stop = () => Promise<void>;
+
+/** A stop that hangs must not keep the process: whoever waits for its end would wait for ever. */
+const stopTimeoutMs = 30_000;
+
+/**
+ * Runs one of the programs until SIGTERM or SIGINT, or until its parent in local mode is gone. Prints a coded error and exits 1 when
+ * the start fails. `start` gets a function that ends the program by itself (a worker that has been idle).
+ */
+export async function runProgram(name: string, start: (end: () => void) => Promise<Stop>): Promise<void> {
+  let stop: Stop | null = null;
+  let ending = false;
+  const end = (): void => {
+    if (ending) return;
+    ending = true;
+    setTimeout(() => process.exit(1), stopTimeoutMs).unref();
+    void (stop?.() ?? Promise.resolve()).then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  const fail = (error: unknown): never => {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`${name}: ${errorCode(error)}: ${message}\n`);
+    process.exit(1);
+  };
+  process.once('SIGTERM', end);
+  process.once('SIGINT', end);
+  // In local mode the parent holds an IPC channel; when it closes, the parent was killed, and the queue goes with it. Nothing is to
+  // be saved: what is under way is found in the store at the next start.
+  process.once('disconnect', () => process.exit(1));
+  try {
+    stop = await start(end);
+  } catch (error) {
+    fail(error);
+  }
+  if (ending) {
+    ending = false;
+    end();
+  }
+}
+
+/** Tells the parent in local mode that the program is ready; does nothing without one. */
+export function tellParent(message: Readonly<Record<string, unknown>>): void {
+  process.send?.(message);
+}

@@ -1,0 +1,73 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+
+/** All settings, by the environment variable that carries each. docs/operations.md explains them; a test compares the two. */
+
+const whole = (min: number, max: number) =>
+  z.coerce
+    .number(`a number from ${min} to ${max} is required`)
+    .int()
+    .min(min, `${min} to ${max} is allowed`)
+    .max(max, `${min} to ${max} is allowed`);
+const flag = z.enum(['true', 'false'], '"true" or "false" is allowed').transform((text) => text === 'true');
+
+export const commonSettings = z.object({
+  /** `folder:/path` or `s3://bucket/prefix`. */
+  EYRIE_STORE: z
+    .string('"folder:/path" or "s3://bucket/prefix" is required')
+    .regex(/^(folder:.+|s3:\/\/[^/]+(\/.*)?)$/, '"folder:/path" or "s3://bucket/prefix" is required'),
+  /** Only for S3-compatible stores other than AWS. */
+  EYRIE_S3_ENDPOINT: z.url('a URL is required').optional(),
+  EYRIE_S3_REGION: z.string().default('us-east-1'),
+  EYRIE_REDIS_URL: z
+    .string('a redis:// or rediss:// URL is required')
+    .regex(/^(rediss?|unix):\/\//, 'a redis:// or rediss:// URL is required'),
+  /** Folder of the served checkpoint. `api` and `control` read its small files only. */
+  EYRIE_MODEL_DIR: z.string('a folder is required'),
+  EYRIE_MODEL_ID: z.string().optional(),
+  /** JSON file with the tenants: keys, webhook endpoints, signing secrets. */
+  EYRIE_TENANTS_FILE: z.string('a file is required'),
+  EYRIE_ID_SECRET: z
+    .string('a secret of at least 32 characters is required')
+    .min(32, 'a secret of at least 32 characters is required'),
+  EYRIE_LOG: z.enum(['json', 'pretty'], '"json" or "pretty" is allowed').default('json'),
+  EYRIE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  /** A worker that is silent for this long has lost its jobs. */
+  EYRIE_LOCK_MS: whole(1000, 600_000).default(60_000),
+  /** How often jobs of lost workers are looked for. Recovery takes at most the lock and this. */
+  EYRIE_STALLED_CHECK_MS: whole(500, 600_000).default(15_000),
+});
+
+export const apiSettings = z.object({
+  EYRIE_HOST: z.string().default('127.0.0.1'),
+  EYRIE_PORT: whole(0, 65_535).default(8787),
+});
+
+export const controlSettings = z.object({
+  EYRIE_INBOX_POLL_MS: whole(100, 600_000).default(5000),
+  EYRIE_SWEEP_MS: whole(200, 60_000).default(5000),
+  EYRIE_SCALE_MS: whole(100, 60_000).default(2000),
+  EYRIE_WORKERS_MIN: whole(0, 1000).default(0),
+  EYRIE_WORKERS_MAX: whole(0, 1000).default(1),
+  EYRIE_DRAIN_GOAL_SECONDS: whole(1, 86_400).default(1800),
+  /** `ipc`: the parent process starts workers (local mode); `none`: something outside does. */
+  EYRIE_LAUNCHER: z.enum(['ipc', 'none'], '"ipc" or "none" is allowed').default('none'),
+  /** Webhooks may go to private addresses and by plain http. Only for one machine or a trusted network. */
+  EYRIE_WEBHOOK_ALLOW_PRIVATE: flag.default(false),
+});
+
+export const generateSettings = z.object({
+  EYRIE_DTYPE: z
+    .enum(['float32', 'bfloat16', 'int8'], '"float32", "bfloat16" or "int8" is allowed')
+    .default('bfloat16'),
+  EYRIE_ISA: z.enum(['auto', 'amx', 'avx512bf16', 'avx512', 'avx2', 'scalar']).default('auto'),
+  EYRIE_THREADS: whole(1, 256).default(availableParallelism()),
+  EYRIE_SLOTS: whole(1, 1024).default(32),
+  EYRIE_PREFILL_TOKENS: whole(16, 8192).default(512),
+  /** Shards worked on at once, so that the engine always has more sequences waiting than slots. */
+  EYRIE_SHARDS_IN_FLIGHT: whole(1, 64).default(4),
+  /** A worker without work for this long ends itself; 0 = never. */
+  EYRIE_IDLE_EXIT_MS: whole(0, 86_400_000).default(300_000),
+  /** After SIGTERM shards get this long to finish before they are handed back. */
+  EYRIE_SHUTDOWN_GRACE_MS: whole(0, 600_000).default(20_000),
+});

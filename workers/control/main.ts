@@ -1,0 +1,58 @@
+import { finishBatch } from '../../src/app/finish-batch.js';
+import { planBatch } from '../../src/app/plan-batch.js';
+import { Janitor } from '../../src/app/reconcile.js';
+import { repeat } from '../../src/app/repeat.js';
+import { scaleFleet } from '../../src/app/scale-fleet.js';
+import { sendWebhook } from '../../src/app/send-webhook.js';
+import { InboxWatcher } from '../../src/app/watch-inbox.js';
+import { IpcLauncher } from '../../src/adapters/ipc-launcher/ipc-launcher.js';
+import { HttpWebhookSender } from '../../src/adapters/webhook-http/http-webhook-sender.js';
+import { openWorld } from '../../src/compose/open-world.js';
+import { runProgram, tellParent } from '../../src/compose/run-program.js';
+import { readControlSettings } from '../../src/config/read-environment.js';
+import { batchJob } from '../../src/contract/queue-payload.js';
+
+/** The control program: all steps that need no GPU. Several may run; each step is safe beside itself. */
+await runProgram('control', async () => {
+  const settings = readControlSettings(process.env);
+  const world = await openWorld('control', settings);
+  const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
+  const planner = { ...world, tokenizer: world.openedModel.tokenizer };
+  const { queue } = world;
+
+  const consumers = [
+    queue.consume('plan', { concurrency: 2 }, (job) => planBatch(planner, batchJob.parse(job.payload))),
+    queue.consume('finish', { concurrency: 4 }, (job) => finishBatch(world, batchJob.parse(job.payload))),
+    queue.consume('deliver', { concurrency: 16 }, (job) => sendWebhook({ ...world, sender }, job)),
+    // When every generate worker has died, only this notices.
+    queue.watchStalled('shard'),
+  ];
+
+  const stopping = new AbortController();
+  const inbox = new InboxWatcher(world);
+  const janitor = new Janitor(world);
+  const loops = [
+    repeat(world, 'inbox', settings.EYRIE_INBOX_POLL_MS, () => inbox.poll(), stopping.signal),
+    repeat(world, 'janitor', settings.EYRIE_SWEEP_MS, () => janitor.sweep(), stopping.signal),
+  ];
+  if (settings.EYRIE_LAUNCHER === 'ipc') {
+    const launcher = new IpcLauncher();
+    const rules = {
+      workersMin: settings.EYRIE_WORKERS_MIN,
+      workersMax: settings.EYRIE_WORKERS_MAX,
+      drainGoalSeconds: settings.EYRIE_DRAIN_GOAL_SECONDS,
+    };
+    loops.push(
+      repeat(world, 'scaler', settings.EYRIE_SCALE_MS, () => scaleFleet(world, launcher, rules), stopping.signal),
+    );
+  }
+  world.log.info('control.ready');
+  tellParent({ type: 'ready' });
+
+  return async () => {
+    stopping.abort();
+    await Promise.all(consumers.map((consumer) => consumer.close(5000)));
+    await Promise.all(loops);
+    await world.close();
+  };
+});

@@ -1,0 +1,68 @@
+import { hostname } from 'node:os';
+import { generateShard } from '../../src/app/generate-shard.js';
+import { repeat } from '../../src/app/repeat.js';
+import { ShapeMeter } from '../../src/app/shape-meter.js';
+import { SpeedMeter } from '../../src/app/speed-meter.js';
+import { openEngine } from '../../src/compose/open-engine.js';
+import { openWorld } from '../../src/compose/open-world.js';
+import { runProgram, tellParent } from '../../src/compose/run-program.js';
+import { readGenerateSettings } from '../../src/config/read-environment.js';
+
+/** How often the worker looks whether it is idle, and tells its speed. */
+const tickMs = 1000;
+
+/** The generate program: start, load, drain the queue, idle out, exit 0. */
+await runProgram('generate', async (end) => {
+  const settings = readGenerateSettings(process.env);
+  const world = await openWorld('generate', settings);
+  const startedMs = world.clock.monotonic();
+  const engine = await openEngine(world.openedModel, {
+    dtype: settings.EYRIE_DTYPE,
+    isa: settings.EYRIE_ISA,
+    threads: settings.EYRIE_THREADS,
+    slots: settings.EYRIE_SLOTS,
+    prefillTokens: settings.EYRIE_PREFILL_TOKENS,
+  });
+  const workerId = `${hostname()}-${process.pid}`;
+  world.log.info('generate.ready', {
+    workerId,
+    isa: engine.info.isa,
+    dtype: engine.info.dtype,
+    weightBytes: engine.info.weightBytes,
+    loadMs: Math.round(world.clock.monotonic() - startedMs),
+  });
+  const generator = {
+    ...world,
+    engine,
+    tokenizer: world.openedModel.tokenizer,
+    meter: new ShapeMeter(() => engine.totals()),
+    workerId,
+  };
+  const consumer = world.queue.consume('shard', { concurrency: settings.EYRIE_SHARDS_IN_FLIGHT }, (job, signal) =>
+    generateShard(generator, job, signal),
+  );
+  tellParent({ type: 'ready' });
+
+  const stopping = new AbortController();
+  const speed = new SpeedMeter(engine, world.clock);
+  let busyMs = world.clock.monotonic();
+  const tick = async (): Promise<void> => {
+    const now = world.clock.monotonic();
+    if (consumer.active() > 0) busyMs = now;
+    else if (settings.EYRIE_IDLE_EXIT_MS > 0 && now - busyMs >= settings.EYRIE_IDLE_EXIT_MS) {
+      world.log.info('generate.idle_exit', { workerId });
+      end();
+    }
+    const tokensPerSecond = speed.read();
+    if (tokensPerSecond > 0) await world.progress.reportSpeed(workerId, tokensPerSecond);
+  };
+  const ticking = repeat(world, 'generate', tickMs, tick, stopping.signal);
+
+  return async () => {
+    stopping.abort();
+    await consumer.close(settings.EYRIE_SHUTDOWN_GRACE_MS);
+    await ticking;
+    await engine.close();
+    await world.close();
+  };
+});
