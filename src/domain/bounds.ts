@@ -66,6 +66,12 @@ export const bounds = Object.freeze({
   /** Files in one answer, whatever `limit` says: `has_more` tells clients to ask on. Each costs two reads of the store. */
   filesPerAnswerMax: 1000,
 
+  // Uploads in parts. The part size is the one of the official clients, in MiB.
+  uploadPartBytesMax: 64 * 1024 * 1024,
+  uploadPartsMax: 10_000,
+  uploadSeconds: 3600,
+  mimeTypeCharsMax: 255,
+
   // HTTP.
   formFieldsMax: 16,
   formFieldBytesMax: 64 * 1024,

@@ -24,6 +24,7 @@ export const errorKinds = Object.freeze({
   context_length_exceeded: user(400),
   invalid_json: user(400),
   upload_incomplete: user(400),
+  upload_ended: user(400),
   invalid_api_key: user(401),
   not_found: user(404),
   model_not_found: user(404),

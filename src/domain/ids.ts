@@ -11,6 +11,8 @@ export const idPrefixes = Object.freeze({
   chat: 'chatcmpl-',
   endpoint: 'we_',
   drop: 'drop_',
+  upload: 'upload_',
+  part: 'part_',
 });
 export type IdKind = keyof typeof idPrefixes;
 

@@ -39,6 +39,13 @@ export const keys = Object.freeze({
   file: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/file.json`,
   fileDeleted: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/deleted.json`,
 
+  openUploads: 'uploads/',
+  openUpload: (tenant: string, uploadId: string) => `uploads/${tenant}/${uploadId}`,
+  upload: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/upload.json`,
+  uploadParts: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/parts/`,
+  uploadPart: (tenant: string, uploadId: string, partId: string) => `t/${tenant}/uploads/${uploadId}/parts/${partId}`,
+  uploadEnd: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/end.json`,
+
   inbox: (tenant: string) => `inbox/${tenant}/`,
   outbox: (
     tenant: string,

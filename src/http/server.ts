@@ -14,6 +14,7 @@ import { fileContentRoutes } from './routes/file-content.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
 import { modelRoutes } from './routes/models.js';
+import { uploadRoutes } from './routes/uploads.js';
 
 export interface ServerOptions {
   /** Largest upload, bytes. */
@@ -79,6 +80,7 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     ...modelRoutes(world),
     ...fileRoutes(world, options.fileBytesMax ?? bounds.inputFileBytesMax),
     ...fileContentRoutes(world),
+    ...uploadRoutes(world),
     ...batchRoutes(world),
   ]);
   return app;

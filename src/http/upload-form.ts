@@ -32,12 +32,10 @@ const limits = Object.freeze({
 /** Frame and text fields around the file. */
 const frameBytesMax = (bounds.formFieldsMax + 1) * bounds.formFieldBytesMax;
 
-const tooLarge = (bytesMax: number): EyrieError =>
-  new EyrieError(
-    'file_too_large',
-    `The file is too large: at most ${bytesMax} bytes are allowed. Split it, or send several batches.`,
-    { param: 'file' },
-  );
+const tooLarge = ({ file, fileBytesMax }: FormShape): EyrieError =>
+  new EyrieError('file_too_large', `'${file}' is too large: at most ${fileBytesMax} bytes are allowed. Split it.`, {
+    param: file,
+  });
 
 /** Errors of the form parser, in our words. */
 function toFormError(error: unknown): EyrieError {
@@ -55,12 +53,12 @@ function toFormError(error: unknown): EyrieError {
   return new EyrieError('invalid_value', 'The body is not well-formed multipart/form-data.', details);
 }
 
-async function* bounded(file: MultipartFile['file'], bytesMax: number): AsyncGenerator<Uint8Array> {
+async function* bounded(file: MultipartFile['file'], shape: FormShape): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   try {
     for await (const chunk of file as AsyncIterable<Uint8Array>) {
       bytes += chunk.length;
-      if (bytes > bytesMax) throw tooLarge(bytesMax);
+      if (bytes > shape.fileBytesMax) throw tooLarge(shape);
       yield chunk;
     }
   } catch (error) {
@@ -113,8 +111,7 @@ export async function readUploadForm<T>(
     throw new EyrieError('unsupported_media_type', 'The file must be sent as multipart/form-data.', {
       param: 'content-type',
     });
-  if (Number(request.headers['content-length'] ?? 0) > shape.fileBytesMax + frameBytesMax)
-    throw tooLarge(shape.fileBytesMax);
+  if (Number(request.headers['content-length'] ?? 0) > shape.fileBytesMax + frameBytesMax) throw tooLarge(shape);
   const fields = new FormFields(shape);
   const parts = request.parts({ limits });
   const next = async (): Promise<Multipart | null> => {
@@ -129,7 +126,7 @@ export async function readUploadForm<T>(
     if (part.type === 'file' && part.fieldname === shape.file)
       return store({
         filename: part.filename || 'upload',
-        content: bounded(part.file, shape.fileBytesMax),
+        content: bounded(part.file, shape),
         fields: async () => {
           for (let rest = await next(); rest; rest = await next()) fields.take(rest);
           return fields.values;

@@ -1,9 +1,8 @@
-import { storedFile } from '../../contract/stored-objects.js';
 import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
-import { createJson, getJson } from '../stored-json.js';
+import { createJson } from '../stored-json.js';
 import type { World } from '../world.js';
-import { findFile, noSuchFile } from './find-file.js';
+import { fileIndexKey, findFile, listedMs, noSuchFile } from './find-file.js';
 
 /**
  * Deletes a file: it is gone from the API at once, its bytes stay as long as a running batch reads them. Deleting it again
@@ -19,14 +18,13 @@ export async function deleteFile(
     await createJson(world.store, keys.fileDeleted(tenant, fileId), {
       v: 1,
       deletedMs: world.clock.now(),
-      createdMs: file.createdMs,
+      listedMs: await listedMs(world, tenant, file),
     });
-    await world.store.delete(keys.fileIndexEntry(tenant, file.createdMs, fileId));
     world.log.info('file.deleted', { tenant, fileId });
-    return;
+  } else if (!isId('file', fileId) || !(await world.store.head(keys.fileDeleted(tenant, fileId)))) {
+    throw noSuchFile(fileId);
   }
-  if (!isId('file', fileId) || !(await world.store.head(keys.fileDeleted(tenant, fileId)))) throw noSuchFile(fileId);
-  // Deleted before, perhaps by a call that was stopped half-way.
-  const record = await getJson(world.store, keys.file(tenant, fileId), storedFile);
-  if (record) await world.store.delete(keys.fileIndexEntry(tenant, record.createdMs, fileId));
+  // Also when it was deleted before: that call may have been stopped half-way.
+  const indexKey = await fileIndexKey(world, tenant, fileId);
+  if (indexKey !== null) await world.store.delete(indexKey);
 }

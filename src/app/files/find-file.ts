@@ -35,10 +35,18 @@ export async function loadFile(world: FileReader, tenant: string, fileId: string
   return file;
 }
 
-/** When a file was made, also of a deleted one, Unix ms; null when there never was such a file. */
-export async function fileCreatedMs(world: FileReader, tenant: string, fileId: string): Promise<number | null> {
+/** The time under which the index lists a file, Unix ms: for results that is the end of their batch. */
+export async function listedMs({ store }: FileReader, tenant: string, file: StoredFile): Promise<number> {
+  if (file.batchId === null) return file.createdMs;
+  return (await getJson(store, keys.manifest(tenant, file.batchId), manifestObject))?.finishedMs ?? file.createdMs;
+}
+
+/** A file's key in the index, also of a deleted file; null when there never was such a file. */
+export async function fileIndexKey(world: FileReader, tenant: string, fileId: string): Promise<string | null> {
   if (!isId('file', fileId)) return null;
   const file = await getJson(world.store, keys.file(tenant, fileId), storedFile);
-  if (file) return file.createdMs;
-  return (await getJson(world.store, keys.fileDeleted(tenant, fileId), fileTombstone))?.createdMs ?? null;
+  const ms = file
+    ? await listedMs(world, tenant, file)
+    : (await getJson(world.store, keys.fileDeleted(tenant, fileId), fileTombstone))?.listedMs;
+  return ms === undefined ? null : keys.fileIndexEntry(tenant, ms, fileId);
 }

@@ -5,7 +5,7 @@ import { EyrieError } from '../../domain/errors.js';
 import { idPrefixes } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
 import type { World } from '../world.js';
-import { fileCreatedMs, findFile } from './find-file.js';
+import { fileIndexKey, findFile } from './find-file.js';
 import { toFileObject } from './view-file.js';
 
 type FileReader = Pick<World, 'store' | 'clock'>;
@@ -23,12 +23,12 @@ export interface FilesPage {
 const readsMax = 32;
 
 async function cursorKey(world: FileReader, tenant: string, after: string): Promise<string> {
-  const createdMs = await fileCreatedMs(world, tenant, after);
-  if (createdMs === null)
+  const key = await fileIndexKey(world, tenant, after);
+  if (key === null)
     throw new EyrieError('invalid_value', `Invalid value for 'after': no file has the id '${after.slice(0, 80)}'.`, {
       param: 'after',
     });
-  return keys.fileIndexEntry(tenant, createdMs, after);
+  return key;
 }
 
 /** Index keys behind `after`, newest file first. */

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { addPart } from '../../app/uploads/add-part.js';
+import { beginUpload } from '../../app/uploads/begin-upload.js';
+import { cancelUpload } from '../../app/uploads/cancel-upload.js';
+import { completeUpload } from '../../app/uploads/complete-upload.js';
+import type { World } from '../../app/world.js';
+import {
+  completeUploadRequest,
+  createUploadRequest,
+  uploadObject,
+  uploadPartObject,
+} from '../../contract/upload-object.js';
+import { bounds } from '../../domain/bounds.js';
+import { defineRoute, type ApiRoute } from '../api-route.js';
+import { readUploadForm } from '../upload-form.js';
+
+/** Files sent in parts: parallel, in any order, each repeatable by itself. */
+export function uploadRoutes(world: World): ApiRoute[] {
+  return [
+    defineRoute({
+      method: 'POST',
+      path: '/v1/uploads',
+      summary: 'Begin an upload in parts',
+      access: 'key',
+      body: createUploadRequest,
+      answer: uploadObject,
+      handle: ({ tenant, body }) => beginUpload(world, tenant, body),
+    }),
+    defineRoute({
+      method: 'POST',
+      path: '/v1/uploads/:upload_id/parts',
+      summary: 'Send one part',
+      access: 'key',
+      form: { file: 'data', fields: z.strictObject({}) },
+      answer: uploadPartObject,
+      handle: ({ tenant, params, request }) =>
+        readUploadForm(request, { file: 'data', fileBytesMax: bounds.uploadPartBytesMax, fields: [] }, (part) =>
+          addPart(world, {
+            tenant,
+            uploadId: params['upload_id'] ?? '',
+            content: part.content,
+            finish: part.fields,
+          }),
+        ),
+    }),
+    defineRoute({
+      method: 'POST',
+      path: '/v1/uploads/:upload_id/complete',
+      summary: 'Join the parts into a file',
+      access: 'key',
+      body: completeUploadRequest,
+      answer: uploadObject,
+      handle: ({ tenant, params, body }) => completeUpload(world, tenant, params['upload_id'] ?? '', body),
+    }),
+    defineRoute({
+      method: 'POST',
+      path: '/v1/uploads/:upload_id/cancel',
+      summary: 'Give an upload up',
+      access: 'key',
+      answer: uploadObject,
+      handle: ({ tenant, params }) => cancelUpload(world, tenant, params['upload_id'] ?? ''),
+    }),
+  ];
+}

@@ -1,0 +1,168 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { toFile } from 'openai';
+import { expect, test } from 'vitest';
+import { sweepUploads } from '../../../src/app/uploads/sweep-uploads.js';
+import { uploadObject } from '../../../src/contract/upload-object.js';
+import { listening, type Listening } from './listening.js';
+
+const content = randomBytes(300_000);
+const pieces = [content.subarray(0, 1), content.subarray(1, 200_001), content.subarray(200_001)];
+const declared = {
+  purpose: 'batch',
+  filename: 'big.jsonl',
+  bytes: content.length,
+  mime_type: 'application/jsonl',
+} as const;
+
+async function sendParts({ client }: Listening, uploadId: string, order = [2, 0, 1]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const n of order) {
+    const data = await toFile(pieces[n] as Buffer, 'upload');
+    const part = await client.uploads.parts.create(uploadId, { data });
+    expect(part).toMatchObject({ object: 'upload.part', upload_id: uploadId });
+    ids[n] = part.id;
+  }
+  return ids;
+}
+
+test('parts sent out of order become one file', async () => {
+  const server = await listening();
+  const { client } = server;
+  const upload = await client.uploads.create({ ...declared, expires_after: { anchor: 'created_at', seconds: 7200 } });
+  expect(uploadObject.parse(upload)).toMatchObject({
+    status: 'pending',
+    file: null,
+    bytes: content.length,
+    expires_at: upload.created_at + 3600,
+  });
+  const part_ids = await sendParts(server, upload.id);
+  const md5 = createHash('md5').update(content).digest('hex');
+  const done = await client.uploads.complete(upload.id, { part_ids, md5 });
+  expect(done).toMatchObject({ id: upload.id, status: 'completed', file: { purpose: 'batch', filename: 'big.jsonl' } });
+  const file = done.file?.id ?? '';
+  expect(done.file?.expires_at).toBe((done.file?.created_at ?? 0) + 7200);
+  expect(Buffer.from(await (await client.files.content(file)).arrayBuffer()).equals(content)).toBe(true);
+  expect(await client.uploads.complete(upload.id, { part_ids }), 'again').toEqual(done);
+  expect((await client.files.list()).data.map(({ id }) => id)).toEqual([file]);
+});
+
+test('a wrong sum, a wrong MD5 and unknown parts are refused, and the upload stays open', async () => {
+  const server = await listening();
+  const { client, world } = server;
+  const upload = await client.uploads.create(declared);
+  const part_ids = await sendParts(server, upload.id);
+  const complete = (body: { part_ids: string[]; md5?: string }) => client.uploads.complete(upload.id, body);
+  await expect(complete({ part_ids: part_ids.slice(1) })).rejects.toMatchObject({ status: 400, param: 'part_ids' });
+  await expect(complete({ part_ids: [...part_ids, 'part_0'] })).rejects.toMatchObject({ param: 'part_ids[3]' });
+  await expect(complete({ part_ids: ['../x'] })).rejects.toMatchObject({ status: 400, param: 'part_ids[0]' });
+  await expect(complete({ part_ids: [part_ids[0] ?? '', part_ids[0] ?? ''] })).rejects.toMatchObject({
+    status: 400,
+    param: 'part_ids[1]',
+  });
+  await expect(complete({ part_ids, md5: '0'.repeat(32) })).rejects.toMatchObject({ status: 400, param: 'md5' });
+  await expect(complete({ part_ids, md5: 'x' })).rejects.toMatchObject({ status: 400, param: 'md5' });
+  expect([...world.store.objects.keys()].filter((key) => key.includes('/files/'))).toEqual([]);
+  expect(await complete({ part_ids })).toMatchObject({ status: 'completed' });
+});
+
+test('an empty upload becomes an empty file', async () => {
+  const { client } = await listening();
+  const upload = await client.uploads.create({ ...declared, bytes: 0 });
+  expect(await client.uploads.complete(upload.id, { part_ids: [] })).toMatchObject({ file: { bytes: 0 } });
+});
+
+test('twenty completions at once make one file', async () => {
+  const server = await listening();
+  const { client } = server;
+  const upload = await client.uploads.create(declared);
+  const part_ids = await sendParts(server, upload.id);
+  const done = await Promise.all(Array.from({ length: 20 }, () => client.uploads.complete(upload.id, { part_ids })));
+  expect(new Set(done.map(({ file }) => file?.id)).size).toBe(1);
+  expect((await client.files.list()).data).toHaveLength(1);
+});
+
+test('a cancelled upload takes nothing more, and its parts are swept', async () => {
+  const server = await listening();
+  const { client, world } = server;
+  const upload = await client.uploads.create(declared);
+  const part_ids = await sendParts(server, upload.id);
+  expect(await client.uploads.cancel(upload.id)).toMatchObject({ status: 'cancelled', file: null });
+  expect(await client.uploads.cancel(upload.id), 'again').toMatchObject({ status: 'cancelled' });
+  const data = await toFile(Buffer.from('x'), 'upload');
+  await expect(client.uploads.parts.create(upload.id, { data })).rejects.toMatchObject({ code: 'upload_ended' });
+  await expect(client.uploads.complete(upload.id, { part_ids })).rejects.toMatchObject({ code: 'upload_ended' });
+  await sweepUploads(world);
+  expect(
+    [...world.store.objects.keys()].some((key) => key.includes('/parts/')),
+    'kept for a while',
+  ).toBe(true);
+  world.advance(11 * 60 * 1000);
+  await sweepUploads(world);
+  const left = [...world.store.objects.keys()];
+  expect(left.filter((key) => key.includes('/parts/') || key.startsWith('uploads/'))).toEqual([]);
+});
+
+test('an upload whose hour is over is expired', async () => {
+  const server = await listening();
+  const { client, world } = server;
+  const upload = await client.uploads.create(declared);
+  const part_ids = await sendParts(server, upload.id);
+  world.advance(3_600_000);
+  await expect(client.uploads.complete(upload.id, { part_ids })).rejects.toMatchObject({
+    code: 'upload_ended',
+    message: expect.stringContaining('expired'),
+  });
+  await expect(client.uploads.cancel(upload.id)).rejects.toMatchObject({ code: 'upload_ended' });
+  await sweepUploads(world);
+  world.advance(11 * 60 * 1000);
+  await sweepUploads(world);
+  expect([...world.store.objects.keys()].some((key) => key.includes('/parts/'))).toBe(false);
+});
+
+test('a completed upload keeps its file when its parts are swept', async () => {
+  const server = await listening();
+  const { client, world } = server;
+  const upload = await client.uploads.create(declared);
+  const part_ids = await sendParts(server, upload.id);
+  const done = await client.uploads.complete(upload.id, { part_ids });
+  world.advance(11 * 60 * 1000);
+  await sweepUploads(world);
+  const read = await client.files.content(done.file?.id ?? '');
+  expect((await read.arrayBuffer()).byteLength).toBe(content.length);
+  expect(await client.uploads.complete(upload.id, { part_ids })).toMatchObject({ status: 'completed' });
+});
+
+test('an upload belongs to its tenant alone', async () => {
+  const server = await listening();
+  const { client, other } = server;
+  const upload = await client.uploads.create(declared);
+  const part_ids = await sendParts(server, upload.id);
+  const data = await toFile(Buffer.from('x'), 'upload');
+  for (const attempt of [
+    () => other.uploads.parts.create(upload.id, { data }),
+    () => other.uploads.complete(upload.id, { part_ids }),
+    () => other.uploads.cancel(upload.id),
+  ])
+    await expect(attempt()).rejects.toMatchObject({ status: 404, code: 'not_found' });
+  const own = await other.uploads.create(declared);
+  await expect(other.uploads.complete(own.id, { part_ids })).rejects.toMatchObject({ param: 'part_ids[0]' });
+});
+
+test.each([
+  [{ bytes: -1 }, 'bytes'],
+  [{ bytes: 10 ** 12 }, 'bytes'],
+  [{ bytes: '5' }, 'bytes'],
+  [{ filename: '' }, 'filename'],
+  [{ purpose: 'vision' }, 'purpose'],
+  [{ mime_type: undefined }, 'mime_type'],
+  [{ colour: 'red' }, 'colour'],
+])('an upload declared with %j is refused', async (change, param) => {
+  const { call } = await listening();
+  const response = await call('/v1/uploads', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...declared, ...change }),
+  });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ error: { param } });
+});
