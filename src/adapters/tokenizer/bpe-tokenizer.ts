@@ -1,0 +1,77 @@
+import { Tokenizer as NativeTokenizer } from 'tokenizers';
+import { EyrieError } from '../../domain/errors.js';
+import type { Tokenizer } from '../../ports/tokenizer.js';
+import { buildTokenTable, toVocabularyForm, type TokenTable } from './token-table.js';
+import { parseTokenizerFile } from './tokenizer-file.js';
+
+export type { TokenTable };
+
+function toNative(file: unknown, source: string): NativeTokenizer {
+  try {
+    return NativeTokenizer.fromString(JSON.stringify(file));
+  } catch (cause) {
+    throw new EyrieError('model_invalid', `${source} cannot be used as a tokenizer: ${(cause as Error).message}.`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * A tokenizer.json of the Falcon kind. Two tokenizers are made of it: one that knows the special tokens, and one that does not,
+ * for texts of users who must not be able to write them.
+ */
+export class BpeTokenizer implements Tokenizer {
+  readonly vocabSize: number;
+  readonly #parsing: NativeTokenizer;
+  readonly #plain: NativeTokenizer;
+  readonly #table: TokenTable;
+
+  private constructor(json: string, modelVocabSize: number | null, source: string) {
+    const parsed = parseTokenizerFile(json, source);
+    const added = new Map(parsed.added_tokens.map(({ id, content }) => [id, content]));
+    let idMax = -1;
+    for (const id of Object.values(parsed.model.vocab)) idMax = Math.max(idMax, id);
+    for (const id of added.keys()) idMax = Math.max(idMax, id);
+    this.vocabSize = modelVocabSize ?? idMax + 1;
+    if (idMax >= this.vocabSize)
+      throw new EyrieError(
+        'model_invalid',
+        `${source} has a token with id ${idMax}, but the model knows ids below ${this.vocabSize} only. The tokenizer belongs to another model.`,
+      );
+    this.#table = buildTokenTable(parsed.model.vocab, added, this.vocabSize);
+    // Cutting and padding are the caller's: a tokenizer saved with them on would change prompts silently.
+    const file = { ...parsed, truncation: null, padding: null };
+    this.#parsing = toNative(file, source);
+    this.#plain = toNative({ ...file, added_tokens: parsed.added_tokens.filter(({ special }) => !special) }, source);
+  }
+
+  /**
+   * From the text of a tokenizer.json. `vocabSize` is the model's, which may be more than the tokenizer has (null: as many as it
+   * has); messages call the text `source`. Throws `model_invalid`.
+   */
+  static fromJson(json: string, vocabSize: number | null = null, source = 'tokenizer.json'): BpeTokenizer {
+    return new BpeTokenizer(json, vocabSize, source);
+  }
+
+  async encode(text: string, specialTokens: 'parse' | 'text'): Promise<Uint32Array> {
+    const tokenizer = specialTokens === 'parse' ? this.#parsing : this.#plain;
+    const encoding = await tokenizer.encode(text, null, { addSpecialTokens: false });
+    return Uint32Array.from(encoding.getIds());
+  }
+
+  tokenBytes(id: number): Uint8Array {
+    const end = this.#table.ends[id];
+    if (end === undefined)
+      throw new EyrieError('invalid_value', `Invalid token id ${id}: 0 to ${this.vocabSize - 1} is allowed.`);
+    return this.#table.bytes.subarray(id === 0 ? 0 : this.#table.ends[id - 1], end);
+  }
+
+  /** The bytes of all tokens, for the native engine's stop strings. Not to be changed. */
+  tokenTable(): TokenTable {
+    return this.#table;
+  }
+
+  idOf(token: string): number | null {
+    return this.#parsing.tokenToId(token) ?? this.#parsing.tokenToId(toVocabularyForm(token));
+  }
+}
