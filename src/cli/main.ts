@@ -16,7 +16,11 @@ function wholeNumber(min: number, max: number) {
 }
 
 const localParts: LocalParts = {
-  startRedis: async (folder) => (await import('../adapters/redis-child/start-redis.js')).startRedis({ folder }),
+  startRedis: async (folder) =>
+    (await import('../adapters/redis-child/redis-child.js')).startRedisChild({
+      folder,
+      searchPath: process.env['PATH'] ?? '',
+    }),
   keyDigest: () => '',
   readModelId: async (directory) =>
     (await import('../adapters/model-folder/read-model-folder.js')).readModelFolder(directory).then(({ id }) => id),

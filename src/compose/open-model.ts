@@ -1,6 +1,7 @@
 import { readModelFolder, type ModelFolder } from '../adapters/model-folder/read-model-folder.js';
 import { NoTokenizer } from '../adapters/no-tokenizer/no-tokenizer.js';
-import { BpeTokenizer, type TokenTable } from '../adapters/tokenizer/bpe-tokenizer.js';
+import { BpeTokenizer } from '../adapters/tokenizer/bpe-tokenizer.js';
+import type { TokenTable } from '../adapters/tokenizer/token-table.js';
 import { EyrieError } from '../domain/errors.js';
 import type { ServedModel } from '../domain/served-model.js';
 import type { Tokenizer } from '../ports/tokenizer.js';

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { copyFile, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import pc from 'picocolors';
 import { EyrieError } from '../../domain/errors.js';
@@ -118,9 +118,19 @@ async function run(service: LocalService, catcher: WebhookCatcher): Promise<bool
   return answered.every(Boolean);
 }
 
+/** Empties the demo's folder, but never one that holds something else. */
+async function emptyDataFolder(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((): string[] => []);
+  if (names.length > 0 && !names.includes('secrets.json'))
+    throw new EyrieError('config_invalid', `${folder} holds other files. Choose an empty folder with --data.`, {
+      param: '--data',
+    });
+  await rm(folder, { recursive: true, force: true });
+}
+
 /** `eyrie demo`: the main job from end to end, on embedded defaults. Returns the exit code. */
 export async function runDemo(options: { readonly data: string }, parts: LocalParts): Promise<number> {
-  await rm(options.data, { recursive: true, force: true });
+  await emptyDataFolder(options.data);
   const catcher = await catchWebhooks();
   try {
     const service = await startLocalService(parts, {
