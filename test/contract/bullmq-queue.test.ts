@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
 import { rm } from 'node:fs/promises';
 import { openBullmq } from '../../src/adapters/bullmq/open-bullmq.js';
-import { startRedis, type RedisChild } from '../../src/adapters/redis-child/start-redis.js';
+import { startRedisChild, type RedisChild } from '../../src/adapters/redis-child/redis-child.js';
 import { ChildScript } from '../support/child-script.js';
 import { eventually } from '../support/eventually.js';
 import { MemoryLog } from '../support/memory-log.js';
@@ -16,7 +16,7 @@ let runs = 0;
 
 beforeAll(async () => {
   folder = await makeTempFolder();
-  redis = await startRedis({ folder });
+  redis = await startRedisChild({ folder, searchPath: process.env['PATH'] ?? '' });
 });
 
 afterAll(async () => {

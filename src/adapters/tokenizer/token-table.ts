@@ -6,13 +6,14 @@ export interface TokenTable {
   readonly ends: Uint32Array;
 }
 
+const prints = (byte: number): boolean =>
+  (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
+
 /**
  * Byte-level BPE writes each byte as one printable character: those of Latin-1 that print stand for themselves, the other 68
  * bytes are, in order, the characters from U+0100 on.
  */
 function byteCharacters(): string[] {
-  const prints = (byte: number): boolean =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
   let others = 0;
   return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(prints(byte) ? byte : 0x100 + others++));
 }

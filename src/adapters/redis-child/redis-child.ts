@@ -20,8 +20,8 @@ export interface RedisChild {
 export interface RedisChildOptions {
   /** Folder for its data, config and log; made when missing. One server at a time may use it. */
   readonly folder: string;
-  /** Where to look for the program; default: the PATH, as for every program that is started by its name. */
-  readonly searchPath?: string;
+  /** Where to look for the program, as in PATH. */
+  readonly searchPath: string;
 }
 
 const startAttemptsMax = 5;
@@ -33,8 +33,7 @@ const pollMs = 20;
  * Starts a private Redis on a free loopback port with a password of its own. It ends with this process, even if that is killed,
  * and finds its data again at the next start. Throws `redis_missing`, or `queue_unavailable` when the server does not start.
  */
-export async function startRedis(options: RedisChildOptions): Promise<RedisChild> {
-  const { folder, searchPath = process.env['PATH'] ?? '' } = options;
+export async function startRedisChild({ folder, searchPath }: RedisChildOptions): Promise<RedisChild> {
   const program = await findServer(searchPath);
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o700);
