@@ -1,0 +1,6 @@
+#include "ops/simd/vec_avx512.h"
+#include "ops/vector_kernels_body.h"
+
+namespace eyrie {
+extern const VectorKernels kVectorKernelsAvx512 = make_vector_kernels<avx512::Vec>();
+}  // namespace eyrie
