@@ -20,8 +20,6 @@ DType dtype_of(const std::string& name) {
 /// Pinning pays when the engine has the CPUs to itself; with one thread, or more threads than CPUs, it only gets in the way.
 bool should_pin(uint32_t threads) { return threads > 1 && threads <= allowed_cpus().size(); }
 
-const Failure kClosed{ErrorCode::engine_closed, "the engine was closed before this request ended"};
-
 }  // namespace
 
 Engine::Engine(EngineOptions options, EngineEvents events) : options_(std::move(options)), events_(std::move(events)) {}
@@ -87,7 +85,7 @@ void Engine::request_close() {
 
 void Engine::run() {
   if (should_pin(options_.threads)) pool_->pin_caller();
-  Failure failure = kClosed;
+  Failure failure{ErrorCode::engine_closed, "the engine was closed before this request ended"};
   std::vector<Outcome> outcomes;
   try {
     while (take_mail()) {
@@ -97,7 +95,7 @@ void Engine::run() {
   } catch (...) {
     failure = current_failure();
   }
-  end_all(failure);
+  end_all(failure, outcomes);
   runner_.reset();
   pool_.reset();
   events_.on_closed();
@@ -129,8 +127,8 @@ void Engine::deliver(std::vector<Outcome>& outcomes) {
   outcomes.clear();
 }
 
-void Engine::end_all(const Failure& failure) {
-  std::vector<Outcome> outcomes;
+/// `outcomes` may hold some that the pass which threw had already found.
+void Engine::end_all(const Failure& failure, std::vector<Outcome>& outcomes) {
   runner_->fail_all(failure, outcomes);
   {
     const std::lock_guard lock(mutex_);

@@ -59,7 +59,7 @@ class Engine {
   Engine(EngineOptions options, EngineEvents events);
   void run();
   bool take_mail();
-  void end_all(const Failure& failure);
+  void end_all(const Failure& failure, std::vector<Outcome>& outcomes);
   void deliver(std::vector<Outcome>& outcomes);
 
   const EngineOptions options_;

@@ -1,0 +1,21 @@
+#include "binding/js_error.h"
+
+namespace eyrie {
+
+Napi::Value to_js_error(Napi::Env env, const Failure& failure) {
+  const Napi::Error error = Napi::Error::New(env, failure.message);
+  error.Value().Set("code", code_name(failure.code));
+  return error.Value();
+}
+
+Napi::Value current_js_error(Napi::Env env) {
+  try {
+    throw;
+  } catch (const Napi::Error& error) {
+    return error.Value();
+  } catch (...) {
+    return to_js_error(env, current_failure());
+  }
+}
+
+}  // namespace eyrie
