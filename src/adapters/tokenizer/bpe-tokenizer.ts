@@ -4,8 +4,6 @@ import type { Tokenizer } from '../../ports/tokenizer.js';
 import { buildTokenTable, toVocabularyForm, type TokenTable } from './token-table.js';
 import { parseTokenizerFile } from './tokenizer-file.js';
 
-export type { TokenTable };
-
 function toNative(file: unknown, source: string): NativeTokenizer {
   try {
     return NativeTokenizer.fromString(JSON.stringify(file));

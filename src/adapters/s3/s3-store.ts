@@ -1,0 +1,173 @@
+import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { bounds } from '../../domain/bounds.js';
+import { EyrieError } from '../../domain/errors.js';
+import type {
+  CreateResult,
+  GetOptions,
+  ListPage,
+  ObjectBody,
+  ObjectInfo,
+  ObjectStore,
+  StreamedObject,
+} from '../../ports/object-store.js';
+import { toObjectName, toPrefix } from './object-name.js';
+import { ObjectReader, toInfo } from './object-reader.js';
+import { toStoreError, toVerdict } from './s3-failure.js';
+import { SourceError, uploadStream } from './stream-upload.js';
+import { defaultRetrySettings, withRetries, type RetrySettings } from './with-retries.js';
+
+export interface S3StoreOptions {
+  readonly bucket: string;
+  /** Put before every key; all of the bucket when empty or absent. */
+  readonly prefix?: string;
+  readonly region: string;
+  /** URL of an S3-compatible server; absent for AWS. */
+  readonly endpoint?: string;
+  /** Default: found as every AWS client finds them (environment, files, role). */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly retry?: Partial<RetrySettings>;
+}
+
+const connectMs = 3000;
+const socketsMax = 200;
+
+function toClient({ region, endpoint, credentials }: S3StoreOptions): S3Client {
+  // Servers other than AWS do not all take the checksums that the SDK sends by default.
+  const checksums = endpoint === undefined ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
+  return new S3Client({
+    region,
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ...(credentials === undefined ? {} : { credentials }),
+    requestChecksumCalculation: checksums,
+    responseChecksumValidation: checksums,
+    // Attempts are ours (with-retries.ts): the SDK's would not know about conflicts and bodies that are cut.
+    maxAttempts: 1,
+    requestHandler: {
+      connectionTimeout: connectMs,
+      httpAgent: { maxSockets: socketsMax },
+      httpsAgent: { maxSockets: socketsMax },
+    },
+  });
+}
+
+/**
+ * A bucket of S3 or of a server that speaks its protocol. Conditions are used on single PUTs and on reads only; many servers get
+ * the others wrong.
+ */
+export class S3Store implements ObjectStore {
+  readonly #client: S3Client;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #retry: RetrySettings;
+  readonly #reader: ObjectReader;
+
+  constructor(options: S3StoreOptions) {
+    this.#client = toClient(options);
+    this.#bucket = options.bucket;
+    this.#prefix = toPrefix(options.prefix ?? '');
+    this.#retry = { ...defaultRetrySettings, ...options.retry };
+    this.#reader = new ObjectReader(this.#client, this.#bucket, this.#retry);
+  }
+
+  async create(key: string, bytes: Uint8Array): Promise<CreateResult> {
+    try {
+      return { created: true, ...(await this.#put(key, bytes, '*')) };
+    } catch (error) {
+      if (toVerdict(error) !== 'precondition') throw toStoreError(error, 'create', key);
+    }
+    // Perhaps our own write, whose answer was lost before it was tried again.
+    const present = await this.getStream(key);
+    if (present?.info.bytes === bytes.length && Buffer.compare(await collect(present), bytes) === 0)
+      return { created: true, etag: present.info.etag };
+    await present?.body[Symbol.asyncIterator]().return?.();
+    return { created: false };
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<{ readonly etag: string }> {
+    try {
+      return await this.#put(key, bytes);
+    } catch (error) {
+      throw toStoreError(error, 'write', key);
+    }
+  }
+
+  async putStream(key: string, source: AsyncIterable<Uint8Array>): Promise<StreamedObject> {
+    const name = toObjectName(this.#prefix, key);
+    const target = {
+      client: this.#client,
+      bucket: this.#bucket,
+      name,
+      retry: this.#retry,
+      putSmall: (bytes: Uint8Array) => this.#put(key, bytes),
+    };
+    try {
+      return await uploadStream(target, source);
+    } catch (error) {
+      throw error instanceof SourceError ? error.cause : toStoreError(error, 'write', key);
+    }
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<{ info: ObjectInfo; bytes: Uint8Array } | null> {
+    const found = await this.getStream(key, options);
+    return found && { info: found.info, bytes: await collect(found) };
+  }
+
+  async getStream(key: string, options: GetOptions = {}): Promise<ObjectBody | null> {
+    return this.#reader.open(toObjectName(this.#prefix, key), key, options);
+  }
+
+  async head(key: string): Promise<ObjectInfo | null> {
+    return this.#reader.head(toObjectName(this.#prefix, key), key);
+  }
+
+  async list(prefix: string, options: { after?: string; limit?: number } = {}): Promise<ListPage> {
+    const { after, limit = bounds.storeListPageMax } = options;
+    if (!Number.isInteger(limit) || limit < 1 || limit > bounds.storeListPageMax)
+      throw new EyrieError('invalid_value', `Invalid limit ${limit}: 1 to ${bounds.storeListPageMax} is allowed.`, {
+        param: 'limit',
+      });
+    const command = new ListObjectsV2Command({
+      Bucket: this.#bucket,
+      Prefix: this.#prefix + prefix,
+      MaxKeys: limit,
+      ...(after ? { StartAfter: this.#prefix + after } : {}),
+    });
+    try {
+      const page = await withRetries(this.#retry, (abortSignal) => this.#client.send(command, { abortSignal }));
+      const objects = (page.Contents ?? []).map((entry) =>
+        toInfo((entry.Key ?? '').slice(this.#prefix.length), { ...entry, ContentLength: entry.Size }),
+      );
+      const next = page.IsTruncated ? (objects.at(-1)?.key ?? null) : null;
+      // The server's order decides where the next page starts; within a page ours holds.
+      return { objects: objects.toSorted((a, b) => (a.key < b.key ? -1 : 1)), next };
+    } catch (error) {
+      throw toStoreError(error, 'list', prefix);
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: toObjectName(this.#prefix, key) });
+    try {
+      await withRetries(this.#retry, (abortSignal) => this.#client.send(command, { abortSignal }));
+    } catch (error) {
+      if (toVerdict(error) !== 'absent') throw toStoreError(error, 'delete', key);
+    }
+  }
+
+  async #put(key: string, bytes: Uint8Array, ifNoneMatch?: '*'): Promise<{ etag: string }> {
+    const command = new PutObjectCommand({
+      Bucket: this.#bucket,
+      Key: toObjectName(this.#prefix, key),
+      Body: bytes,
+      IfNoneMatch: ifNoneMatch,
+    });
+    const { ETag } = await withRetries(this.#retry, (abortSignal) => this.#client.send(command, { abortSignal }));
+    return { etag: ETag ?? '' };
+  }
+}
+
+async function collect({ body }: ObjectBody): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of body) parts.push(part);
+  return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+}
