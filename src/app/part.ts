@@ -45,7 +45,8 @@ export function decodePart(bytes: Uint8Array): { readonly header: PartHeader; re
   const lines: PartLine[] = [];
   while (at < bytes.length) {
     const end = bytes.indexOf(lineFeed, at);
-    const line = bytes.slice(at + markLength, end);
+    // Not `bytes.slice`: on a Buffer that is a view, and the write below would change the part itself.
+    const line = Uint8Array.prototype.slice.call(bytes, at + markLength, end);
     line[line.length - 1] = lineFeed; // in place of the closing bracket
     lines.push({ ok: bytes[at + 2] === outputMark.charCodeAt(2), bytes: line });
     at = end + 1;

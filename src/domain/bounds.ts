@@ -65,6 +65,10 @@ export const bounds = Object.freeze({
   filesPageMax: 10_000,
   /** Files in one answer, whatever `limit` says: `has_more` tells clients to ask on. Each costs two reads of the store. */
   filesPerAnswerMax: 1000,
+  resultsPageDefault: 100,
+  resultsPageMax: 1000,
+  /** A page of results ends behind the line that passes this size. */
+  resultsPageBytes: 4 * 1024 * 1024,
 
   // Uploads in parts. The part size is the one of the official clients, in MiB.
   uploadPartBytesMax: 64 * 1024 * 1024,

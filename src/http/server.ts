@@ -9,6 +9,7 @@ import { answerClientError } from './client-error.js';
 import { drainBody, hasBody } from './drain-body.js';
 import { toErrorResponse } from './error-response.js';
 import { registerRoutes } from './register-routes.js';
+import { batchResultRoutes } from './routes/batch-results.js';
 import { batchRoutes } from './routes/batches.js';
 import { fileContentRoutes } from './routes/file-content.js';
 import { fileRoutes } from './routes/files.js';
@@ -82,6 +83,7 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     ...fileContentRoutes(world),
     ...uploadRoutes(world),
     ...batchRoutes(world),
+    ...batchResultRoutes(world),
   ]);
   return app;
 }

@@ -1,6 +1,7 @@
 import { type OpenAI, ConflictError, toFile } from 'openai';
 import { expect, test } from 'vitest';
 import { batchObject } from '../../../src/contract/batch-object.js';
+import { endBatch } from './fake-world.js';
 import { listening, type Listening } from './listening.js';
 
 const request = { endpoint: '/v1/completions', completion_window: '24h' } as const;
@@ -23,7 +24,7 @@ test('a batch is created, shown and cancelled with the official client', async (
     request_counts: { total: 0, completed: 0, failed: 0 },
     expires_at: batch.created_at + 24 * 3600,
   });
-  expect(world.queue.added.map(({ kind }) => kind)).toEqual(['plan']);
+  expect(await world.queue.backlog('plan')).toMatchObject({ waiting: 1 });
   expect(await client.batches.retrieve(batch.id)).toMatchObject({ id: batch.id });
   expect((await client.batches.cancel(batch.id)).status).toBe('cancelling');
   expect((await client.batches.cancel(batch.id)).status, 'again').toBe('cancelling');
@@ -53,14 +54,16 @@ test.each([
 
 test('pages of batches show each once, newest first', async () => {
   const server = await listening();
-  const { client, other } = server;
+  const { client, other, world } = server;
   const input_file_id = await upload(server);
   const made: string[] = [];
-  for (let n = 0; n < 7; n++) made.push((await client.batches.create({ ...request, input_file_id })).id);
+  for (let n = 0; n < 7; n++) {
+    made.push((await client.batches.create({ ...request, input_file_id })).id);
+    await world.clock.advance(1);
+  }
   const seen: string[] = [];
   for await (const batch of client.batches.list({ limit: 3 })) seen.push(batch.id);
-  expect(seen.toSorted()).toEqual(made.toSorted());
-  expect(new Set(seen).size).toBe(7);
+  expect(seen).toEqual(made.toReversed());
   const last = await client.batches.list({ limit: 7 });
   expect(last.has_more).toBe(false);
   expect((await other.batches.list()).data).toEqual([]);
@@ -102,30 +105,16 @@ test('a client that repeats a call whose answer it did not see makes one batch',
   expect(await create('2')).toBe(first);
   expect(await create('0'), 'two deliberate creates stay two').not.toBe(first);
   expect((await client.batches.list()).data).toHaveLength(2);
-  expect(world.queue.added.length).toBeGreaterThan(0);
+  expect(await world.queue.backlog('plan')).toMatchObject({ waiting: 2 });
 });
 
 test('the cancel of a finished batch is a 409 that no client repeats', async () => {
   const server = await listening();
   const { client, world } = server;
   const batch = await client.batches.create({ ...request, input_file_id: await upload(server) });
-  const shapes = { useful_tokens: 0, padded_prefill_tokens: 0, idle_slot_steps: 0, overrun_tokens: 0 };
-  const manifest = {
-    v: 1,
-    batchId: batch.id,
-    state: 'completed',
-    finishedMs: 1,
-    finalizingMs: 1,
-    counts: { total: 0, completed: 0, failed: 0 },
-    output: null,
-    errors: null,
-    inputTokens: 0,
-    outputTokens: 0,
-    shapes,
-    eventId: 'evt_01',
-  };
-  await world.store.put(`t/tenant-a/b/${batch.id}/manifest.json`, Buffer.from(JSON.stringify(manifest)));
-  const calls = () => world.lines.filter(({ fields }) => fields['route'] === '/v1/batches/:batch_id/cancel').length;
+  await endBatch(world, batch.id, null);
+  const calls = () =>
+    world.log.of('http.request').filter(({ fields }) => fields['route'] === '/v1/batches/:batch_id/cancel').length;
   const error = await client.batches.cancel(batch.id).catch((cause: unknown) => cause);
   expect(error).toBeInstanceOf(ConflictError);
   expect(error).toMatchObject({ message: expect.stringContaining("Cannot cancel a batch with status 'completed'.") });
@@ -135,6 +124,6 @@ test('the cancel of a finished batch is a 409 that no client repeats', async () 
 test('batches are accepted while the queue is away', async () => {
   const server = await listening();
   const input_file_id = await upload(server);
-  server.world.queue.down = true;
+  server.world.queue.unavailable = true;
   expect((await server.client.batches.create({ ...request, input_file_id })).status).toBe('validating');
 });

@@ -1,6 +1,9 @@
 import { Readable } from 'node:stream';
 import { type OpenAI, NotFoundError, toFile } from 'openai';
 import { expect, test } from 'vitest';
+import type { StoredFile } from '../../../src/contract/stored-objects.js';
+import { keys } from '../../../src/domain/object-keys.js';
+import { endBatch, putJson, tenantA } from './fake-world.js';
 import { listening } from './listening.js';
 
 const jsonl = (text = '{"custom_id":"a"}\n') => toFile(Buffer.from(text), 'in.jsonl');
@@ -18,7 +21,7 @@ test('a file is uploaded, shown, read and deleted with the official client', asy
   await expect(client.files.content(file.id)).rejects.toBeInstanceOf(NotFoundError);
   expect(await client.files.delete(file.id), 'a repeated delete succeeds').toMatchObject({ deleted: true });
   expect((await client.files.list()).data).toEqual([]);
-  expect(world.store.objects.has(`t/tenant-a/files/${file.id}/content`), 'bytes wait for running batches').toBe(true);
+  expect(world.store.text(`t/tenant-a/files/${file.id}/content`), 'bytes wait for running batches').not.toBeNull();
 });
 
 test('purpose and expiry may stand behind the file, and a stream has no length', async () => {
@@ -49,7 +52,7 @@ test('an expired file is gone', async () => {
     purpose: 'batch',
     expires_after: { anchor: 'created_at', seconds: 3600 },
   });
-  world.advance(3_601_000);
+  await world.clock.advance(3_601_000);
   await expect(client.files.retrieve(file.id)).rejects.toMatchObject({ status: 404, code: 'not_found' });
   expect((await client.files.list()).data).toEqual([]);
 });
@@ -63,7 +66,7 @@ test.each([
   const { client, world } = await listening();
   const body = { file: await jsonl(), purpose: 'batch', ...fields } as OpenAI.FileCreateParams;
   await expect(client.files.create(body)).rejects.toMatchObject({ status: 400, code, param });
-  expect([...world.store.objects.keys()]).toEqual([]);
+  expect([...world.store.keys()]).toEqual([]);
 });
 
 test('a form without a file, with two, or with a file as text is refused', async () => {
@@ -92,9 +95,12 @@ test('a form without a file, with two, or with a file as text is refused', async
 });
 
 test('pages of files show each once, in both orders, also when the cursor was deleted', async () => {
-  const { client } = await listening();
+  const { client, world } = await listening();
   const made: string[] = [];
-  for (let n = 0; n < 7; n++) made.push((await client.files.create({ file: await jsonl(), purpose: 'batch' })).id);
+  for (let n = 0; n < 7; n++) {
+    made.push((await client.files.create({ file: await jsonl(), purpose: 'batch' })).id);
+    await world.clock.advance(1);
+  }
   await client.files.create({ file: await jsonl(), purpose: 'user_data' });
   for (const [order, expected] of [
     ['asc', made],
@@ -177,43 +183,40 @@ test('a file belongs to its tenant alone', async () => {
   expect(await client.files.retrieve(file.id)).toMatchObject({ id: file.id });
 });
 
-test('output files are seen only once the manifest names them', async () => {
+test('output files are seen and listed only once the manifest names them', async () => {
   const { client, world } = await listening();
   const batchId = 'batch_01';
   const id = 'file-01out';
-  const put = (key: string, value: unknown) => world.store.put(key, Buffer.from(JSON.stringify(value)));
-  const contentKey = `t/tenant-a/b/${batchId}/out/output.jsonl`;
-  const { etag } = await world.store.put(contentKey, Buffer.from('x\n'));
-  await put(`t/tenant-a/files/${id}/file.json`, {
+  const key = keys.output(tenantA, batchId);
+  const { etag } = await world.store.put(key, Buffer.from('x\n'));
+  const file: StoredFile = {
     v: 1,
     id,
     bytes: 2,
     sha256: '00',
     filename: `${batchId}_output.jsonl`,
     purpose: 'batch_output',
-    createdMs: 1_767_225_600_000,
+    createdMs: world.clock.now(),
     expiresMs: null,
-    contentKey,
+    contentKey: key,
     etag,
     batchId,
-  });
+  };
+  await putJson(world, keys.file(tenantA, id), file);
   await expect(client.files.retrieve(id)).rejects.toMatchObject({ status: 404 });
-  const output = { fileId: id, key: contentKey, bytes: 2, lines: 1, sha256: '00' };
-  const shapes = { useful_tokens: 0, padded_prefill_tokens: 0, idle_slot_steps: 0, overrun_tokens: 0 };
-  await put(`t/tenant-a/b/${batchId}/manifest.json`, {
-    v: 1,
-    batchId,
-    state: 'completed',
-    finishedMs: 1,
-    finalizingMs: 1,
-    counts: { total: 1, completed: 1, failed: 0 },
-    output,
-    errors: null,
-    inputTokens: 0,
-    outputTokens: 0,
-    shapes,
-    eventId: 'evt_01',
-  });
+  await expect(client.files.delete(id)).rejects.toMatchObject({ status: 404 });
+  await world.clock.advance(5000);
+  await endBatch(world, batchId, { fileId: id, key, bytes: 2, lines: 1, sha256: '00' });
+  await world.store.put(keys.fileIndexEntry(tenantA, world.clock.now(), id), Buffer.of());
   expect(await client.files.retrieve(id)).toMatchObject({ purpose: 'batch_output' });
   expect(await (await client.files.content(id)).text()).toBe('x\n');
+  await world.clock.advance(1000);
+  const input = await client.files.create({ file: await jsonl(), purpose: 'batch' });
+  const seen: string[] = [];
+  for await (const { id: each } of client.files.list({ limit: 1 })) seen.push(each);
+  expect(seen).toEqual([input.id, id]);
+  await client.files.delete(id);
+  expect((await client.files.list({ after: input.id })).data).toEqual([]);
+  expect((await client.files.list({ after: id })).data, 'a deleted cursor').toEqual([]);
+  expect(world.store.keys().filter((each) => each.startsWith(keys.fileIndex(tenantA)))).toHaveLength(1);
 });

@@ -27,12 +27,12 @@ test('health needs no key and no store; readiness says what is missing', async (
     return { status: response.status, body: await response.json() };
   };
   expect(await get('/ready')).toEqual({ status: 200, body: { status: 'ready', store: 'ok', queue: 'ok' } });
-  world.queue.down = true;
-  world.advance(2000);
+  world.queue.unavailable = true;
+  await world.clock.advance(2000);
   expect(await get('/ready')).toEqual({ status: 200, body: { status: 'degraded', store: 'ok', queue: 'unavailable' } });
-  world.store.down = true;
+  world.store.fault = () => ({ fail: 'before' });
   expect((await get('/ready')).status, 'probes within a second share an answer').toBe(200);
-  world.advance(2000);
+  await world.clock.advance(2000);
   expect(await get('/ready')).toMatchObject({ status: 503, body: { status: 'unavailable', store: 'unavailable' } });
   expect(await get('/health')).toEqual({ status: 200, body: { status: 'ok' } });
 });

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { eventually } from '../../support/eventually.js';
 
 export interface RawAnswer {
   readonly status: number;
@@ -49,32 +50,16 @@ export class RawSocket {
 
   /** The first answer, once `content-length` bytes of its body are there. */
   async answer(): Promise<RawAnswer> {
-    const start = Date.now();
-    for (;;) {
-      if (this.#received.includes('\r\n\r\n')) {
-        const answer = parseAnswer(this.#received);
-        if (answer.body.length >= Number(answer.headers['content-length'] ?? 0)) return answer;
-      }
-      if (this.closed || Date.now() - start > 10_000)
-        throw new Error(`No answer: ${this.#received || 'nothing'} ${this.#failure?.message ?? ''}`);
-      await new Promise((resolve) => {
-        setTimeout(resolve, 5);
-      });
-    }
+    let answer: RawAnswer | null = null;
+    await eventually('an answer came', () => {
+      if (this.#received.includes('\r\n\r\n')) answer = parseAnswer(this.#received);
+      if (answer === null && this.closed) throw new Error(`No answer: ${this.#failure?.message ?? 'closed'}`);
+      return answer !== null && answer.body.length >= Number(answer.headers['content-length'] ?? 0);
+    });
+    return answer ?? parseAnswer('');
   }
 
   destroy(): void {
     this.socket.destroy();
-  }
-}
-
-/** Waits until a condition holds; fails after ten seconds. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const start = Date.now();
-  while (!condition()) {
-    if (Date.now() - start > 10_000) throw new Error(`Waited in vain until ${what}.`);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 5);
-    });
   }
 }

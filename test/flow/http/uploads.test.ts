@@ -61,7 +61,7 @@ test('a wrong sum, a wrong MD5 and unknown parts are refused, and the upload sta
   });
   await expect(complete({ part_ids, md5: '0'.repeat(32) })).rejects.toMatchObject({ status: 400, param: 'md5' });
   await expect(complete({ part_ids, md5: 'x' })).rejects.toMatchObject({ status: 400, param: 'md5' });
-  expect([...world.store.objects.keys()].filter((key) => key.includes('/files/'))).toEqual([]);
+  expect([...world.store.keys()].filter((key) => key.includes('/files/'))).toEqual([]);
   expect(await complete({ part_ids })).toMatchObject({ status: 'completed' });
 });
 
@@ -93,12 +93,12 @@ test('a cancelled upload takes nothing more, and its parts are swept', async () 
   await expect(client.uploads.complete(upload.id, { part_ids })).rejects.toMatchObject({ code: 'upload_ended' });
   await sweepUploads(world);
   expect(
-    [...world.store.objects.keys()].some((key) => key.includes('/parts/')),
+    [...world.store.keys()].some((key) => key.includes('/parts/')),
     'kept for a while',
   ).toBe(true);
-  world.advance(11 * 60 * 1000);
+  await world.clock.advance(11 * 60 * 1000);
   await sweepUploads(world);
-  const left = [...world.store.objects.keys()];
+  const left = [...world.store.keys()];
   expect(left.filter((key) => key.includes('/parts/') || key.startsWith('uploads/'))).toEqual([]);
 });
 
@@ -107,16 +107,16 @@ test('an upload whose hour is over is expired', async () => {
   const { client, world } = server;
   const upload = await client.uploads.create(declared);
   const part_ids = await sendParts(server, upload.id);
-  world.advance(3_600_000);
+  await world.clock.advance(3_600_000);
   await expect(client.uploads.complete(upload.id, { part_ids })).rejects.toMatchObject({
     code: 'upload_ended',
     message: expect.stringContaining('expired'),
   });
   await expect(client.uploads.cancel(upload.id)).rejects.toMatchObject({ code: 'upload_ended' });
   await sweepUploads(world);
-  world.advance(11 * 60 * 1000);
+  await world.clock.advance(11 * 60 * 1000);
   await sweepUploads(world);
-  expect([...world.store.objects.keys()].some((key) => key.includes('/parts/'))).toBe(false);
+  expect([...world.store.keys()].some((key) => key.includes('/parts/'))).toBe(false);
 });
 
 test('a completed upload keeps its file when its parts are swept', async () => {
@@ -125,7 +125,7 @@ test('a completed upload keeps its file when its parts are swept', async () => {
   const upload = await client.uploads.create(declared);
   const part_ids = await sendParts(server, upload.id);
   const done = await client.uploads.complete(upload.id, { part_ids });
-  world.advance(11 * 60 * 1000);
+  await world.clock.advance(11 * 60 * 1000);
   await sweepUploads(world);
   const read = await client.files.content(done.file?.id ?? '');
   expect((await read.arrayBuffer()).byteLength).toBe(content.length);

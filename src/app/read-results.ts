@@ -1,0 +1,69 @@
+import type { PlannedShard } from '../contract/stored-objects.js';
+import { bounds } from '../domain/bounds.js';
+import { EyrieError } from '../domain/errors.js';
+import { keys } from '../domain/object-keys.js';
+import { findManifest, findPlan, loadSubmit } from './batch-records.js';
+import { decodePart } from './part.js';
+import type { World } from './world.js';
+
+export interface ResultsPage {
+  /** Result lines, each one JSON text with a line feed behind it. */
+  readonly lines: readonly Uint8Array[];
+  /** null: the batch has ended and this page holds its last lines. */
+  readonly next: string | null;
+}
+
+/**
+ * A cursor names its batch and the index of the next line, so it stays valid for as long as the batch is there, across restarts,
+ * and gives the same lines whenever it is used: parts never change.
+ */
+const toCursor = (batchId: string, line: number): string => Buffer.from(`${line}:${batchId}`).toString('base64url');
+
+function parseCursor(batchId: string, cursor: string): number {
+  const [, line] = /^(\d{1,9}):(.*)$/.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
+  if (line === undefined || toCursor(batchId, Number(line)) !== cursor)
+    throw new EyrieError(
+      'invalid_value',
+      "Invalid value for 'after': use the `next` of an earlier page of this batch.",
+      {
+        param: 'after',
+      },
+    );
+  return Number(line);
+}
+
+/** Shards from the one that holds `line` on. */
+const shardsFrom = (shards: readonly PlannedShard[], line: number): readonly PlannedShard[] =>
+  shards.filter(({ firstLine, count }) => firstLine + count > line);
+
+/**
+ * Result lines of a batch while it runs and after, by line index, up to the first undecided shard. Reads the object store only,
+ * so it works while the queue is away. Throws `not_found`, `invalid_value` for a foreign cursor.
+ */
+export async function readResults(
+  { store }: Pick<World, 'store'>,
+  tenant: string,
+  batchId: string,
+  page: { readonly after: string | null; readonly limit: number },
+): Promise<ResultsPage> {
+  await loadSubmit(store, tenant, batchId);
+  const first = page.after === null ? 0 : parseCursor(batchId, page.after);
+  // The manifest is looked for first: found, all parts are there.
+  const ended = (await findManifest(store, tenant, batchId)) !== null;
+  const plan = await findPlan(store, tenant, batchId);
+  const total = plan?.kind === 'work' ? plan.lines : 0;
+  const lines: Uint8Array[] = [];
+  let bytes = 0;
+  const isFull = () => lines.length === page.limit || bytes >= bounds.resultsPageBytes;
+  for (const shard of plan?.kind === 'work' ? shardsFrom(plan.shards, first) : []) {
+    const part = isFull() ? null : await store.get(keys.part(tenant, batchId, shard.n));
+    if (!part) break;
+    for (const line of decodePart(part.bytes).lines.slice(Math.max(0, first - shard.firstLine))) {
+      if (isFull()) break;
+      lines.push(line.bytes);
+      bytes += line.bytes.length;
+    }
+  }
+  const reached = first + lines.length;
+  return { lines, next: ended && reached >= total ? null : toCursor(batchId, reached) };
+}

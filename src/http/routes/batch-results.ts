@@ -1,0 +1,38 @@
+import { readResults } from '../../app/read-results.js';
+import type { World } from '../../app/world.js';
+import { resultsPage, resultsQuery } from '../../contract/batch-results.js';
+import { defineRoute, type ApiRoute } from '../api-route.js';
+
+const lineFeed = 0x0a;
+
+/** The lines stand in the answer byte for byte: they are joined as they are, never parsed. */
+function toPage(batchId: string, lines: readonly Uint8Array[], next: string | null): Buffer {
+  const head = `{"object":"batch.results","batch_id":${JSON.stringify(batchId)},"data":[`;
+  const tail = `],"next":${JSON.stringify(next)},"complete":${next === null}}`;
+  const data = lines.flatMap((line, at) => {
+    const json = line.at(-1) === lineFeed ? line.subarray(0, -1) : line;
+    return at === 0 ? [json] : [Buffer.from(','), json];
+  });
+  return Buffer.concat([Buffer.from(head), ...data, Buffer.from(tail)]);
+}
+
+export function batchResultRoutes(world: World): ApiRoute[] {
+  return [
+    defineRoute({
+      method: 'GET',
+      path: '/v1/batches/:batch_id/results',
+      summary: 'Read result lines in input order, also while the batch runs',
+      access: 'key',
+      query: resultsQuery,
+      answer: resultsPage,
+      handle: async ({ tenant, params, query, reply }) => {
+        const batchId = params['batch_id'] ?? '';
+        const { lines, next } = await readResults(world, tenant, batchId, {
+          after: query.after ?? null,
+          limit: query.limit,
+        });
+        return reply.type('application/json; charset=utf-8').send(toPage(batchId, lines, next));
+      },
+    }),
+  ];
+}
