@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { shardJob, type BatchJob } from '../contract/queue-payload.js';
 import type { PlannedShard, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
 import { EyrieError, errorCode } from '../domain/errors.js';
@@ -56,6 +57,8 @@ async function runLines(
 ): Promise<{ records: LineRecord[]; stop: 'user_cancel' | 'deadline' | null }> {
   const lines = await readShard(world.store, submit, shard);
   const work = new AbortController();
+  // Every sequence of the shard listens; that is no leak.
+  setMaxListeners(0, work.signal);
   const done = new AbortController();
   const abort = (cause: StopCause): void => work.abort(cause);
   const onOuter = (): void => work.abort(outer.reason);

@@ -15,20 +15,17 @@ function wholeNumber(min: number, max: number) {
   };
 }
 
-const localParts: LocalParts = {
-  startRedis: async (folder) =>
-    (await import('../adapters/redis-child/redis-child.js')).startRedisChild({
-      folder,
-      searchPath: process.env['PATH'] ?? '',
-    }),
-  keyDigest: () => '',
-  readModelId: async (directory) =>
-    (await import('../adapters/model-folder/read-model-folder.js')).readModelFolder(directory).then(({ id }) => id),
-};
-
 async function loadLocalParts(): Promise<LocalParts> {
-  const { keyDigest } = await import('../adapters/static-tenants/key-digest.js');
-  return { ...localParts, keyDigest };
+  const [{ startRedisChild }, { keyDigest }, { readModelFolder }] = await Promise.all([
+    import('../adapters/redis-child/redis-child.js'),
+    import('../adapters/static-tenants/key-digest.js'),
+    import('../adapters/model-folder/read-model-folder.js'),
+  ]);
+  return {
+    startRedis: (folder) => startRedisChild({ folder, searchPath: process.env['PATH'] ?? '' }),
+    keyDigest,
+    readModelId: async (directory) => (await readModelFolder(directory)).id,
+  };
 }
 
 const program = new Command('eyrie')

@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { Writable } from 'node:stream';
 import { runOffline } from '../../app/run-offline.js';
 import type { LineRunner } from '../../app/line/run-line.js';
@@ -111,6 +111,7 @@ export async function runBatch(options: RunBatchOptions, open: () => Promise<Off
   const result = new ResultFile(options.output);
   const progress = new ProgressLine();
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
   const onInterrupt = (): void =>
     stop.abort(new EyrieError('service_unavailable', 'Interrupted; no results were written.'));
   process.once('SIGINT', onInterrupt);

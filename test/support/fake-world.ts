@@ -1,0 +1,54 @@
+import type { World } from '../../src/app/world.js';
+import type { ServedModel } from '../../src/domain/served-model.js';
+import type { WebhookEndpoint } from '../../src/ports/tenants.js';
+import { CountingIds } from './counting-ids.js';
+import { FakeClock } from './fake-clock.js';
+import { MemoryLog } from './memory-log.js';
+import { MemoryProgress } from './memory-progress.js';
+import { MemoryQueue, type MemoryQueueSettings } from './memory-queue.js';
+import { MemoryStore } from './memory-store.js';
+import { scriptedEndToken } from './scripted-engine.js';
+
+export const testModel: ServedModel = {
+  id: 'test/falcon',
+  aliases: ['falcon'],
+  created: 1_767_225_600,
+  ownedBy: 'test',
+  contextTokens: 256,
+  vocabSize: scriptedEndToken + 1,
+  endTokenId: scriptedEndToken,
+  digest: 'sha256:0',
+};
+
+export const testSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+
+export interface FakeWorld extends World {
+  readonly store: MemoryStore;
+  readonly queue: MemoryQueue;
+  readonly progress: MemoryProgress;
+  readonly clock: FakeClock;
+  readonly log: MemoryLog;
+}
+
+/** A world of fakes: one tenant `acme`, key `key`, time that stands still. */
+export function fakeWorld(
+  options: { endpoints?: readonly WebhookEndpoint[]; queue?: Partial<MemoryQueueSettings> } = {},
+): FakeWorld {
+  const clock = new FakeClock();
+  return {
+    store: new MemoryStore(clock),
+    queue: new MemoryQueue(clock, options.queue),
+    progress: new MemoryProgress(clock),
+    clock,
+    log: new MemoryLog(),
+    ids: new CountingIds(),
+    model: testModel,
+    idSecret: 'a secret of the tests, nothing else',
+    tenants: {
+      tenantOfKey: (key) => Promise.resolve(key === 'key' ? 'acme' : null),
+      webhookEndpoints: () => Promise.resolve(options.endpoints ?? []),
+      signingSecrets: () => Promise.resolve([testSecret]),
+      inboxTenants: () => ['acme'],
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ShardCutter, type LineExtent, type ShardCut } from '../../../src/domain/cut-shards.js';
+
+function cut(lines: readonly LineExtent[], linesMax: number, tokensMax: number): ShardCut[] {
+  const cutter = new ShardCutter(linesMax, tokensMax);
+  const shards = lines.map((line) => cutter.add(line)).filter((shard) => shard !== null);
+  const last = cutter.end();
+  return last ? [...shards, last] : shards;
+}
+
+const linesOf = (tokens: readonly number[]): LineExtent[] =>
+  tokens.map((count, at) => ({ start: at * 10, end: at * 10 + 10, tokens: count }));
+
+test('covers every line once, in order, within both bounds', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(50), { maxLength: 100 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 99 }),
+      (tokens, linesMax, tokensMax) => {
+        const shards = cut(linesOf(tokens), linesMax, tokensMax);
+        let line = 0;
+        for (const shard of shards) {
+          expect(shard.firstLine).toBe(line);
+          expect(shard.byteStart).toBe(line * 10);
+          expect(shard.count).toBeGreaterThan(0);
+          expect(shard.count).toBeLessThanOrEqual(linesMax);
+          expect(shard.tokens <= tokensMax || shard.count === 1).toBe(true);
+          line += shard.count;
+          expect(shard.byteEnd).toBe(line * 10);
+        }
+        expect(line).toBe(tokens.length);
+      },
+    ),
+  );
+});
+
+test('a line over the token bound is a shard of its own', () => {
+  expect(cut(linesOf([1, 100, 1]), 10, 50).map(({ count }) => count)).toEqual([1, 1, 1]);
+});
