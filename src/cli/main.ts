@@ -124,9 +124,7 @@ async function openOffline(options: RunBatchFlags) {
     ]);
   const model = await openModel(modelDirectoryOf(options.model), options.servedModelName ?? null);
   const progress = new ProgressLine();
-  const engine = await openEngine(model, options, (done, total) =>
-    progress.update(done / total, `loading ${model.served.id}  ${Math.floor((100 * done) / Math.max(1, total))} %`),
-  );
+  const engine = await openEngine(model, options, (done, total) => progress.showLoading(model.served.id, done, total));
   progress.end();
   return { engine, tokenizer: model.tokenizer, model: model.served, clock: new SystemClock(), ids: new UlidIds() };
 }

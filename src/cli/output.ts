@@ -29,6 +29,13 @@ export class ProgressLine {
     this.#tenth = Math.max(this.#tenth, tenth);
   }
 
+  /** Loading is quick for small models and of no interest in a log: shown on a terminal only. */
+  showLoading(model: string, bytesDone: number, bytesTotal: number): void {
+    if (!this.#stream.isTTY) return;
+    const fraction = bytesDone / Math.max(1, bytesTotal);
+    this.update(fraction, `loading ${model}  ${Math.floor(100 * fraction)} %`);
+  }
+
   end(): void {
     if (this.#shown) this.#stream.write('\n');
     this.#shown = false;

@@ -13,16 +13,25 @@ export interface DevOptions {
   readonly webhook: readonly string[];
 }
 
-/** Commands that work when pasted into another terminal: upload, create, poll, download. */
-function example(service: LocalService): string {
-  const { url, modelId, data } = service;
-  const auth = `-H "Authorization: Bearer ${data.secrets.apiKey}"`;
-  return `  echo '{"custom_id":"hello","method":"POST","url":"/v1/completions","body":{"model":"${modelId}","prompt":"<human>: What is 12 plus 30?\\n<bot>:","max_tokens":24,"temperature":0}}' > hello.jsonl
-  FILE=$(curl -s ${url}/v1/files ${auth} -F purpose=batch -F file=@hello.jsonl | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')
-  BATCH=$(curl -s ${url}/v1/batches ${auth} -H 'Content-Type: application/json' -d "{\\"input_file_id\\":\\"$FILE\\",\\"endpoint\\":\\"/v1/completions\\",\\"completion_window\\":\\"24h\\"}" | sed 's/^{"id":"\\([^"]*\\)".*/\\1/')
-  until curl -s ${url}/v1/batches/$BATCH ${auth} | grep -q '"status":"completed"'; do sleep 1; done
-  OUT=$(curl -s ${url}/v1/batches/$BATCH ${auth} | sed 's/.*"output_file_id":"\\([^"]*\\)".*/\\1/')
-  curl -s ${url}/v1/files/$OUT/content ${auth}`;
+/** Commands that work when pasted into a shell: upload, create, poll, download. */
+function example({ url, modelId, data }: LocalService): string {
+  const request = {
+    custom_id: 'hello',
+    method: 'POST',
+    url: '/v1/completions',
+    body: { model: modelId, prompt: '<human>: What is 12 plus 30?\n<bot>:', max_tokens: 24, temperature: 0 },
+  };
+  const field = (name: string): string => `sed 's/.*"${name}":"\\([^"]*\\)".*/\\1/'`;
+  return [
+    `API=${url}/v1 KEY='Authorization: Bearer ${data.secrets.apiKey}'`,
+    `printf '%s\\n' '${JSON.stringify(request)}' > hello.jsonl`,
+    `FILE=$(curl -s $API/files -H "$KEY" -F purpose=batch -F file=@hello.jsonl | ${field('id')})`,
+    `BATCH=$(curl -s $API/batches -H "$KEY" -H 'Content-Type: application/json' -d '{"endpoint":"/v1/completions","completion_window":"24h","input_file_id":"'$FILE'"}' | sed 's/^{"id":"\\([^"]*\\)".*/\\1/')`,
+    `until curl -s $API/batches/$BATCH -H "$KEY" | grep -E '"status":"(completed|failed)"'; do sleep 1; done`,
+    `curl -s $API/files/$(curl -s $API/batches/$BATCH -H "$KEY" | ${field('output_file_id')})/content -H "$KEY"`,
+  ]
+    .map((line) => `  ${line}`)
+    .join('\n');
 }
 
 function banner(service: LocalService, options: DevOptions): string {
