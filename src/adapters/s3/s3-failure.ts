@@ -33,9 +33,11 @@ export function toVerdict(error: unknown): S3Verdict {
   if (status === 404 || name === 'NoSuchKey' || name === 'NotFound') return 'absent';
   if (status === 412) return 'precondition';
   if (status === 416) return 'range';
-  if (againNames.has(name) || status === 429 || (status !== undefined && status >= 500)) return 'again';
-  // No status: the connection failed, or the answer was cut.
-  return status === undefined && typeof code === 'string' ? 'again' : status === undefined ? 'again' : 'refused';
+  if (againNames.has(name) || status === 429) return 'again';
+  // Without a status the connection failed if there is an errno; otherwise the call was never sent (credentials, say).
+  if (status === undefined) return typeof code === 'string' ? 'again' : 'refused';
+  // A success that could not be read was cut.
+  return status >= 500 || status < 300 ? 'again' : 'refused';
 }
 
 const nextStep: Readonly<Record<string, string>> = {
