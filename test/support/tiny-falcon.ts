@@ -48,7 +48,11 @@ export function tinyTensors(config: NativeModelConfig = tinyConfig, seed = 1): M
   const random = seededRandom(seed);
   const noise = (shape: readonly number[], center: number, spread: number): TensorBytes => {
     const count = shape.reduce((product, size) => product * size, 1);
-    return tensorOf('BF16', shape, Float32Array.from({ length: count }, () => center + (random() - 0.5) * spread));
+    return tensorOf(
+      'BF16',
+      shape,
+      Float32Array.from({ length: count }, () => center + (random() - 0.5) * spread),
+    );
   };
   const { hiddenSize: hidden, ffnSize: ffn, headDim, queryHeads, kvHeads, vocabSize } = config;
   const qkv = (queryHeads + 2 * kvHeads) * headDim;
