@@ -1,15 +1,11 @@
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
+import { pageLimit } from './list-query.js';
 
 /** Query of `GET /v1/batches/{batch_id}/results`. */
 export const resultsQuery = z.strictObject({
   after: z.string('one cursor is allowed').min(1, 'a cursor is required').max(256, 'a cursor is required').optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,6}$/, `1 to ${bounds.resultsPageMax} is allowed`)
-    .transform(Number)
-    .refine((value) => value >= 1 && value <= bounds.resultsPageMax, `1 to ${bounds.resultsPageMax} is allowed`)
-    .default(bounds.resultsPageDefault),
+  limit: pageLimit(bounds.resultsPageDefault, bounds.resultsPageMax),
 });
 
 /** Lines of the output and the error file together, in input order, as far as they are decided without a gap. */

@@ -10,6 +10,12 @@ export const createFileFields = z.strictObject({
   purpose: z.enum(uploadPurposes, `${uploadPurposes.join(' and ')} are supported`),
   expires_after: optional(expiresAfter),
 });
+/** The same as a form writes it. */
+export const createFileForm = z.strictObject({
+  purpose: createFileFields.shape.purpose,
+  'expires_after[anchor]': expiresAfter.shape.anchor.optional(),
+  'expires_after[seconds]': expiresAfter.shape.seconds.optional(),
+});
 export type CreateFileFields = z.output<typeof createFileFields>;
 
 export const fileObject = z.object({

@@ -2,14 +2,11 @@ import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { uploadPurposes } from './file-object.js';
 
-/** Query parameters are text; a number in them must be written as one. */
-const limit = (byDefault: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,6}$/, `1 to ${max} is allowed`)
-    .transform(Number)
-    .refine((value) => value >= 1 && value <= max, `1 to ${max} is allowed`)
-    .default(byDefault);
+/** Query parameters are text; this one is a number. */
+export function pageLimit(byDefault: number, max: number) {
+  const allowed = `1 to ${max} is allowed`;
+  return z.coerce.number(allowed).int(allowed).min(1, allowed).max(max, allowed).default(byDefault);
+}
 
 const after = z.string('one id is allowed').min(1, 'an id is required').max(128, 'an id is required').optional();
 
@@ -18,11 +15,14 @@ export const filesQuery = z.strictObject({
     .enum([...uploadPurposes, 'batch_output'], `${uploadPurposes.join(', ')} and batch_output are known`)
     .optional(),
   after,
-  limit: limit(bounds.filesPageMax, bounds.filesPageMax),
+  limit: pageLimit(bounds.filesPageMax, bounds.filesPageMax),
   order: z.enum(['asc', 'desc'], 'asc and desc are allowed').default('desc'),
 });
 
-export const batchesQuery = z.strictObject({ after, limit: limit(bounds.batchesPageDefault, bounds.batchesPageMax) });
+export const batchesQuery = z.strictObject({
+  after,
+  limit: pageLimit(bounds.batchesPageDefault, bounds.batchesPageMax),
+});
 
 /** A page of a list. `last_id` is the `after` of the next page. */
 export const listOf = <T extends z.ZodType>(item: T) =>

@@ -80,6 +80,8 @@ export const bounds = Object.freeze({
   formFieldsMax: 16,
   formFieldBytesMax: 64 * 1024,
   apiKeyCharsMax: 512,
+  /** Per tenant and process: far above what polling needs, below what a client in a loop does. */
+  requestsPerMinute: 6000,
   headerBytesMax: 16 * 1024,
   /** Above the idle time of common proxies (60 s), so that they never reuse a connection that is being closed. */
   keepAliveMs: 75_000,

@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 
-export interface ApiCall<Query, Body> {
+export interface ApiCall<Query, Headers, Body> {
   /** Owner of the API key; empty on public routes. */
   readonly tenant: string;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
+  readonly headers: Headers;
   readonly body: Body;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
@@ -20,31 +21,39 @@ interface RouteText {
   readonly access: 'key' | 'public';
   /** What a good answer holds; a media type when it is no JSON. */
   readonly answer: z.ZodType | string;
-  /** Form fields, for routes that read multipart/form-data on their own. */
-  readonly form?: { readonly file: string; readonly fields: z.ZodType };
+  /** For routes that read multipart/form-data on their own: the part that is a file, and the text fields beside it. */
+  readonly form?: { readonly file: string; readonly fields: z.ZodObject };
 }
 
 /** A route: what it takes and gives, and what it does. Registration, documents and checks all come from this. */
 export interface ApiRoute extends RouteText {
-  readonly query: z.ZodType | null;
+  readonly query: z.ZodObject | null;
+  readonly headers: z.ZodObject | null;
   readonly body: z.ZodType | null;
-  readonly handle: (call: ApiCall<unknown, unknown>) => unknown;
+  readonly handle: (call: ApiCall<unknown, unknown, unknown>) => unknown;
 }
 
-interface RouteSpec<Query, Body> extends RouteText {
+interface RouteSpec<Query extends z.ZodObject, Headers extends z.ZodObject, Body extends z.ZodType> extends RouteText {
   /** Absent: no query parameter is allowed. */
-  readonly query?: z.ZodType<Query>;
+  readonly query?: Query;
+  /** Headers that the route looks at, by their usual spelling. */
+  readonly headers?: Headers;
   /** JSON body; absent: the body is not read. */
-  readonly body?: z.ZodType<Body>;
-  readonly handle: (call: ApiCall<Query, Body>) => unknown;
+  readonly body?: Body;
+  readonly handle: (call: ApiCall<z.output<Query>, z.output<Headers>, z.output<Body>>) => unknown;
 }
 
-/** Ties the types of query and body to the handler; the schemas are checked before it is called. */
-export function defineRoute<Query = unknown, Body = undefined>(spec: RouteSpec<Query, Body>): ApiRoute {
+/** Ties the types of query, headers and body to the handler; the schemas are checked before it is called. */
+export function defineRoute<
+  Query extends z.ZodObject = z.ZodObject,
+  Headers extends z.ZodObject = z.ZodObject,
+  Body extends z.ZodType = z.ZodUndefined,
+>(spec: RouteSpec<Query, Headers, Body>): ApiRoute {
   return {
     ...spec,
     query: spec.query ?? null,
+    headers: spec.headers ?? null,
     body: spec.body ?? null,
-    handle: (call) => spec.handle(call as ApiCall<Query, Body>),
+    handle: (call) => spec.handle(call as Parameters<typeof spec.handle>[0]),
   };
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { parseWith, shown } from '../contract/parse.js';
 import { EyrieError } from '../domain/errors.js';
@@ -8,9 +8,6 @@ import { readJsonBody } from './json-body.js';
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: 'key' | 'public';
-  }
-  interface FastifyRequest {
-    tenant: string;
   }
 }
 
@@ -24,6 +21,10 @@ function toObject(body: unknown): object {
   return body;
 }
 
+/** The headers that a route knows, under the names it gives them; all others are none of its business. */
+const pickHeaders = (schema: z.ZodObject, { headers }: FastifyRequest): Record<string, unknown> =>
+  Object.fromEntries(Object.keys(schema.shape).map((name) => [name, headers[name.toLowerCase()]]));
+
 function register(app: FastifyInstance, route: ApiRoute): void {
   app.route({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
@@ -31,9 +32,10 @@ function register(app: FastifyInstance, route: ApiRoute): void {
     config: { access: route.access },
     handler: async (request, reply) => {
       const query = parseWith(route.query ?? noQuery, request.query);
+      const headers = route.headers ? parseWith(route.headers, pickHeaders(route.headers, request)) : {};
       const body = route.body ? parseWith(route.body, toObject(await readJsonBody(request.raw))) : undefined;
       const params = request.params as Record<string, string>;
-      return route.handle({ tenant: request.tenant, params, query, body, request, reply });
+      return route.handle({ tenant: request.tenant, params, query, headers, body, request, reply });
     },
   });
 }

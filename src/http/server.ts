@@ -1,26 +1,52 @@
 import multipart from '@fastify/multipart';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
-import { authenticate } from './authenticate.js';
-import { watchBodyRate, type BodyRate } from './body-rate.js';
+import type { Tokenizer } from '../ports/tokenizer.js';
+import type { ApiRoute } from './api-route.js';
+import type { BodyRate } from './body-rate.js';
 import { answerClientError } from './client-error.js';
-import { drainBody, hasBody } from './drain-body.js';
-import { toErrorResponse } from './error-response.js';
 import { registerRoutes } from './register-routes.js';
+import { addRequestHooks } from './request-hooks.js';
 import { batchResultRoutes } from './routes/batch-results.js';
 import { batchRoutes } from './routes/batches.js';
+import { docsRoutes } from './routes/docs.js';
 import { fileContentRoutes } from './routes/file-content.js';
 import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
 import { modelRoutes } from './routes/models.js';
+import { notOfferedRoutes } from './routes/not-offered.js';
+import { tokenizerRoutes } from './routes/tokenizer.js';
 import { uploadRoutes } from './routes/uploads.js';
+import { errorSender } from './send-error.js';
 
 export interface ServerOptions {
+  /** Shown in the API document. */
+  readonly version?: string;
   /** Largest upload, bytes. */
   readonly fileBytesMax?: number;
   readonly bodyRate?: BodyRate;
+  /** Per tenant and process; null = no limit. */
+  readonly requestsPerMinute?: number | null;
+  /** null: `/tokenize` and its companions are not offered. */
+  readonly tokenizer?: Tokenizer | null;
+}
+
+function allRoutes(world: World, options: ServerOptions): ApiRoute[] {
+  const { tokenizer = null, fileBytesMax = bounds.inputFileBytesMax, version = '0.0.0' } = options;
+  const routes = [
+    ...modelRoutes(world),
+    ...fileRoutes(world, fileBytesMax),
+    ...fileContentRoutes(world),
+    ...uploadRoutes(world),
+    ...batchRoutes(world),
+    ...batchResultRoutes(world),
+    ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
+    ...notOfferedRoutes(),
+    ...healthRoutes(world),
+  ];
+  return [...routes, ...docsRoutes(routes, version)];
 }
 
 /**
@@ -28,11 +54,7 @@ export interface ServerOptions {
  * it over fakes.
  */
 export function createServer(world: World, options: ServerOptions = {}): FastifyInstance {
-  const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    const { status, headers, body } = toErrorResponse(error, request.id);
-    if (status >= 500) world.log.error('http.failed', { requestId: request.id, code: body.error.code }, error);
-    void reply.code(status).headers(headers).send(body);
-  };
+  const sendError = errorSender(world);
   const app = Fastify({
     logger: false,
     genReqId: () => world.ids.next('request'),
@@ -51,39 +73,15 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   void app.register(multipart);
-
-  const bodyRate = options.bodyRate ?? { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, graceMs: bounds.bodyGraceMs };
-  app.decorateRequest('tenant', '');
-  app.addHook('onRequest', async (request, reply) => {
-    void reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
-    if (hasBody(request.raw)) watchBodyRate(request.raw, bodyRate);
-    if (request.routeOptions.config.access === 'key') request.tenant = await authenticate(world, request);
-  });
-  app.addHook('onSend', async (request) => drainBody(request.raw, bounds.drainBytesMax));
-  app.addHook('onResponse', async (request, reply) => {
-    world.log.info('http.request', {
-      requestId: request.id,
-      tenant: request.tenant || null,
-      method: request.method,
-      route: request.routeOptions.url ?? null,
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime),
-    });
+  addRequestHooks(app, world, {
+    bodyRate: options.bodyRate ?? { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, graceMs: bounds.bodyGraceMs },
+    requestsPerMinute: options.requestsPerMinute === undefined ? bounds.requestsPerMinute : options.requestsPerMinute,
   });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request) => {
     const path = request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
-    throw new EyrieError('not_found', `There is no ${request.method} ${path} here.`);
+    throw new EyrieError('not_found', `There is no ${request.method} ${path} here. GET /docs lists what there is.`);
   });
-
-  registerRoutes(app, [
-    ...healthRoutes(world),
-    ...modelRoutes(world),
-    ...fileRoutes(world, options.fileBytesMax ?? bounds.inputFileBytesMax),
-    ...fileContentRoutes(world),
-    ...uploadRoutes(world),
-    ...batchRoutes(world),
-    ...batchResultRoutes(world),
-  ]);
+  registerRoutes(app, allRoutes(world, options));
   return app;
 }

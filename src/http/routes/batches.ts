@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { acceptBatch } from '../../app/accept-batch.js';
 import { cancelBatch } from '../../app/cancel-batch.js';
 import { listBatches } from '../../app/list-batches.js';
@@ -7,22 +7,18 @@ import type { World } from '../../app/world.js';
 import { batchObject, createBatchRequest } from '../../contract/batch-object.js';
 import { batchesQuery, listOf } from '../../contract/list-query.js';
 import { bounds } from '../../domain/bounds.js';
-import { EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 
-function idempotencyKey({ headers }: FastifyRequest): string | null {
-  const key = headers['idempotency-key'];
-  if (key === undefined) return null;
-  if (typeof key !== 'string' || key === '' || key.length > bounds.idempotencyKeyCharsMax)
-    throw new EyrieError('invalid_value', `It must have 1 to ${bounds.idempotencyKeyCharsMax} characters.`, {
-      param: 'Idempotency-Key',
-    });
-  return key;
-}
+const keyLength = `1 to ${bounds.idempotencyKeyCharsMax} characters are allowed`;
+const createHeaders = z.object({
+  /** A repeat with the same key and body gives the same batch. */
+  'Idempotency-Key': z.string().min(1, keyLength).max(bounds.idempotencyKeyCharsMax, keyLength).optional(),
+  /** How often the client has sent this call before; the official clients count it themselves. */
+  'X-Stainless-Retry-Count': z.string().optional(),
+});
 
-/** How often the client has sent this call before; the official clients count it themselves. */
-function retryCount({ headers }: FastifyRequest): number {
-  const count = Number(headers['x-stainless-retry-count'] ?? 0);
+function toRetryCount(header: string | undefined): number {
+  const count = Number(header ?? 0);
   return Number.isInteger(count) && count > 0 ? count : 0;
 }
 
@@ -33,14 +29,15 @@ export function batchRoutes(world: World): ApiRoute[] {
       path: '/v1/batches',
       summary: 'Create a batch from an uploaded file',
       access: 'key',
+      headers: createHeaders,
       body: createBatchRequest,
       answer: batchObject,
-      handle: ({ tenant, body, request }) =>
+      handle: ({ tenant, headers, body }) =>
         acceptBatch(world, {
           tenant,
           request: body,
-          idempotencyKey: idempotencyKey(request),
-          retryCount: retryCount(request),
+          idempotencyKey: headers['Idempotency-Key'] ?? null,
+          retryCount: toRetryCount(headers['X-Stainless-Retry-Count']),
         }),
     }),
     defineRoute({

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { z } from 'zod';
 import { loadFile } from '../../app/files/find-file.js';
 import { openFileContent } from '../../app/files/open-file-content.js';
 import type { World } from '../../app/world.js';
@@ -20,6 +21,12 @@ function disposition(filename: string): string {
   return `attachment; filename*=UTF-8''${encoded}`;
 }
 
+const contentHeaders = z.object({
+  Range: z.string().optional(),
+  'If-Range': z.string().optional(),
+  'If-None-Match': z.string().optional(),
+});
+
 export function fileContentRoutes(world: World): ApiRoute[] {
   return [
     defineRoute({
@@ -27,16 +34,16 @@ export function fileContentRoutes(world: World): ApiRoute[] {
       path: '/v1/files/:file_id/content',
       summary: 'Read the content of a file, or a range of it',
       access: 'key',
+      headers: contentHeaders,
       answer: 'application/octet-stream',
-      handle: async ({ tenant, params, request, reply }) => {
+      handle: async ({ tenant, params, headers, request, reply }) => {
         const file = await loadFile(world, tenant, params['file_id'] ?? '');
         const etag = etagOf(file);
-        const { headers } = request;
         void reply.headers({ etag, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' });
-        if (headers['if-none-match'] !== undefined && isNamed(headers['if-none-match'], etag))
+        if (headers['If-None-Match'] !== undefined && isNamed(headers['If-None-Match'], etag))
           return reply.code(304).send();
-        const ifRange = headers['if-range'];
-        const range = ifRange === undefined || ifRange === etag ? parseByteRange(headers.range, file.bytes) : null;
+        const ifRange = headers['If-Range'];
+        const range = ifRange === undefined || ifRange === etag ? parseByteRange(headers.Range, file.bytes) : null;
         if (range === 'unsatisfiable') {
           void reply.header('content-range', `bytes */${file.bytes}`);
           throw new EyrieError(

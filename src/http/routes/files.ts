@@ -4,7 +4,7 @@ import { listFiles } from '../../app/files/list-files.js';
 import { storeFile } from '../../app/files/store-file.js';
 import { viewFile } from '../../app/files/view-file.js';
 import type { World } from '../../app/world.js';
-import { createFileFields, fileObject } from '../../contract/file-object.js';
+import { createFileFields, createFileForm, fileObject } from '../../contract/file-object.js';
 import { deletedFile, filesQuery, listOf } from '../../contract/list-query.js';
 import { parseWith } from '../../contract/parse.js';
 import { bounds } from '../../domain/bounds.js';
@@ -12,7 +12,7 @@ import { EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { readUploadForm } from '../upload-form.js';
 
-const fieldNames = ['purpose', 'expires_after[anchor]', 'expires_after[seconds]'];
+const fieldNames = Object.keys(createFileForm.shape);
 
 function describe(fields: ReadonlyMap<string, string>, filename: string) {
   if (filename.length > bounds.filenameCharsMax)
@@ -32,7 +32,7 @@ export function fileRoutes(world: World, fileBytesMax: number): ApiRoute[] {
       path: '/v1/files',
       summary: 'Upload a file',
       access: 'key',
-      form: { file: 'file', fields: createFileFields },
+      form: { file: 'file', fields: createFileForm },
       answer: fileObject,
       handle: ({ tenant, request }) =>
         readUploadForm(request, { file: 'file', fileBytesMax, fields: fieldNames }, (file) =>

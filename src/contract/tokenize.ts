@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { modelField, optional } from './sampling-fields.js';
+
+/** Body of `POST /tokenize`, as in vLLM. Falcon puts nothing before or behind a text, so `add_special_tokens` changes nothing. */
+export const tokenizeRequest = z.strictObject({
+  model: optional(modelField),
+  prompt: z.string('a text is required'),
+  add_special_tokens: optional(z.boolean()),
+  return_token_strs: optional(z.boolean()),
+});
+
+export const tokenizeAnswer = z.object({
+  count: z.number().int(),
+  /** Tokens of prompt and completion together. */
+  max_model_len: z.number().int(),
+  tokens: z.array(z.number().int()),
+  token_strs: z.array(z.string()).nullable(),
+});
+
+/** Body of `POST /detokenize`. */
+export const detokenizeRequest = z.strictObject({
+  model: optional(modelField),
+  tokens: z.array(z.number('token ids are integers').int('token ids are integers').min(0, 'token ids are 0 and above')),
+});
+
+/** Bytes that are no UTF-8 become U+FFFD. */
+export const detokenizeAnswer = z.object({ prompt: z.string() });
+
+export const tokenizerInfo = z.object({
+  tokenizer_class: z.string(),
+  vocab_size: z.number().int(),
+  model_max_length: z.number().int(),
+  /** null: nothing is put before a text. */
+  bos_token: z.string().nullable(),
+  eos_token: z.string(),
+});

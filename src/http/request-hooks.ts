@@ -1,0 +1,64 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { World } from '../app/world.js';
+import { bounds } from '../domain/bounds.js';
+import { EyrieError } from '../domain/errors.js';
+import type { LogFields } from '../ports/log.js';
+import { authenticate } from './authenticate.js';
+import { watchBodyRate, type BodyRate } from './body-rate.js';
+import { drainBody, hasBody } from './drain-body.js';
+import { RateLimit } from './rate-limit.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Owner of the API key; empty on public routes. */
+    tenant: string;
+  }
+}
+
+export interface RequestRules {
+  readonly bodyRate: BodyRate;
+  /** Per tenant; null = no limit. */
+  readonly requestsPerMinute: number | null;
+}
+
+function countRequest(limit: RateLimit, nowMs: number, request: FastifyRequest, reply: FastifyReply): void {
+  const state = limit.take(request.tenant, nowMs);
+  void reply.headers({
+    'x-ratelimit-limit-requests': state.limit,
+    'x-ratelimit-remaining-requests': state.remaining,
+    'x-ratelimit-reset-requests': `${state.resetSeconds}s`,
+  });
+  if (state.retryAfterSeconds === null) return;
+  // Official clients obey whole seconds from 1 to 60.
+  void reply.header('retry-after', Math.min(60, Math.max(1, state.retryAfterSeconds)));
+  throw new EyrieError(
+    'rate_limit_exceeded',
+    `Too many requests: ${state.limit} per minute are allowed. Try again in ${state.retryAfterSeconds} s.`,
+  );
+}
+
+const fieldsOf = (request: FastifyRequest): LogFields => ({
+  requestId: request.id,
+  tenant: request.tenant || null,
+  method: request.method,
+  route: request.routeOptions.url ?? null,
+});
+
+/** What happens around every request: its id, its key, its rate, and the rest of its body when the answer goes out early. */
+export function addRequestHooks(app: FastifyInstance, world: World, rules: RequestRules): void {
+  const limit = rules.requestsPerMinute === null ? null : new RateLimit(rules.requestsPerMinute);
+  app.decorateRequest('tenant', '');
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
+    if (hasBody(request.raw)) watchBodyRate(request.raw, rules.bodyRate);
+    if (request.routeOptions.config.access !== 'key') return;
+    request.tenant = await authenticate(world, request);
+    if (limit) countRequest(limit, world.clock.monotonic(), request, reply);
+  });
+  app.addHook('onSend', async (request) => drainBody(request.raw, bounds.drainBytesMax));
+  app.addHook('onResponse', async (request, reply) => {
+    const ms = Math.round(reply.elapsedTime);
+    world.log.info('http.request', { ...fieldsOf(request), status: reply.statusCode, ms });
+  });
+  app.addHook('onRequestAbort', async (request) => world.log.info('http.client_gone', fieldsOf(request)));
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { defineRoute, type ApiRoute } from '../api-route.js';
+import { toDocsPage } from '../openapi/docs-page.js';
+import { toOpenApi, type OpenApiDocument } from '../openapi/document.js';
+
+/** The page holds a style and nothing that runs. */
+const contentPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
+/** The API in writing: for programs and for people. Both are made from the routes themselves, once, when first asked for. */
+export function docsRoutes(routes: readonly ApiRoute[], version: string): ApiRoute[] {
+  let made: { readonly json: OpenApiDocument; readonly page: string } | null = null;
+  const make = () => {
+    if (made) return made;
+    const json = toOpenApi([...routes, ...own], version);
+    made = { json, page: toDocsPage(json) };
+    return made;
+  };
+  const own = [
+    defineRoute({
+      method: 'GET',
+      path: '/openapi.json',
+      summary: 'This API as an OpenAPI 3.1 document',
+      access: 'public',
+      answer: z.looseObject({ openapi: z.string() }),
+      handle: () => make().json,
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/docs',
+      summary: 'This API as a page',
+      access: 'public',
+      answer: 'text/html',
+      handle: ({ reply }) =>
+        reply
+          .headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': contentPolicy })
+          .send(make().page),
+    }),
+  ];
+  return own;
+}

@@ -1,0 +1,82 @@
+import { parseWith, shown } from '../../contract/parse.js';
+import {
+  detokenizeAnswer,
+  detokenizeRequest,
+  tokenizeAnswer,
+  tokenizeRequest,
+  tokenizerInfo,
+} from '../../contract/tokenize.js';
+import { decodeText, tokenText } from '../../domain/decode-tokens.js';
+import { EyrieError } from '../../domain/errors.js';
+import { servesModel, type ServedModel } from '../../domain/served-model.js';
+import type { Tokenizer } from '../../ports/tokenizer.js';
+import { defineRoute, type ApiRoute } from '../api-route.js';
+
+function checkModel(model: ServedModel, name: string | undefined): void {
+  if (name !== undefined && !servesModel(model, name))
+    throw new EyrieError('model_not_found', `The model ${shown(name)} does not exist. GET /v1/models lists them.`, {
+      param: 'model',
+    });
+}
+
+function bytesOf(tokenizer: Tokenizer, tokens: readonly number[]): Uint8Array {
+  const wrong = tokens.findIndex((id) => id >= tokenizer.vocabSize);
+  if (wrong >= 0)
+    throw new EyrieError(
+      'invalid_value',
+      `Invalid token id ${tokens[wrong]}: token ids of this model are 0 to ${tokenizer.vocabSize - 1}.`,
+      { param: `tokens[${wrong}]` },
+    );
+  return Buffer.concat(tokens.map((id) => tokenizer.tokenBytes(id)));
+}
+
+/** The tokenizer at the root of the server, where vLLM has it and evaluation harnesses look for it. */
+export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRoute[] {
+  return [
+    defineRoute({
+      method: 'POST',
+      path: '/tokenize',
+      summary: 'Turn a text into token ids',
+      access: 'key',
+      body: tokenizeRequest,
+      answer: tokenizeAnswer,
+      handle: async ({ body }) => {
+        checkModel(model, body.model);
+        const tokens = [...(await tokenizer.encode(body.prompt, 'parse'))];
+        return {
+          count: tokens.length,
+          max_model_len: model.contextTokens,
+          tokens,
+          token_strs: body.return_token_strs ? tokens.map((id) => tokenText(tokenizer.tokenBytes(id))) : null,
+        };
+      },
+    }),
+    defineRoute({
+      method: 'POST',
+      path: '/detokenize',
+      summary: 'Turn token ids into a text',
+      access: 'key',
+      body: detokenizeRequest,
+      answer: detokenizeAnswer,
+      handle: ({ body }) => {
+        checkModel(model, body.model);
+        return { prompt: decodeText(bytesOf(tokenizer, body.tokens)) };
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/tokenizer_info',
+      summary: 'Show what the tokenizer is',
+      access: 'key',
+      answer: tokenizerInfo,
+      handle: () =>
+        parseWith(tokenizerInfo, {
+          tokenizer_class: 'PreTrainedTokenizerFast',
+          vocab_size: tokenizer.vocabSize,
+          model_max_length: model.contextTokens,
+          bos_token: null,
+          eos_token: decodeText(tokenizer.tokenBytes(model.endTokenId)),
+        }),
+    }),
+  ];
+}

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { listening } from './listening.js';
+
+interface Document {
+  openapi: string;
+  paths: Record<string, Record<string, { parameters: { name: string }[]; operationId: string; security: unknown[] }>>;
+}
+
+const read = async (url: string): Promise<Document> => (await (await fetch(`${url}/openapi.json`)).json()) as Document;
+
+test('the document names every route, each operation once', async () => {
+  const { url } = await listening({ tokenizer: new ByteTokenizer(), version: '1.2.3' });
+  const document = await read(url);
+  expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'Eyrie', version: '1.2.3' } });
+  expect(Object.keys(document.paths).toSorted()).toEqual([
+    '/detokenize',
+    '/docs',
+    '/health',
+    '/openapi.json',
+    '/ready',
+    '/tokenize',
+    '/tokenizer_info',
+    '/v1/batches',
+    '/v1/batches/{batch_id}',
+    '/v1/batches/{batch_id}/cancel',
+    '/v1/batches/{batch_id}/results',
+    '/v1/embeddings',
+    '/v1/files',
+    '/v1/files/{file_id}',
+    '/v1/files/{file_id}/content',
+    '/v1/images/generations',
+    '/v1/models',
+    '/v1/models/{model}',
+    '/v1/moderations',
+    '/v1/responses',
+    '/v1/uploads',
+    '/v1/uploads/{upload_id}/cancel',
+    '/v1/uploads/{upload_id}/complete',
+    '/v1/uploads/{upload_id}/parts',
+  ]);
+  const ids = Object.values(document.paths).flatMap((path) =>
+    Object.values(path).map(({ operationId }) => operationId),
+  );
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('what the document says of fields and limits comes from the schemas that check them', async () => {
+  const { url } = await listening();
+  const { paths } = await read(url);
+  expect(paths['/v1/files']?.['post']).toMatchObject({
+    security: [{ key: [] }],
+    requestBody: {
+      content: {
+        'multipart/form-data': {
+          schema: {
+            required: ['file', 'purpose'],
+            additionalProperties: false,
+            properties: {
+              purpose: { enum: ['batch', 'user_data'] },
+              'expires_after[seconds]': { minimum: 3600, maximum: 2_592_000 },
+            },
+          },
+        },
+      },
+    },
+  });
+  expect(paths['/v1/batches']?.['get']?.parameters).toContainEqual({
+    name: 'limit',
+    in: 'query',
+    required: false,
+    schema: { type: 'integer', minimum: 1, maximum: 100, default: 20 },
+  });
+  expect(paths['/v1/batches']?.['post']).toMatchObject({
+    requestBody: {
+      content: {
+        'application/json': {
+          schema: {
+            required: ['input_file_id', 'endpoint', 'completion_window'],
+            properties: { completion_window: { const: '24h' } },
+          },
+        },
+      },
+    },
+  });
+  expect(paths['/v1/files/{file_id}/content']?.['get']?.parameters.map(({ name }) => name)).toEqual([
+    'file_id',
+    'Range',
+    'If-Range',
+    'If-None-Match',
+  ]);
+  expect(paths['/health']?.['get']?.security).toEqual([]);
+});
+
+test('the page shows every operation and loads nothing', async () => {
+  const { url } = await listening({ version: '<b>1</b>' });
+  const response = await fetch(`${url}/docs`);
+  expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+  const page = await response.text();
+  const { paths } = await read(url);
+  for (const [path, operations] of Object.entries(paths)) {
+    expect(page).toContain(path);
+    for (const { operationId } of Object.values(operations)) expect(page).toContain(`id="${operationId}"`);
+  }
+  expect(page).not.toMatch(/<script|<link|src=|@import|url\(/);
+  expect(page).toContain('&lt;b&gt;1&lt;/b&gt;');
+});
