@@ -40,7 +40,10 @@ export const commonSettings = z.object({
 
 export const apiSettings = z.object({
   EYRIE_HOST: z.string().default('127.0.0.1'),
+  /** 0 = any free one. */
   EYRIE_PORT: whole(0, 65_535).default(8787),
+  /** When the port is taken, so many following ones are tried. */
+  EYRIE_PORT_TRIES: whole(0, 1000).default(0),
 });
 
 export const controlSettings = z.object({

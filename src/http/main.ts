@@ -1,25 +1,36 @@
+import type { FastifyInstance } from 'fastify';
 import { readApiSettings } from '../config/read-environment.js';
 import { openWorld } from '../compose/open-world.js';
 import { runProgram, tellParent } from '../compose/run-program.js';
 import { EyrieError } from '../domain/errors.js';
 import { createServer } from './server.js';
 
+const isTaken = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+
+/** Listens on the first free port from `first` to `last`. */
+async function listen(server: FastifyInstance, host: string, first: number, last: number): Promise<void> {
+  for (let port = first; ; port++)
+    try {
+      await server.listen({ host, port });
+      return;
+    } catch (cause) {
+      if (!isTaken(cause)) throw cause;
+      if (port < last) continue;
+      throw new EyrieError(
+        'port_in_use',
+        `Port ${first} of ${host} is in use. Stop what listens there, or choose another one with EYRIE_PORT (--port).`,
+        { param: 'EYRIE_PORT', cause },
+      );
+    }
+}
+
 /** The API program: takes requests, never work. */
 await runProgram('api', async () => {
   const settings = readApiSettings(process.env);
   const world = await openWorld('api', settings);
   const server = createServer(world);
-  const { EYRIE_HOST: host, EYRIE_PORT: port } = settings;
-  try {
-    await server.listen({ host, port });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
-    throw new EyrieError(
-      'port_in_use',
-      `Port ${port} of ${host} is in use. Choose another one with EYRIE_PORT (--port).`,
-      { cause },
-    );
-  }
+  const { EYRIE_HOST: host, EYRIE_PORT: port, EYRIE_PORT_TRIES: tries } = settings;
+  await listen(server, host, port, port + tries);
   const address = server.server.address();
   const listening = typeof address === 'object' && address ? address.port : port;
   world.log.info('api.ready', { host, port: listening });

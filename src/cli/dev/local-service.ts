@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EyrieError } from '../../domain/errors.js';
 import { openDataFolder, type DataFolder, type LocalEndpoint } from './data-folder.js';
-import { freePort } from './free-port.js';
+import { checkPortFree } from './check-port-free.js';
 import { Supervisor } from './supervisor.js';
 
 /** What local mode needs from outside the command line; handed in by `main.ts`. */
@@ -55,7 +55,9 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
   await access(path.join(programRoot, 'workers', 'generate', 'main.js')).catch((cause: unknown) => {
     throw new EyrieError('config_invalid', 'The programs are not compiled. Run `npm run build` first.', { cause });
   });
-  const port = await freePort(options.host, options.port ?? portDefault, options.port === null);
+  if (options.port !== null) await checkPortFree(options.host, options.port);
+  // Once the API listens, it comes back on the same port after a crash.
+  let port = options.port;
   const data = await openDataFolder(options.dataFolder, options.webhooks, parts.keyDigest);
   const redis = await parts.startRedis(data.redis).catch(async (error: unknown) => {
     await data.release();
@@ -78,7 +80,12 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
       EYRIE_STALLED_CHECK_MS: '3000',
     },
     environmentOf: (name) => {
-      if (name === 'api') return { EYRIE_HOST: options.host, EYRIE_PORT: String(port) };
+      if (name === 'api')
+        return {
+          EYRIE_HOST: options.host,
+          EYRIE_PORT: String(port ?? portDefault),
+          EYRIE_PORT_TRIES: port === null ? '50' : '0',
+        };
       if (name === 'generate') return { EYRIE_IDLE_EXIT_MS: String(options.idleExitMs), ...passedOn(process.env) };
       return {
         EYRIE_INBOX_POLL_MS: '500',
@@ -96,7 +103,8 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
     await data.release();
   };
   try {
-    await Promise.all([supervisor.start('api'), supervisor.start('control')]);
+    const [api] = await Promise.all([supervisor.start('api'), supervisor.start('control')]);
+    port = api.port ?? port ?? portDefault;
   } catch (error) {
     await stop();
     throw error;
