@@ -2,5 +2,5 @@
 #include "ops/simd/vec_avx2.h"
 
 namespace eyrie {
-extern const AttentionKernels kAttentionKernelsAvx2 = {attend<avx2::Vec, float>, attend<avx2::Vec, bf16>};
+extern constinit const AttentionKernels kAttentionKernelsAvx2 = {attend<avx2::Vec, float>, attend<avx2::Vec, bf16>};
 }  // namespace eyrie

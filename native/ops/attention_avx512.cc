@@ -2,5 +2,5 @@
 #include "ops/simd/vec_avx512.h"
 
 namespace eyrie {
-extern const AttentionKernels kAttentionKernelsAvx512 = {attend<avx512::Vec, float>, attend<avx512::Vec, bf16>};
+extern constinit const AttentionKernels kAttentionKernelsAvx512 = {attend<avx512::Vec, float>, attend<avx512::Vec, bf16>};
 }  // namespace eyrie

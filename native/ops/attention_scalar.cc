@@ -2,5 +2,5 @@
 #include "ops/simd/vec_scalar.h"
 
 namespace eyrie {
-extern const AttentionKernels kAttentionKernelsScalar = {attend<scalar::Vec, float>, attend<scalar::Vec, bf16>};
+extern constinit const AttentionKernels kAttentionKernelsScalar = {attend<scalar::Vec, float>, attend<scalar::Vec, bf16>};
 }  // namespace eyrie

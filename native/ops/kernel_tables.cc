@@ -1,4 +1,7 @@
-// Which table belongs to which level. Levels exist on x86-64 only; elsewhere everything runs on the scalar kernels.
+// Which kernels belong to which level. Levels exist on x86-64 only; elsewhere everything runs on the scalar kernels.
+//
+// All tables are constants: a file compiled for a newer CPU must not run any code, not even an initialiser, before the
+// CPU has been asked.
 
 #include "ops/attention_kernels.h"
 #include "ops/linear_kernels.h"
@@ -7,21 +10,45 @@
 namespace eyrie {
 
 extern const VectorKernels kVectorKernelsScalar, kVectorKernelsAvx2, kVectorKernelsAvx512;
-extern const LinearKernels kLinearKernelsScalar, kLinearKernelsAvx2, kLinearKernelsAvx512, kLinearKernelsAvx512Bf16,
-    kLinearKernelsAmx;
 extern const AttentionKernels kAttentionKernelsScalar, kAttentionKernelsAvx2, kAttentionKernelsAvx512;
+extern const FinishKernels kFinishScalar, kFinishAvx2, kFinishAvx512;
+extern const ProductKernel kFloat32Scalar, kFloat32Avx2, kFloat32Avx512;
+extern const ProductKernel kBfloat16Scalar, kBfloat16Avx2, kBfloat16Avx512, kBfloat16Avx512Bf16, kBfloat16Amx;
+extern const ProductKernel kInt8Scalar, kInt8Avx2, kInt8Vnni, kInt8Amx;
+
+namespace {
+
+constexpr LinearKernels kScalar = {&kFloat32Scalar, &kBfloat16Scalar, &kInt8Scalar, &kFinishScalar};
+#if defined(__x86_64__)
+constexpr LinearKernels kAvx2 = {&kFloat32Avx2, &kBfloat16Avx2, &kInt8Avx2, &kFinishAvx2};
+// Without VNNI, 512-bit integer products would gain little over the 256-bit ones.
+constexpr LinearKernels kAvx512 = {&kFloat32Avx512, &kBfloat16Avx512, &kInt8Avx2, &kFinishAvx512};
+constexpr LinearKernels kAvx512Bf16 = {&kFloat32Avx512, &kBfloat16Avx512Bf16, &kInt8Vnni, &kFinishAvx512};
+constexpr LinearKernels kAmx = {&kFloat32Avx512, &kBfloat16Amx, &kInt8Amx, &kFinishAvx512};
+#endif
+
+}  // namespace
 
 #if defined(__x86_64__)
 const VectorKernels& vector_kernels(Isa isa) {
   return isa == Isa::scalar ? kVectorKernelsScalar : isa == Isa::avx2 ? kVectorKernelsAvx2 : kVectorKernelsAvx512;
 }
-const LinearKernels& linear_kernels(Isa) { return kLinearKernelsScalar; }
+const LinearKernels& linear_kernels(Isa isa) {
+  switch (isa) {
+    case Isa::avx2: return kAvx2;
+    case Isa::avx512: return kAvx512;
+    case Isa::avx512bf16: return kAvx512Bf16;
+    case Isa::amx: return kAmx;
+    case Isa::scalar: break;
+  }
+  return kScalar;
+}
 const AttentionKernels& attention_kernels(Isa isa) {
   return isa == Isa::scalar ? kAttentionKernelsScalar : isa == Isa::avx2 ? kAttentionKernelsAvx2 : kAttentionKernelsAvx512;
 }
 #else
 const VectorKernels& vector_kernels(Isa) { return kVectorKernelsScalar; }
-const LinearKernels& linear_kernels(Isa) { return kLinearKernelsScalar; }
+const LinearKernels& linear_kernels(Isa) { return kScalar; }
 const AttentionKernels& attention_kernels(Isa) { return kAttentionKernelsScalar; }
 #endif
 

@@ -11,46 +11,47 @@ namespace eyrie {
 
 namespace {
 
-// Cache blocking, in bytes of one core's 2 MiB (or 1 MiB) second-level cache: the slab of packed x that all panels of a
-// piece are multiplied by, and the partial sums that wait for the next range of k.
+// Of one core's second-level cache (1 or 2 MiB), in bytes: packed x of one range, and the partial sums of one piece.
 constexpr int64_t kSlabBytes = 512 << 10;
 constexpr int64_t kSumsBytes = 512 << 10;
-constexpr int64_t kRowsMax = 512;
 constexpr int64_t kPanelsMax = 16;
 constexpr int64_t kPackBytes = 32 << 10;  // of x that one thread packs at a time
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// How one product is cut. Rows are taken in groups that share a pass over the weights; k in ranges; panels in pieces of
+// work. Packed x lies in the order of use: [row group][range][row block][steps of the range].
 struct Plan {
-  int64_t blocks;       // row blocks of x
-  int64_t steps;        // k steps
-  int64_t block_bytes;  // of packed x, all steps
-  int64_t rows;         // rows taken together
-  int64_t step_range;   // k steps taken together
-  int64_t panels;       // panels of one piece of work
-  int64_t sums_bytes;   // partial sums of one panel
-  // offsets into the scratch
-  int64_t scales, sums, total;
-};
+  const ProductKernel& kernel;
+  int64_t m, steps, group_rows, range_steps, piece_panels;
+  int64_t sums_bytes;                       // partial sums of one panel
+  int64_t scales_at, sums_at, total_bytes;  // in the scratch
 
-Plan make_plan(const ProductKernel& kernel, const PackedLinear& w, int64_t m, int threads) {
-  Plan p{};
-  p.blocks = ceil_div(m, kernel.row_block);
-  p.steps = ceil_div(w.k(), kernel.k_step);
-  p.block_bytes = p.steps * kernel.x_step_bytes;
-  p.rows = std::min(p.blocks * kernel.row_block, kRowsMax);
-  const int64_t slab_step = ceil_div(p.rows, kernel.row_block) * kernel.x_step_bytes;
-  // Ranges of equal size: a short last one would only cost sums traffic.
-  const int64_t ranges = ceil_div(p.steps * slab_step, kSlabBytes);
-  p.step_range = ceil_div(p.steps, ranges);
-  p.sums_bytes = p.rows * kernel.planes * kPanelColumns * 4;
-  const int64_t fair = ceil_div(w.panel_count(), threads * 4);
-  p.panels = std::clamp(std::min(fair, kSumsBytes / p.sums_bytes), int64_t{1}, kPanelsMax);
-  p.scales = p.blocks * p.block_bytes;
-  p.sums = ceil_div(p.scales + m * 8, 64) * 64;
-  p.total = p.sums + threads * p.panels * p.sums_bytes;
-  return p;
-}
+  Plan(const ProductKernel& kernel_of_type, const PackedLinear& w, int64_t rows, int threads) : kernel(kernel_of_type), m(rows) {
+    steps = ceil_div(w.k(), kernel.k_step);
+    group_rows = std::min(blocks(m) * kernel.row_block, kernel.rows_max);
+    // A single row block reads each slice of weights once, so only x has to fit a cache; with several, the slice should
+    // stay in L1 while they pass by.
+    const int64_t range = blocks(group_rows) == 1 ? kSlabBytes / kernel.x_step_bytes : kernel.range_steps;
+    range_steps = ceil_div(steps, ceil_div(steps, range));
+    sums_bytes = group_rows * kernel.planes * kPanelColumns * 4;
+    const int64_t fair_share = ceil_div(w.panel_count(), threads * 4);
+    piece_panels = std::clamp(std::min(fair_share, kSumsBytes / sums_bytes), int64_t{1}, kPanelsMax);
+    scales_at = blocks(m) * steps * kernel.x_step_bytes;
+    sums_at = ceil_div(scales_at + m * 8, 64) * 64;
+    total_bytes = sums_at + threads * piece_panels * sums_bytes;
+  }
+
+  int64_t blocks(int64_t rows) const { return ceil_div(rows, kernel.row_block); }
+  int64_t ranges() const { return ceil_div(steps, range_steps); }
+  int64_t range_length(int64_t first_step) const { return std::min(range_steps, steps - first_step); }
+  int64_t group_length(int64_t row) const { return std::min(group_rows, m - row); }
+
+  // Packed x of the group that starts at `row`, from `step` (the start of a range) on: all its row blocks in turn.
+  int64_t slab_at(int64_t row, int64_t step) const {
+    return (row / kernel.row_block * steps + blocks(group_length(row)) * step) * kernel.x_step_bytes;
+  }
+};
 
 void check(const PackedLinear& w, const LinearCall& call) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorCode::invalid_request, "linear: " + what); };
@@ -60,13 +61,42 @@ void check(const PackedLinear& w, const LinearCall& call) {
   if (call.accumulate && call.y_dtype != DType::float32) refuse("accumulate needs a float32 y");
 }
 
+// int8: one scale per row. A row too small for its scale to have an inverse counts as zero; NaN and infinity reach y
+// through the scale.
+void scale_rows(const Compute& compute, const bf16* x, int64_t m, int64_t k, float* scales, float* inverse_scales) {
+  compute.pool->parallel_for(m, 4, [&](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; r++) {
+      const float largest = compute.linear->finish->max_abs(x + r * k, k);
+      scales[r] = largest * (1.0f / 32767.0f);
+      inverse_scales[r] = largest > 1e-30f && largest < 3e38f ? 32767.0f / largest : 0.0f;
+    }
+  });
+}
+
+void pack_x(const Compute& compute, const Plan& plan, const char* x, int64_t k, int64_t x_row_bytes,
+            const float* inverse_scales, char* packed) {
+  const ProductKernel& kernel = plan.kernel;
+  const int64_t cut = std::min(plan.range_steps, std::max<int64_t>(1, kPackBytes / kernel.x_step_bytes));
+  const int64_t cuts = ceil_div(plan.range_steps, cut), pieces = plan.ranges() * cuts;
+  compute.pool->parallel_for(plan.blocks(plan.m) * pieces, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t row = i / pieces * kernel.row_block, group = row / plan.group_rows * plan.group_rows;
+      const int64_t step = i % pieces / cuts * plan.range_steps, inside = i % cuts * cut;
+      const int64_t length = plan.range_length(step);
+      if (inside >= length) continue;
+      const int64_t at = plan.slab_at(group, step) + ((row - group) / kernel.row_block * length + inside) * kernel.x_step_bytes;
+      kernel.pack_x(x + row * x_row_bytes, k, std::min(kernel.row_block, plan.m - row), step + inside,
+                    std::min(cut, length - inside), inverse_scales + row, packed + at);
+    }
+  });
+}
+
 }  // namespace
 
 size_t linear_scratch_bytes(const Compute& compute, const PackedLinear& weights, int64_t m) {
-  // The plan's own total is not monotonic in m: packed x grows, but the panels per piece shrink. Bound each part.
-  const ProductKernel& kernel = compute.linear->product(weights.dtype());
-  const Plan p = make_plan(kernel, weights, std::max<int64_t>(m, 1), compute.pool->size());
-  return static_cast<size_t>(p.sums + compute.pool->size() * std::max(kSumsBytes, p.sums_bytes));
+  const Plan plan(compute.linear->product(weights.dtype()), weights, std::max<int64_t>(m, 1), compute.pool->size());
+  // With fewer rows a piece has more panels: bound the sums, so that scratch for m rows serves any smaller number.
+  return static_cast<size_t>(plan.sums_at + compute.pool->size() * std::max(kSumsBytes, plan.sums_bytes));
 }
 
 void linear(const Compute& compute, const PackedLinear& weights, const LinearCall& call, const HugeBuffer& scratch) {
@@ -74,61 +104,45 @@ void linear(const Compute& compute, const PackedLinear& weights, const LinearCal
   if (call.m == 0) return;
   const LinearKernels& kernels = *compute.linear;
   const ProductKernel& kernel = kernels.product(weights.dtype());
-  const Plan plan = make_plan(kernel, weights, call.m, compute.pool->size());
-  if (static_cast<int64_t>(scratch.size()) < plan.total)
+  const Plan plan(kernel, weights, call.m, compute.pool->size());
+  if (static_cast<int64_t>(scratch.size()) < plan.total_bytes)
     throw Error(ErrorCode::invalid_request, "linear: scratch holds " + std::to_string(scratch.size()) + " bytes; " +
-                                                std::to_string(plan.total) + " are needed for m = " + std::to_string(call.m));
+                                                std::to_string(plan.total_bytes) + " are needed for m = " + std::to_string(call.m));
   char* packed = scratch.as<char>();
-  float* row_scales = reinterpret_cast<float*>(packed + plan.scales);
-  float* inverse_scales = row_scales + call.m;
+  float* row_scales = reinterpret_cast<float*>(packed + plan.scales_at);
   const bool quantised = weights.dtype() == DType::int8;
-  const int64_t k = weights.k();
   const char* x = static_cast<const char*>(call.x);
-  const int64_t x_row_bytes = k * static_cast<int64_t>(dtype_bytes(activation_dtype(weights.dtype())));
+  if (quantised) scale_rows(compute, static_cast<const bf16*>(call.x), call.m, weights.k(), row_scales, row_scales + call.m);
+  pack_x(compute, plan, x, weights.k(), weights.k() * static_cast<int64_t>(dtype_bytes(activation_dtype(weights.dtype()))),
+         row_scales + call.m, packed);
 
-  if (quantised) {
-    compute.pool->parallel_for(call.m, 4, [&](int64_t begin, int64_t end, int) {
-      for (int64_t r = begin; r < end; r++) {
-        const float largest = kernels.max_abs(reinterpret_cast<const bf16*>(x + r * x_row_bytes), k);
-        // A row so small that its scale would overflow counts as zero; NaN and infinity reach y through the scale.
-        row_scales[r] = largest * (1.0f / 32767.0f);
-        inverse_scales[r] = largest > 1e-30f && largest < 3e38f ? 32767.0f / largest : 0.0f;
-      }
-    });
-  }
-
-  const int64_t pack_steps = std::max<int64_t>(1, kPackBytes / kernel.x_step_bytes);
-  const int64_t pack_pieces = ceil_div(plan.steps, pack_steps);
-  compute.pool->parallel_for(plan.blocks * pack_pieces, 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t piece = begin; piece < end; piece++) {
-      const int64_t block = piece / pack_pieces, first = piece % pack_pieces * pack_steps, row = block * kernel.row_block;
-      kernel.pack_x(x + row * x_row_bytes, k, std::min(kernel.row_block, call.m - row), first,
-                    std::min(pack_steps, plan.steps - first), inverse_scales + row,
-                    packed + block * plan.block_bytes + first * kernel.x_step_bytes);
-    }
-  });
-
-  compute.pool->parallel_for(weights.panel_count(), plan.panels, [&](int64_t begin, int64_t end, int thread) {
-    char* sums = packed + plan.sums + thread * plan.panels * plan.sums_bytes;
-    for (int64_t row = 0; row < call.m; row += plan.rows) {
-      const int64_t rows = std::min(plan.rows, call.m - row);
-      const char* x_rows = packed + row / kernel.row_block * plan.block_bytes;
-      for (int64_t step = 0; step < plan.steps; step += plan.step_range) {
-        const int64_t steps = std::min(plan.step_range, plan.steps - step);
+  const char* panels = static_cast<const char*>(weights.panels());
+  const auto slice = [&](int64_t panel, int64_t step) { return panels + panel * weights.panel_bytes() + step * kernel.panel_step_bytes; };
+  compute.pool->parallel_for(weights.panel_count(), plan.piece_panels, [&](int64_t begin, int64_t end, int thread) {
+    char* sums = packed + plan.sums_at + thread * plan.piece_panels * plan.sums_bytes;
+    for (int64_t row = 0; row < call.m; row += plan.group_rows) {
+      const int64_t rows = plan.group_length(row);
+      for (int64_t step = 0; step < plan.steps; step += plan.range_steps) {
+        const int64_t steps = plan.range_length(step), slab_bytes = plan.blocks(rows) * steps * kernel.x_step_bytes;
+        const char* slab = packed + plan.slab_at(row, step);
+        const bool last = step + steps == plan.steps;
         for (int64_t panel = begin; panel < end; panel++) {
           char* panel_sums = sums + (panel - begin) * plan.sums_bytes;
-          const char* data = static_cast<const char*>(weights.panels()) + panel * weights.panel_bytes();
-          kernel.multiply(x_rows + step * kernel.x_step_bytes, plan.block_bytes, rows,
-                          data + step * kernel.panel_step_bytes, steps, panel_sums, step == 0);
-          if (step + steps < plan.steps) continue;
-          const int64_t column = panel * kPanelColumns;
+          // After the last range a piece goes on with its next row group, and so does x; else another piece follows.
+          const char* next = panel + 1 < end ? slice(panel + 1, step) : slice(begin, last ? 0 : step + steps);
+          kernel.multiply({.x = slab, .x_block_bytes = steps * kernel.x_step_bytes, .rows = rows, .panel = slice(panel, step),
+                           .steps = steps, .sums = panel_sums, .first = step == 0, .next_panel = next,
+                           .next_x = slab + slab_bytes + slab_bytes * (panel - begin) / (end - begin),
+                           .next_x_bytes = slab_bytes / (end - begin)});
+          if (!last) continue;
+          const int64_t column = panel * kPanelColumns, at = row * call.y_stride + column;
           if (quantised)
-            kernels.dequantise(panel_sums, rows, row_scales + row, weights.scales() + column, weights.row_sums() + column);
-          const int64_t at = row * call.y_stride + column;
-          kernels.finish(reinterpret_cast<const float*>(panel_sums), rows,
-                         {static_cast<char*>(call.y) + at * static_cast<int64_t>(dtype_bytes(call.y_dtype)), call.y_stride,
-                          call.y_dtype, call.bias == nullptr ? nullptr : call.bias + column, call.activation,
-                          call.accumulate, std::min(kPanelColumns, weights.n() - column)});
+            kernels.finish->dequantise(panel_sums, rows, row_scales + row, weights.scales() + column, weights.row_sums() + column);
+          kernels.finish->finish(reinterpret_cast<const float*>(panel_sums), rows,
+                         {.y = static_cast<char*>(call.y) + at * static_cast<int64_t>(dtype_bytes(call.y_dtype)),
+                          .y_stride = call.y_stride, .y_dtype = call.y_dtype,
+                          .bias = call.bias == nullptr ? nullptr : call.bias + column, .activation = call.activation,
+                          .accumulate = call.accumulate, .columns = std::min(kPanelColumns, weights.n() - column)});
         }
       }
     }

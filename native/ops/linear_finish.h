@@ -43,4 +43,19 @@ void dequantise_panel(void* sums, int64_t rows, const float* row_scales, const f
   }
 }
 
+template <class V>
+float max_abs_bfloat16(const bf16* x, int64_t n) {
+  uint16_t largest = 0;  // magnitudes order like integers, with NaN above infinity
+  for (int64_t i = 0; i < n; i++) {
+    const uint16_t magnitude = x[i].bits & 0x7fff;
+    largest = largest > magnitude ? largest : magnitude;
+  }
+  return to_float(bf16{largest});
+}
+
+template <class V>
+constexpr FinishKernels make_finish_kernels() {
+  return {finish_panel<V>, dequantise_panel<V>, max_abs_bfloat16<V>};
+}
+
 }  // namespace eyrie

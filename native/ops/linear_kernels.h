@@ -16,22 +16,36 @@
 
 namespace eyrie {
 
+/// A slice of one panel times consecutive row blocks of x.
+struct MultiplyCall {
+  const void* x;          ///< first row block, at the first step of the range
+  int64_t x_block_bytes;  ///< from one row block to the next
+  int64_t rows;           ///< >= 1; blocks are padded with zeros to the full row_block
+  const void* panel;      ///< at the first step of the range
+  int64_t steps;          ///< >= 1
+  void* sums;             ///< [rows, padded][planes][32]
+  bool first;             ///< sums start at zero instead of what is there
+  // What the next calls will read; it may be brought into the second-level cache meanwhile.
+  const void* next_panel;
+  const void* next_x;
+  int64_t next_x_bytes;
+};
+
 struct ProductKernel {
   int64_t row_block;         ///< rows in a block of packed x
   int64_t k_step;            ///< values of k in one step
   int64_t x_step_bytes;      ///< bytes of one step of one row block
   int64_t panel_step_bytes;  ///< bytes of one step of a panel
   int64_t planes;            ///< partial sums per output: 1 float, or for int8 2 int32 (high and low byte of x)
+  int64_t range_steps;       ///< steps per range when several row blocks share a slice: it should stay in L1
+  int64_t rows_max;          ///< rows taken together
 
   /// Packs steps [first_step, first_step + steps) of one row block: `rows` rows from x, `k` values apart. Missing rows
   /// and k past the end become zero. out points at first_step. inverse_scales[rows]: int8 only.
   void (*pack_x)(const void* x, int64_t k, int64_t rows, int64_t first_step, int64_t steps, const float* inverse_scales,
                  void* out);
 
-  /// sums[row][planes][32] (+)= x * panel over `steps` steps, for `rows` rows in blocks `x_block_bytes` apart. Rows
-  /// are padded to row_block in sums. With `first` the sums start at zero.
-  void (*multiply)(const void* x, int64_t x_block_bytes, int64_t rows, const void* panel, int64_t steps, void* sums,
-                   bool first);
+  void (*multiply)(const MultiplyCall& call);
 };
 
 /// Where the finished panel goes.
@@ -45,9 +59,7 @@ struct PanelOutput {
   int64_t columns;    ///< 1 to 32
 };
 
-struct LinearKernels {
-  ProductKernel float32, bfloat16, int8;
-
+struct FinishKernels {
   /// sums [rows][32] float to y.
   void (*finish)(const float* sums, int64_t rows, const PanelOutput& out);
   /// int8: sums [rows][2][32] int32 to [rows][32] float, in place. Column arrays start at the panel.
@@ -55,9 +67,17 @@ struct LinearKernels {
                      const int32_t* column_sums);
   /// max |x|; NaN or infinity where x holds one.
   float (*max_abs)(const bf16* x, int64_t n);
+};
+
+/// What a level uses, its own or that of a lower level.
+struct LinearKernels {
+  const ProductKernel* float32;
+  const ProductKernel* bfloat16;
+  const ProductKernel* int8;
+  const FinishKernels* finish;
 
   const ProductKernel& product(DType weights) const {
-    return weights == DType::float32 ? float32 : weights == DType::int8 ? int8 : bfloat16;
+    return *(weights == DType::float32 ? float32 : weights == DType::int8 ? int8 : bfloat16);
   }
 };
 

@@ -2,5 +2,5 @@
 #include "ops/vector_kernels_body.h"
 
 namespace eyrie {
-extern const VectorKernels kVectorKernelsAvx2 = make_vector_kernels<avx2::Vec>();
+extern constinit const VectorKernels kVectorKernelsAvx2 = make_vector_kernels<avx2::Vec>();
 }  // namespace eyrie

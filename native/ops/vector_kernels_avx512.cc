@@ -2,5 +2,5 @@
 #include "ops/vector_kernels_body.h"
 
 namespace eyrie {
-extern const VectorKernels kVectorKernelsAvx512 = make_vector_kernels<avx512::Vec>();
+extern constinit const VectorKernels kVectorKernelsAvx512 = make_vector_kernels<avx512::Vec>();
 }  // namespace eyrie

@@ -2,5 +2,5 @@
 #include "ops/vector_kernels_body.h"
 
 namespace eyrie {
-extern const VectorKernels kVectorKernelsScalar = make_vector_kernels<scalar::Vec>();
+extern constinit const VectorKernels kVectorKernelsScalar = make_vector_kernels<scalar::Vec>();
 }  // namespace eyrie

@@ -1,0 +1,13 @@
+#include "ops/linear_body.h"
+#include "ops/linear_finish.h"
+#include "ops/simd/vec_avx512.h"
+
+namespace eyrie {
+
+using avx512::Vec;
+
+extern constinit const ProductKernel kFloat32Avx512 = float32_product<Vec, 8, 2>();
+extern constinit const ProductKernel kBfloat16Avx512 = bfloat16_product<Vec, 8, 2>();
+extern constinit const FinishKernels kFinishAvx512 = make_finish_kernels<Vec>();
+
+}  // namespace eyrie

@@ -1,0 +1,30 @@
+#pragma once
+// The AMX tile registers: all eight as 16 rows of 64 bytes.
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "ops/bfloat16.h"
+
+namespace eyrie::amx {
+
+/// Configures the tiles of this thread for as long as it lives. Released at the end, because a thread with live tiles
+/// drags 8 KiB of state through every context switch.
+class TileScope {
+ public:
+  EYRIE_INLINE TileScope() {
+    struct alignas(64) {
+      uint8_t palette = 1, start_row = 0, reserved[14] = {};
+      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    } config;
+    // gcc 12 declares _tile_loadconfig as reading only 8 of the 64 bytes and drops the stores to the others.
+    asm volatile("ldtilecfg (%0)" ::"r"(&config) : "memory");
+  }
+  EYRIE_INLINE ~TileScope() { _tile_release(); }
+  TileScope(const TileScope&) = delete;
+  TileScope& operator=(const TileScope&) = delete;
+};
+
+}  // namespace eyrie::amx
