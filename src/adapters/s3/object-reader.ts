@@ -16,12 +16,11 @@ interface Headers {
 
 export function toInfo(key: string, { ETag, LastModified, ContentLength, ContentRange }: Headers): ObjectInfo {
   const total = ContentRange?.split('/')[1];
-  return {
-    key,
-    bytes: total === undefined ? (ContentLength ?? 0) : Number(total),
-    etag: ETag ?? '',
-    modifiedMs: LastModified?.getTime() ?? 0,
-  };
+  const bytes = total === undefined ? ContentLength : Number(total);
+  // Without a length a cut body could not be told from a whole one.
+  if (ETag === undefined || bytes === undefined || !Number.isSafeInteger(bytes))
+    throw new EyrieError('store_unavailable', `The store's answer about '${key}' has no length or ETag.`);
+  return { key, bytes, etag: ETag, modifiedMs: LastModified?.getTime() ?? 0 };
 }
 
 const changed = (key: string): EyrieError =>
