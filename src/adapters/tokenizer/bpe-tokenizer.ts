@@ -16,7 +16,8 @@ function toNative(file: unknown, source: string): NativeTokenizer {
 
 /**
  * A tokenizer.json of the Falcon kind. Two tokenizers are made of it: one that knows the special tokens, and one that does not,
- * for texts of users who must not be able to write them.
+ * for texts of users who must not be able to write them. A byte that the vocabulary lacks is dropped, as every library does: the
+ * published Falcon vocabulary has no token for 14 control characters and for the lead byte of the planes U+80000 to U+BFFFF.
  */
 export class BpeTokenizer implements Tokenizer {
   readonly vocabSize: number;

@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'node:tls';
 import { Agent, request } from 'undici';
 import { bounds } from '../../domain/bounds.js';
 import type { WebhookAnswer, WebhookPost, WebhookSender } from '../../ports/webhook-sender.js';
@@ -12,8 +11,6 @@ export interface HttpWebhookSenderOptions {
   readonly allowPrivate: boolean;
   /** How names are looked up; default: as the system does. */
   readonly lookup?: LookupAll;
-  /** Certificates trusted beside the system's, in PEM. */
-  readonly ca?: ConnectionOptions['ca'];
 }
 
 const headerBytesMax = 16 * 1024;
@@ -23,15 +20,12 @@ export class HttpWebhookSender implements WebhookSender {
   readonly #agent: Agent;
   readonly #allowPrivate: boolean;
 
-  constructor({ allowPrivate, lookup, ca }: HttpWebhookSenderOptions) {
+  constructor({ allowPrivate, lookup }: HttpWebhookSenderOptions) {
     this.#allowPrivate = allowPrivate;
     this.#agent = new Agent({
       pipelining: 0,
       maxHeaderSize: headerBytesMax,
-      connect: {
-        ...(allowPrivate ? {} : { lookup: guardedLookup(lookup) }),
-        ...(ca === undefined ? {} : { ca }),
-      },
+      connect: allowPrivate ? {} : { lookup: guardedLookup(lookup) },
     });
   }
 
