@@ -20,6 +20,17 @@ uint64_t read_id(const Napi::Value& value) {
   return static_cast<uint64_t>(number);
 }
 
+/// Runs `body` with a handle scope. Calls into JavaScript fail while an environment is being torn down (a terminated worker);
+/// nobody is left to be told then, and the exception must not reach Node's C frames.
+template <class Body>
+void with_javascript(Napi::Env env, Body&& body) {
+  try {
+    const Napi::HandleScope scope(env);
+    body();
+  } catch (const Napi::Error&) {
+  }
+}
+
 }  // namespace
 
 EngineHandle::EngineHandle(Napi::Env env) : env_(env) {}
@@ -36,8 +47,8 @@ void EngineHandle::start(EngineOptions options, const Napi::Function& on_progres
   napi_add_env_cleanup_hook(env_, stop_with_environment, this);
   opening_.emplace(Napi::Promise::Deferred::New(env_));
   on_progress_ = Napi::Persistent(on_progress);
-  self_ = shared_from_this();
   loader_ = std::thread([this, options = std::move(options)]() mutable { load(std::move(options)); });
+  self_ = shared_from_this();
 }
 
 // --- on the engine's threads ---
@@ -94,17 +105,16 @@ void EngineHandle::read_mail() {
     outcomes.swap(mailbox_.outcomes);
     closed = std::exchange(mailbox_.closed, false);
   }
-  if (progress) report_progress(*progress);
-  if (loaded) finish_load(std::move(*loaded));
-  for (Outcome& outcome : outcomes) settle(outcome);
-  if (closed) finish_close();
+  if (progress) with_javascript(env_, [&] { report_progress(*progress); });
+  if (loaded) with_javascript(env_, [&] { finish_load(std::move(*loaded)); });
+  for (Outcome& outcome : outcomes) with_javascript(env_, [&] { settle(outcome); });
+  if (closed) with_javascript(env_, [&] { finish_close(); });
   let_go_if_idle();
 }
 
 /// A callback that throws ends the load, and its error becomes the rejection.
 void EngineHandle::report_progress(const Progress& progress) {
   if (!opening_) return;
-  const Napi::HandleScope scope(env_);
   try {
     on_progress_.Call({Napi::Number::New(env_, static_cast<double>(progress.done)),
                        Napi::Number::New(env_, static_cast<double>(progress.total))});
@@ -115,7 +125,6 @@ void EngineHandle::report_progress(const Progress& progress) {
 }
 
 void EngineHandle::finish_load(Loaded loaded) {
-  const Napi::HandleScope scope(env_);
   loader_.join();
   on_progress_.Reset();
   engine_ = std::move(loaded.engine);
@@ -140,7 +149,6 @@ void EngineHandle::finish_load(Loaded loaded) {
 void EngineHandle::settle(Outcome& outcome) {
   const auto found = pending_.find(outcome.id);
   if (found == pending_.end()) return;
-  const Napi::HandleScope scope(env_);
   const Pending pending = found->second;
   pending_.erase(found);
   try {
@@ -155,7 +163,6 @@ void EngineHandle::settle(Outcome& outcome) {
 }
 
 void EngineHandle::finish_close() {
-  const Napi::HandleScope scope(env_);
   last_report_ = engine_->report();
   engine_.reset();
   closing_ = true;

@@ -118,6 +118,16 @@ void linear(const Compute& compute, const PackedLinear& weights, const LinearCal
 
   const char* panels = static_cast<const char*>(weights.panels());
   const auto slice = [&](int64_t panel, int64_t step) { return panels + panel * weights.panel_bytes() + step * kernel.panel_step_bytes; };
+  const auto finish = [&](char* sums, int64_t row, int64_t rows, int64_t panel) {
+    const int64_t column = panel * kPanelColumns, at = row * call.y_stride + column;
+    if (quantised) kernels.finish->dequantise(sums, rows, row_scales + row, weights.scales() + column, weights.row_sums() + column);
+    kernels.finish->finish(reinterpret_cast<const float*>(sums), rows,
+                           {.y = static_cast<char*>(call.y) + at * static_cast<int64_t>(dtype_bytes(call.y_dtype)),
+                            .y_stride = call.y_stride, .y_dtype = call.y_dtype,
+                            .bias = call.bias == nullptr ? nullptr : call.bias + column, .activation = call.activation,
+                            .accumulate = call.accumulate, .columns = std::min(kPanelColumns, weights.n() - column)});
+  };
+
   compute.pool->parallel_for(weights.panel_count(), plan.piece_panels, [&](int64_t begin, int64_t end, int thread) {
     char* sums = packed + plan.sums_at + thread * plan.piece_panels * plan.sums_bytes;
     for (int64_t row = 0; row < call.m; row += plan.group_rows) {
@@ -125,26 +135,14 @@ void linear(const Compute& compute, const PackedLinear& weights, const LinearCal
       for (int64_t step = 0; step < plan.steps; step += plan.range_steps) {
         const int64_t steps = plan.range_length(step), slab_bytes = plan.blocks(rows) * steps * kernel.x_step_bytes;
         const char* slab = packed + plan.slab_at(row, step);
-        const bool last = step + steps == plan.steps;
-        for (int64_t panel = begin; panel < end; panel++) {
-          char* panel_sums = sums + (panel - begin) * plan.sums_bytes;
-          // After the last range a piece goes on with its next row group, and so does x; else another piece follows.
-          const char* next = panel + 1 < end ? slice(panel + 1, step) : slice(begin, last ? 0 : step + steps);
-          kernel.multiply({.x = slab, .x_block_bytes = steps * kernel.x_step_bytes, .rows = rows, .panel = slice(panel, step),
-                           .steps = steps, .sums = panel_sums, .first = step == 0, .next_panel = next,
-                           .next_x = slab + slab_bytes + slab_bytes * (panel - begin) / (end - begin),
-                           .next_x_bytes = slab_bytes / (end - begin)});
-          if (!last) continue;
-          const int64_t column = panel * kPanelColumns, at = row * call.y_stride + column;
-          if (quantised)
-            kernels.finish->dequantise(panel_sums, rows, row_scales + row, weights.scales() + column, weights.row_sums() + column);
-          kernels.finish->finish(reinterpret_cast<const float*>(panel_sums), rows,
-                         {.y = static_cast<char*>(call.y) + at * static_cast<int64_t>(dtype_bytes(call.y_dtype)),
-                          .y_stride = call.y_stride, .y_dtype = call.y_dtype,
-                          .bias = call.bias == nullptr ? nullptr : call.bias + column, .activation = call.activation,
-                          .accumulate = call.accumulate, .columns = std::min(kPanelColumns, weights.n() - column)});
-        }
+        // After the last range a piece goes on with its next row group, and so does x.
+        const char* next = slice(begin, step + steps < plan.steps ? step + steps : 0);
+        kernel.multiply({.x = slab, .x_block_bytes = steps * kernel.x_step_bytes, .rows = rows, .steps = steps,
+                         .panel = slice(begin, step), .panel_bytes = weights.panel_bytes(), .panels = end - begin,
+                         .sums = sums, .sums_bytes = plan.sums_bytes, .first = step == 0, .next_panel = next,
+                         .next_x = slab + slab_bytes, .next_x_bytes = slab_bytes});
       }
+      for (int64_t panel = begin; panel < end; panel++) finish(sums + (panel - begin) * plan.sums_bytes, row, rows, panel);
     }
   });
 }

@@ -63,11 +63,10 @@ EYRIE_INLINE void prefetch_lines(const char* p, int lines) {
 // One row block, the decode case: weights come straight from memory, x from the second-level cache. Distances are those
 // that came nearest to the read bandwidth (99 % of it); prefetching spread between the tile instructions beats a burst.
 template <class Type>
-void stream_panel(const MultiplyCall& call) {
+void stream_panel(const MultiplyCall& call, const char* weights, char* sums) {
   constexpr int64_t kFar = 8192, kNear = kStepBytes;
-  const char* weights = static_cast<const char*>(call.panel);
   const char* x = static_cast<const char*>(call.x);
-  load_sums<Type>(static_cast<char*>(call.sums), call.first);
+  load_sums<Type>(sums, call.first);
   const auto ahead = [&](int64_t at) __attribute__((always_inline)) {
     prefetch_lines<_MM_HINT_T1>(weights + at + kFar, 8);
     prefetch_lines<_MM_HINT_T0>(weights + at + kNear, 8);
@@ -85,22 +84,19 @@ void stream_panel(const MultiplyCall& call) {
     Type::bottom();
     ahead(at + 1536);
   }
-  store_sums<Type>(static_cast<char*>(call.sums));
+  store_sums<Type>(sums);
 }
 
 // Several row blocks, the prefill case: the slice of weights stays in L1 while x passes from the second-level cache;
 // meanwhile the next slice and the next slab of x are brought into the latter, a few lines per step.
 template <class Type>
-void multiply_slice(const MultiplyCall& call) {
+void multiply_slice(const MultiplyCall& call, const char* weights, char* panel_sums, const char* next_panel, const char* next_x) {
   const int64_t blocks = (call.rows + Type::kRowBlock - 1) / Type::kRowBlock, all_steps = blocks * call.steps;
-  const char* weights = static_cast<const char*>(call.panel);
-  const char* next_panel = static_cast<const char*>(call.next_panel);
-  const char* next_x = static_cast<const char*>(call.next_x);
   const int panel_lines = static_cast<int>((call.steps * (kStepBytes / 64) + all_steps - 1) / all_steps);
-  const int x_lines = static_cast<int>((call.next_x_bytes / 64 + all_steps - 1) / all_steps);
+  const int x_lines = static_cast<int>((call.next_x_bytes / 64 / call.panels + all_steps - 1) / all_steps);
   for (int64_t block = 0; block < blocks; block++) {
     const char* x = static_cast<const char*>(call.x) + block * call.x_block_bytes;
-    char* sums = static_cast<char*>(call.sums) + block * Type::kRowBlock * Type::kSumsStride;
+    char* sums = panel_sums + block * Type::kRowBlock * Type::kSumsStride;
     load_sums<Type>(sums, call.first);
     for (int64_t at = 0; at < call.steps * kStepBytes; at += kStepBytes) {
       _tile_loadd(4, weights + at, 64);
@@ -125,8 +121,10 @@ void multiply_slice(const MultiplyCall& call) {
 template <class Type>
 void multiply(const MultiplyCall& call) {
   const amx::TileScope tiles;
-  if (call.rows <= Type::kRowBlock) stream_panel<Type>(call);
-  else multiply_slice<Type>(call);
+  for (int64_t i = 0; i < call.panels; i++) {
+    if (call.rows <= Type::kRowBlock) stream_panel<Type>(call, call.panel_at(i), call.sums_at(i));
+    else multiply_slice<Type>(call, call.panel_at(i), call.sums_at(i), call.after(i), static_cast<const char*>(call.next_x) + call.next_x_bytes * i / call.panels);
+  }
 }
 
 }  // namespace

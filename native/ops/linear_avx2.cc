@@ -28,13 +28,13 @@ __m256i add_dot(__m256i sum, Halves x, Halves w) {
 }
 
 // 2 rows (both planes) times 8 columns at a time.
-void multiply_int8(const MultiplyCall& call) {
+void multiply_panel_int8(const MultiplyCall& call, const char* panel_data, char* panel_sums) {
   constexpr int kRows = 2;
   for (int64_t row = 0; row < call.rows; row += kRows) {
     const char* x = static_cast<const char*>(call.x) + row / kByteBlock * call.x_block_bytes + row % kByteBlock * 64;
     for (int64_t column = 0; column < kPanelColumns; column += 8) {
-      const char* panel = static_cast<const char*>(call.panel) + column / 16 * kTileBytes + column % 16 * 4;
-      int32_t* sums = static_cast<int32_t*>(call.sums) + row * 2 * kPanelColumns + column;
+      const char* panel = panel_data + column / 16 * kTileBytes + column % 16 * 4;
+      int32_t* sums = reinterpret_cast<int32_t*>(panel_sums) + row * 2 * kPanelColumns + column;
       __m256i high[kRows], low[kRows];
       for (int r = 0; r < kRows; r++) {
         const int32_t* at = sums + r * 2 * kPanelColumns;
@@ -58,6 +58,10 @@ void multiply_int8(const MultiplyCall& call) {
       }
     }
   }
+}
+
+void multiply_int8(const MultiplyCall& call) {
+  for (int64_t i = 0; i < call.panels; i++) multiply_panel_int8(call, call.panel_at(i), call.sums_at(i));
 }
 
 struct Lanes {

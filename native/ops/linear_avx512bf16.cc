@@ -21,18 +21,18 @@ EYRIE_INLINE void prefetch_share(const void* p, int64_t bytes, int64_t s, int64_
 }
 
 // dpbf16 adds the products of a pair to the sum with one rounding less than two fused steps, denormals taken as zero.
-void multiply_bfloat16(const MultiplyCall& call) {
+void multiply_panel_bfloat16(const MultiplyCall& call, const char* panel_data, char* panel_sums, const char* next) {
   for (int64_t row = 0; row < call.rows; row += kRows) {
     const char* x = static_cast<const char*>(call.x) + row / kPairBlock * call.x_block_bytes + row % kPairBlock * 64;
-    float* sums = static_cast<float*>(call.sums) + row * kPanelColumns;
+    float* sums = reinterpret_cast<float*>(panel_sums) + row * kPanelColumns;
     __m512 acc[kRows][2];
     for (int r = 0; r < kRows; r++)
       for (int v = 0; v < 2; v++)
         acc[r][v] = call.first ? _mm512_setzero_ps() : _mm512_loadu_ps(sums + r * kPanelColumns + v * 16);
     for (int64_t s = 0; s < call.steps; s++) {
-      const char* panel = static_cast<const char*>(call.panel) + s * 2 * kTileBytes;
+      const char* panel = panel_data + s * 2 * kTileBytes;
       const char* xs = x + s * 2 * kTileBytes;
-      if (row == 0) prefetch_share(call.next_panel, call.steps * 2 * kTileBytes, s, call.steps);
+      if (row == 0) prefetch_share(next, call.steps * 2 * kTileBytes, s, call.steps);
       for (int pair = 0; pair < 16; pair++) {
         const __m512bh left = (__m512bh)_mm512_loadu_si512(panel + pair * 64);
         const __m512bh right = (__m512bh)_mm512_loadu_si512(panel + kTileBytes + pair * 64);
@@ -49,18 +49,18 @@ void multiply_bfloat16(const MultiplyCall& call) {
 }
 
 // 4 rows, both planes, x 32 columns: 16 sums.
-void multiply_int8(const MultiplyCall& call) {
+void multiply_panel_int8(const MultiplyCall& call, const char* panel_data, char* panel_sums, const char* next) {
   constexpr int kByteRows = 4;
   for (int64_t row = 0; row < call.rows; row += kByteRows) {
     const char* x = static_cast<const char*>(call.x) + row / kByteBlock * call.x_block_bytes + row % kByteBlock * 64;
-    int32_t* sums = static_cast<int32_t*>(call.sums) + row * 2 * kPanelColumns;
+    int32_t* sums = reinterpret_cast<int32_t*>(panel_sums) + row * 2 * kPanelColumns;
     __m512i acc[kByteRows][4];  // high left, high right, low left, low right, as they lie in memory
     for (int r = 0; r < kByteRows; r++)
       for (int v = 0; v < 4; v++) acc[r][v] = call.first ? _mm512_setzero_si512() : _mm512_loadu_si512(sums + r * 64 + v * 16);
     for (int64_t s = 0; s < call.steps; s++) {
-      const char* panel = static_cast<const char*>(call.panel) + s * 2 * kTileBytes;
+      const char* panel = panel_data + s * 2 * kTileBytes;
       const char* xs = x + s * 2 * kTileBytes;
-      if (row == 0) prefetch_share(call.next_panel, call.steps * 2 * kTileBytes, s, call.steps);
+      if (row == 0) prefetch_share(next, call.steps * 2 * kTileBytes, s, call.steps);
       for (int quad = 0; quad < 16; quad++) {
         const __m512i left = _mm512_loadu_si512(panel + quad * 64), right = _mm512_loadu_si512(panel + kTileBytes + quad * 64);
         for (int r = 0; r < kByteRows; r++) {
@@ -78,9 +78,14 @@ void multiply_int8(const MultiplyCall& call) {
   }
 }
 
+template <auto kMultiplyPanel>
+void multiply(const MultiplyCall& call) {
+  for (int64_t i = 0; i < call.panels; i++) kMultiplyPanel(call, call.panel_at(i), call.sums_at(i), call.after(i));
+}
+
 }  // namespace
 
-extern constinit const ProductKernel kBfloat16Avx512Bf16 = pair_product(pack_pair_blocks<Vec>, multiply_bfloat16);
-extern constinit const ProductKernel kInt8Vnni = int8_product(pack_byte_blocks<avx512::ByteLanes>, multiply_int8);
+extern constinit const ProductKernel kBfloat16Avx512Bf16 = pair_product(pack_pair_blocks<Vec>, multiply<multiply_panel_bfloat16>);
+extern constinit const ProductKernel kInt8Vnni = int8_product(pack_byte_blocks<avx512::ByteLanes>, multiply<multiply_panel_int8>);
 
 }  // namespace eyrie

@@ -45,13 +45,13 @@ struct PairWeights {
 
 /// kRows rows (a divisor of 8) times kVectors * 16 columns at a time: as many sums as the level has registers for.
 template <class V, int kRows, int kVectors, template <class, int> class WeightsOf>
-void multiply_floats(const MultiplyCall& call) {
+EYRIE_INLINE void multiply_panel(const MultiplyCall& call, const void* panel_data, char* panel_sums) {
   using Weights = WeightsOf<V, kVectors>;
-  const auto* panel = static_cast<const typename Weights::Element*>(call.panel);
+  const auto* panel = static_cast<const typename Weights::Element*>(panel_data);
   for (int64_t row = 0; row < call.rows; row += kRows) {
     const float* x = reinterpret_cast<const float*>(static_cast<const char*>(call.x) + row / kFloatBlock * call.x_block_bytes) + row % kFloatBlock;
     for (int64_t column = 0; column < kPanelColumns; column += 16 * kVectors) {
-      float* sums = static_cast<float*>(call.sums) + row * kPanelColumns + column;
+      float* sums = reinterpret_cast<float*>(panel_sums) + row * kPanelColumns + column;
       V acc[kRows][kVectors];
       for (int r = 0; r < kRows; r++)
         for (int v = 0; v < kVectors; v++) acc[r][v] = call.first ? V::zero() : V::load(sums + r * kPanelColumns + v * 16);
@@ -68,6 +68,11 @@ void multiply_floats(const MultiplyCall& call) {
         for (int v = 0; v < kVectors; v++) acc[r][v].store(sums + r * kPanelColumns + v * 16);
     }
   }
+}
+
+template <class V, int kRows, int kVectors, template <class, int> class WeightsOf>
+void multiply_floats(const MultiplyCall& call) {
+  for (int64_t i = 0; i < call.panels; i++) multiply_panel<V, kRows, kVectors, WeightsOf>(call, call.panel_at(i), call.sums_at(i));
 }
 
 /// Float blocks from rows of X (float or bf16), kStep values of k to a step.

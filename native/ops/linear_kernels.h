@@ -16,19 +16,27 @@
 
 namespace eyrie {
 
-/// A slice of one panel times consecutive row blocks of x.
+/// Slices of consecutive panels, the same range of k in each, times consecutive row blocks of x.
 struct MultiplyCall {
   const void* x;          ///< first row block, at the first step of the range
   int64_t x_block_bytes;  ///< from one row block to the next
   int64_t rows;           ///< >= 1; blocks are padded with zeros to the full row_block
-  const void* panel;      ///< at the first step of the range
   int64_t steps;          ///< >= 1
-  void* sums;             ///< [rows, padded][planes][32]
+  const void* panel;      ///< first panel, at the first step of the range
+  int64_t panel_bytes;    ///< from one panel to the next
+  int64_t panels;
+  void* sums;             ///< of the first panel: [rows, padded][planes][32]
+  int64_t sums_bytes;     ///< from one panel's sums to the next
   bool first;             ///< sums start at zero instead of what is there
-  // What the next calls will read; it may be brought into the second-level cache meanwhile.
+  // What the next call will read; it may be brought into the second-level cache meanwhile.
   const void* next_panel;
   const void* next_x;
   int64_t next_x_bytes;
+
+  const char* panel_at(int64_t i) const { return static_cast<const char*>(panel) + i * panel_bytes; }
+  char* sums_at(int64_t i) const { return static_cast<char*>(sums) + i * sums_bytes; }
+  /// What follows panel i: the same range of the next one, or what the next call starts with.
+  const char* after(int64_t i) const { return i + 1 < panels ? panel_at(i + 1) : static_cast<const char*>(next_panel); }
 };
 
 struct ProductKernel {

@@ -25,11 +25,11 @@ void pack_bytes(const void* x, int64_t k, int64_t rows, int64_t first_step, int6
 }
 
 // The meaning of the int8 product: exact integer sums.
-void multiply_int8(const MultiplyCall& call) {
-  const int8_t* panel = static_cast<const int8_t*>(call.panel);
+void multiply_panel_int8(const MultiplyCall& call, const char* panel_data, char* panel_sums) {
+  const int8_t* panel = reinterpret_cast<const int8_t*>(panel_data);
   for (int64_t r = 0; r < call.rows; r++) {
     const uint8_t* x = static_cast<const uint8_t*>(call.x) + r / kByteBlock * call.x_block_bytes;
-    int32_t* sums = static_cast<int32_t*>(call.sums) + r * 2 * kPanelColumns;
+    int32_t* sums = reinterpret_cast<int32_t*>(panel_sums) + r * 2 * kPanelColumns;
     for (int64_t c = 0; c < kPanelColumns; c++) {
       int32_t high = call.first ? 0 : sums[c], low = call.first ? 0 : sums[kPanelColumns + c];
       for (int64_t k = 0; k < call.steps * kStepInt8; k++) {
@@ -41,6 +41,10 @@ void multiply_int8(const MultiplyCall& call) {
       sums[kPanelColumns + c] = low;
     }
   }
+}
+
+void multiply_int8(const MultiplyCall& call) {
+  for (int64_t i = 0; i < call.panels; i++) multiply_panel_int8(call, call.panel_at(i), call.sums_at(i));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { EyrieError } from '../domain/errors.js';
 import { apiSettings, commonSettings, controlSettings, generateSettings } from './settings.js';
 
@@ -11,7 +11,7 @@ const alsoKnown = new Set(['EYRIE_NATIVE_ADDON', 'EYRIE_API_URL', 'EYRIE_API_KEY
 
 function nearest(name: string): string {
   const score = (other: string): number =>
-    [...other].filter((letter, at) => letter === name[at]).length - Math.abs(other.length - name.length);
+    Array.from(other).filter((letter, at) => letter === name[at]).length - Math.abs(other.length - name.length);
   return [...known].toSorted((a, b) => score(b) - score(a))[0] ?? '';
 }
 

@@ -10,12 +10,17 @@ export const createFileFields = z.strictObject({
   purpose: z.enum(uploadPurposes, `${uploadPurposes.join(' and ')} are supported`),
   expires_after: optional(expiresAfter),
 });
+const anchorField = 'expires_after[anchor]';
+const secondsField = 'expires_after[seconds]';
+
 /** The same as a form writes it. */
-export const createFileForm = z.strictObject({
-  purpose: createFileFields.shape.purpose,
-  'expires_after[anchor]': expiresAfter.shape.anchor.optional(),
-  'expires_after[seconds]': expiresAfter.shape.seconds.optional(),
-});
+export const createFileForm = z
+  .strictObject({
+    purpose: createFileFields.shape.purpose,
+    [anchorField]: expiresAfter.shape.anchor.optional(),
+    [secondsField]: expiresAfter.shape.seconds.optional(),
+  })
+  .meta({ dependentRequired: { [anchorField]: [secondsField], [secondsField]: [anchorField] } });
 export type CreateFileFields = z.output<typeof createFileFields>;
 
 export const fileObject = z.object({

@@ -12,7 +12,7 @@ declare module 'fastify' {
 }
 
 const noQuery = z.strictObject({});
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
 function toObject(body: unknown): object {
   if (body === undefined) throw new EyrieError('missing_required_parameter', 'A JSON object is needed as the body.');

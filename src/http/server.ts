@@ -43,10 +43,9 @@ function allRoutes(world: World, options: ServerOptions): ApiRoute[] {
     ...batchRoutes(world),
     ...batchResultRoutes(world),
     ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
-    ...notOfferedRoutes(),
     ...healthRoutes(world),
   ];
-  return [...routes, ...docsRoutes(routes, version)];
+  return [...routes, ...docsRoutes(routes, version), ...notOfferedRoutes()];
 }
 
 /**

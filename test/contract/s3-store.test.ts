@@ -82,7 +82,8 @@ describe.skipIf(reason !== '')(`S3 on versitygw ${reason}`, () => {
         message: expect.stringContaining('secret key') as string,
       });
       const elsewhere = new S3Store({
-        ...{ bucket: 'none', region: 'us-east-1' },
+        bucket: 'none',
+        region: 'us-east-1',
         endpoint: server.endpoint,
         credentials: server.credentials,
       });

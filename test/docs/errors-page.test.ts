@@ -10,11 +10,6 @@ const rows = new Map(
 );
 
 test('the error page lists every code with its status, and no other', () => {
-  expect(Object.fromEntries([...rows].toSorted())).toEqual(
-    Object.fromEntries(
-      Object.entries(errorKinds)
-        .map(([code, { status }]) => [code, status] as const)
-        .toSorted(),
-    ),
-  );
+  const kinds = Object.entries(errorKinds).map(([code, { status }]) => [code, status] as const);
+  expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(kinds));
 });

@@ -19,9 +19,9 @@ test('the defaults on the page are the defaults', () => {
   const machineDependent = new Set(['EYRIE_THREADS']);
   for (const schema of schemas)
     for (const [name, field] of Object.entries(schema.shape)) {
-      const result = (field as { safeParse(value: unknown): { success: boolean; data?: unknown } }).safeParse(
-        undefined,
-      );
+      const result = (
+        field as { safeParse(value: unknown): { success: boolean; data?: string | number | boolean } }
+      ).safeParse(undefined);
       if (!result.success || result.data === undefined || machineDependent.has(name)) continue;
       expect(listed.get(name), name).toBe(String(result.data));
     }

@@ -85,7 +85,7 @@ export async function readModelFolder(modelDirectory: string, name: string | nul
     id,
     aliases: [...new Set([path.basename(directory), modelDirectory, directory])].filter((alias) => alias !== id),
     shape: toFalconShape(config, tokenizerSettings?.model_max_length ?? null),
-    configEndIds: [config.eos_token_id, generation?.eos_token_id].flat().filter((id) => typeof id === 'number'),
+    configEndIds: [config.eos_token_id, generation?.eos_token_id].flat().filter((end) => typeof end === 'number'),
     tokenizerJson,
     created: Math.floor((await stat(at('config.json'))).mtimeMs / 1000),
     digest: await digestOf(directory, [JSON.stringify(json), tokenizerJson]),

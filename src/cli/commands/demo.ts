@@ -89,7 +89,7 @@ async function verifyWebhooks(client: Client, catcher: WebhookCatcher, count: nu
   const batchIds: string[] = [];
   while (batchIds.length < count) {
     const { body, headers } = await catcher.next(webhookWaitMs);
-    const event = await client.webhooks.unwrap(body, headers as Record<string, string>);
+    const event = await client.webhooks.unwrap(body, headers);
     if (event.type !== 'batch.completed') throw new Error(`The webhook says ${event.type}.`);
     batchIds.push(event.data.id);
     note(`webhook ${event.id}: ${event.type} ${event.data.id}, signature verified`);

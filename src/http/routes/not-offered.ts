@@ -4,7 +4,7 @@ import { defineRoute, type ApiRoute } from '../api-route.js';
 
 /**
  * Parts of the OpenAI API that a text generator has no use for. They are answered with 400, never 501: clients repeat every
- * status of 500 and above.
+ * status of 500 and above. The API document does not list them.
  */
 const notOffered = [
   ['/v1/embeddings', 'Embeddings are'],

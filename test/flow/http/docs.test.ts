@@ -9,7 +9,7 @@ interface Document {
 
 const read = async (url: string): Promise<Document> => (await (await fetch(`${url}/openapi.json`)).json()) as Document;
 
-test('the document names every route, each operation once', async () => {
+test('the document names every route that is offered, each operation once', async () => {
   const { url } = await listening({ tokenizer: new ByteTokenizer(), version: '1.2.3' });
   const document = await read(url);
   expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'Eyrie', version: '1.2.3' } });
@@ -25,15 +25,11 @@ test('the document names every route, each operation once', async () => {
     '/v1/batches/{batch_id}',
     '/v1/batches/{batch_id}/cancel',
     '/v1/batches/{batch_id}/results',
-    '/v1/embeddings',
     '/v1/files',
     '/v1/files/{file_id}',
     '/v1/files/{file_id}/content',
-    '/v1/images/generations',
     '/v1/models',
     '/v1/models/{model}',
-    '/v1/moderations',
-    '/v1/responses',
     '/v1/uploads',
     '/v1/uploads/{upload_id}/cancel',
     '/v1/uploads/{upload_id}/complete',

@@ -59,6 +59,14 @@ export class RawSocket {
     return answer ?? parseAnswer('');
   }
 
+  /** Resolves when the connection is closed by either side. */
+  end(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.closed) resolve();
+      else this.socket.once('close', () => resolve());
+    });
+  }
+
   destroy(): void {
     this.socket.destroy();
   }

@@ -8,7 +8,7 @@ function split(input: Uint8Array, cuts: readonly number[], max = 1000): JsonlLin
   const splitter = new JsonlSplitter(max);
   const lines: JsonlLine[] = [];
   let from = 0;
-  for (const cut of [...cuts.map((cut) => cut % (input.length + 1)).toSorted((a, b) => a - b), input.length]) {
+  for (const cut of [...cuts.map((at) => at % (input.length + 1)).toSorted((a, b) => a - b), input.length]) {
     lines.push(...splitter.feed(input.subarray(from, cut)));
     from = cut;
   }
