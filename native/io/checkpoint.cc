@@ -79,19 +79,20 @@ void Checkpoint::add_tensors(std::vector<TensorInfo> tensors, size_t file) {
 void Checkpoint::open_indexed(const std::string& directory, const std::string& index_name) {
   const WeightIndex index =
       parse_weight_index(read_whole(InputFile(directory + "/" + index_name), bounds::kIndexBytesMax), index_name);
+  // All files first: of an unfinished download, the missing shard is the thing to name.
+  for (const std::string& shard : index.shards) add_file(directory + "/" + shard);
   size_t found = 0;
   for (size_t shard = 0; shard < index.shards.size(); ++shard) {
-    add_file(directory + "/" + index.shards[shard]);
-    std::vector<TensorInfo> tensors = read_header(files_.back());
+    std::vector<TensorInfo> tensors = read_header(files_[shard]);
     for (const TensorInfo& tensor : tensors) {
       const auto listed = index.shard_of.find(tensor.name);
       if (listed == index.shard_of.end()) {
         if (is_ignored_tensor(tensor.name)) continue;
-        throw Error(ErrorCode::model_invalid, files_.back().name() + ": holds tensor " + quoted_text(tensor.name) +
+        throw Error(ErrorCode::model_invalid, files_[shard].name() + ": holds tensor " + quoted_text(tensor.name) +
                                                         ", which " + index_name + " does not list");
       }
       if (listed->second != shard) {
-        throw Error(ErrorCode::model_invalid, files_.back().name() + ": holds tensor " + quoted_text(tensor.name) +
+        throw Error(ErrorCode::model_invalid, files_[shard].name() + ": holds tensor " + quoted_text(tensor.name) +
                                                         ", which " + index_name + " expects in " +
                                                         index.shards[listed->second]);
       }
