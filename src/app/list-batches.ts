@@ -29,7 +29,7 @@ export async function listBatches(
 ): Promise<ListPage<BatchObject>> {
   const after = page.after === null ? {} : { after: await cursorKey(world, tenant, page.after) };
   const found = await world.store.list(keys.batchIndex(tenant), { ...after, limit: page.limit + 1 });
-  const ids = found.objects.map(({ key }) => key.slice(key.indexOf(idPrefixes.batch)));
+  const ids = found.objects.map(({ key }) => key.slice(key.lastIndexOf(idPrefixes.batch)));
   const batches = await Promise.all(ids.slice(0, page.limit).map((id) => viewBatch(world, tenant, id)));
   return toListPage(batches, ids.length > page.limit);
 }

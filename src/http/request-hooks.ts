@@ -55,7 +55,15 @@ export function addRequestHooks(app: FastifyInstance, world: World, rules: Reque
     request.tenant = await authenticate(world, request);
     if (limit) countRequest(limit, world.clock.monotonic(), request, reply);
   });
-  app.addHook('onSend', async (request) => drainBody(request.raw, bounds.drainBytesMax));
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  app.addHook('onSend', async (request, reply) => {
+    drainBody(request.raw, bounds.drainBytesMax);
+    // An open connection would hold the shutdown up for as long as it is kept alive.
+    if (closing) void reply.header('connection', 'close');
+  });
   app.addHook('onResponse', async (request, reply) => {
     const ms = Math.round(reply.elapsedTime);
     world.log.info('http.request', { ...fieldsOf(request), status: reply.statusCode, ms });

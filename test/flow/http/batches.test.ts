@@ -77,6 +77,9 @@ test('a batch belongs to its tenant alone', async () => {
   await expect(other.batches.retrieve(batch.id)).rejects.toMatchObject({ status: 404 });
   await expect(other.batches.cancel(batch.id)).rejects.toMatchObject({ status: 404 });
   expect((await client.batches.retrieve(batch.id)).status).toBe('validating');
+  const own = await other.batches.create({ ...request, input_file_id: 'file-unknown' });
+  const listed = (await other.batches.list()).data.map(({ id }) => id);
+  expect(listed, 'a tenant name that looks like an id confuses no one').toEqual([own.id]);
 });
 
 test('an idempotency key makes one batch, and refuses another body', async () => {

@@ -59,6 +59,11 @@ export class RawSocket {
     return answer ?? parseAnswer('');
   }
 
+  /** Whether the connection broke, or was never made. */
+  get failed(): boolean {
+    return this.#failure !== null;
+  }
+
   /** Resolves when the connection is closed by either side. */
   end(): Promise<void> {
     return new Promise((resolve) => {
