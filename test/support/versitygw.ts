@@ -1,10 +1,10 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.js';
+import { freePort } from './loopback-server.js';
 import { makeTempFolder } from './temp-folder.js';
 
 const script = fileURLToPath(new URL('../../infra/setup/versitygw.sh', import.meta.url));
@@ -18,15 +18,6 @@ export function findVersitygw(): { readonly program: string } | { readonly missi
     const { stderr = '' } = error as { stderr?: string };
     return { missing: stderr.trim().split('\n').at(-1) ?? 'versitygw could not be built' };
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** A real S3 server on a folder of its own. */

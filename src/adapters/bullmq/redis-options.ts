@@ -2,7 +2,7 @@ import type { RedisOptions } from 'ioredis';
 import { EyrieError } from '../../domain/errors.js';
 
 const allowed =
-  'redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix:///path/to.sock[?db=0] is allowed; special characters of a password are %-encoded.';
+  'redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix://[user:password@localhost]/path/to.sock[?db=0] is allowed; special characters of a password are %-encoded.';
 
 // The URL is not shown: it may hold a password.
 const invalid = (flaw: string): EyrieError =>
@@ -31,6 +31,7 @@ export function parseRedisUrl(text: string): RedisOptions {
     throw invalid('its user or password is not %-encoded');
   }
   if (url.protocol === 'unix:') {
+    if (url.hostname !== '' && url.hostname !== 'localhost') throw invalid('a socket has no host');
     if (url.pathname.length < 2) throw invalid('the path of the socket is missing');
     return { path: decodeURIComponent(url.pathname), db: toDb(url.searchParams.get('db') ?? ''), ...credentials };
   }

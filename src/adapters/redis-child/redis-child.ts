@@ -26,7 +26,7 @@ export interface RedisChildOptions {
 
 const startAttemptsMax = 5;
 const readyMs = 60_000;
-const predecessorMs = 10_000;
+const predecessorMs = 5000;
 const pollMs = 20;
 
 /**

@@ -20,11 +20,11 @@ export function toWords(error: unknown): string {
   if (error instanceof EgressRefused) return error.message;
   const { name, code, cause } = error as { name?: string; code?: unknown; cause?: unknown };
   if (name === 'TimeoutError') return 'timeout';
+  if (name === 'HTTPParserError') return 'answer not understood';
   if (typeof code === 'string') {
     const known = words[code];
     if (known !== undefined) return known;
     if (/CERT|SIGNED|ISSUER|ALTNAME/.test(code)) return 'certificate not accepted';
-    if (code.startsWith('HPE_')) return 'answer not understood';
     if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) return 'TLS failed';
   }
   return cause instanceof Error ? toWords(cause) : 'request failed';
