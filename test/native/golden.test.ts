@@ -23,8 +23,13 @@ const folder = fileURLToPath(new URL('../golden/falcon-tiny/', import.meta.url))
 /** fp32 against fp32: two orders of sums over at most 1,124 positions and 1,024 products; measured 1.4e-5 at worst. */
 const FLOAT32_ERROR_MAX = 1e-4;
 
+/** The scalar kernels exist to define the others; on the longest prompt they take seconds. */
+const TOKENS_MAX = { scalar: 200 } as Readonly<Record<string, number>>;
+
 async function runGolden(kind: string, changes: Parameters<typeof openTiny>[0]) {
-  const golden = JSON.parse(readFileSync(`${folder}${kind}.json`, 'utf8')) as Golden;
+  const all = JSON.parse(readFileSync(`${folder}${kind}.json`, 'utf8')) as Golden;
+  const tokensMax = TOKENS_MAX[changes?.isa ?? ''] ?? Infinity;
+  const golden = { ...all, prompts: all.prompts.filter(({ token_ids }) => token_ids.length <= tokensMax) };
   const { directory: modelDirectory, shape: config } = await readModelFolder(folder + kind);
   const engine = await openTiny({
     modelDirectory,
@@ -64,7 +69,7 @@ describe.each(['40b', '7b', '11b', 'rw'])('a %s checkpoint', (kind) => {
     async (isa) => {
       const { golden, results } = await runGolden(kind, { dtype: 'float32', isa: isa as 'auto', threads: 2 });
       const errors = promptErrors(golden, results);
-      expect(errors.length).toBeGreaterThan(1000);
+      expect(errors.length).toBeGreaterThan(300);
       expect(Math.max(...errors)).toBeLessThan(FLOAT32_ERROR_MAX);
       for (const [i, prompt] of golden.prompts.entries()) {
         const result = results[i];
