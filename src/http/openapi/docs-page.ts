@@ -13,6 +13,7 @@ const code = (text: string): string => `<code>${escape(text)}</code>`;
 
 /** A schema in a few words, e.g. `integer 1..100, default 20`. */
 export function describeSchema(schema: JsonSchema): string {
+  if (schema.contentMediaType !== undefined) return 'file';
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
   if (schema.anyOf) return [...new Set(schema.anyOf.map(describeSchema))].join(' | ');
