@@ -11,6 +11,10 @@ const entities: Readonly<Record<string, string>> = {
 const escape = (text: string): string => text.replaceAll(/[&<>"']/g, (mark) => entities[mark] ?? mark);
 const code = (text: string): string => `<code>${escape(text)}</code>`;
 
+/** The limits of JSON numbers themselves are of no interest to a reader. */
+const shownBound = (bound: number | undefined): number | undefined =>
+  bound !== undefined && Math.abs(bound) === Number.MAX_SAFE_INTEGER ? undefined : bound;
+
 /** A schema in a few words, e.g. `integer 1..100, default 20`. */
 export function describeSchema(schema: JsonSchema): string {
   if (schema.contentMediaType !== undefined) return 'file';
@@ -19,8 +23,8 @@ export function describeSchema(schema: JsonSchema): string {
   if (schema.anyOf) return [...new Set(schema.anyOf.map(describeSchema))].join(' | ');
   const types = [schema.type ?? 'any'].flat().join(' | ');
   const type = types === 'array' && schema.items ? `array of ${describeSchema(schema.items)}` : types;
-  const least = schema.minimum ?? schema.minLength;
-  const most = schema.maximum ?? schema.maxLength ?? schema.maxItems;
+  const least = shownBound(schema.minimum) ?? schema.minLength;
+  const most = shownBound(schema.maximum) ?? schema.maxLength ?? schema.maxItems;
   const unit = (schema.minLength ?? schema.maxLength) ? ' characters' : schema.maxItems === undefined ? '' : ' items';
   const range = least === undefined && most === undefined ? '' : ` ${least ?? ''}..${most ?? ''}${unit}`;
   return `${type}${range}${schema.default === undefined ? '' : `, default ${JSON.stringify(schema.default)}`}`;
