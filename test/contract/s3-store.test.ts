@@ -3,7 +3,7 @@ import { S3Store } from '../../src/adapters/s3/s3-store.js';
 import { findVersitygw, Versitygw } from '../support/versitygw.js';
 import { describeObjectStore } from './object-store.js';
 
-const found = findVersitygw();
+const found = await findVersitygw();
 const reason = 'missing' in found ? found.missing : '';
 const bucket = 'eyrie';
 
@@ -22,7 +22,7 @@ const connect = ({ endpoint, credentials }: Versitygw, prefix: string, secretAcc
     retry: { attemptsMax: 4, pauseMsBase: 50 },
   });
 
-describe.skipIf(reason !== '')(`S3 on versitygw ${reason}`, () => {
+describe.skipIf(reason !== '')(`S3 on a real server ${reason}`, () => {
   // 20 MB: two whole parts and a rest.
   describeObjectStore('S3Store', { raceRounds: 50, longStreamBytes: 20_000_000 }, async () => {
     const server = await start();

@@ -1,8 +1,9 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { eventually } from './eventually.js';
 import { freePort } from './loopback-server.js';
 import { makeTempFolder } from './temp-folder.js';
@@ -10,10 +11,11 @@ import { makeTempFolder } from './temp-folder.js';
 const script = fileURLToPath(new URL('../../infra/setup/versitygw.sh', import.meta.url));
 const credentials = { accessKeyId: 'eyrie-test', secretAccessKey: 'eyrie-test-secret' };
 
-/** The S3 server's program, built at the first use; or the reason why there is none. */
-export function findVersitygw(): { readonly program: string } | { readonly missing: string } {
+/** The S3 server's program, built at the first use (minutes); or the reason why there is none. */
+export async function findVersitygw(): Promise<{ readonly program: string } | { readonly missing: string }> {
   try {
-    return { program: execFileSync(script, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim() };
+    const { stdout } = await promisify(execFile)(script);
+    return { program: stdout.trim() };
   } catch (error) {
     const { stderr = '' } = error as { stderr?: string };
     return { missing: stderr.trim().split('\n').at(-1) ?? 'versitygw could not be built' };
