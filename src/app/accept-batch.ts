@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { BatchObject, CreateBatchRequest } from '../contract/batch-object.js';
-import { storedFile, submitObject, type StoredFile, type SubmitObject } from '../contract/stored-objects.js';
+import { submitObject, type StoredFile, type SubmitObject } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError, errorCode } from '../domain/errors.js';
-import { derivedId, isId } from '../domain/ids.js';
+import { derivedId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
+import { findFile } from './files/find-file.js';
 import { planJob } from './jobs.js';
 import { createJson, getJson, putJson } from './stored-json.js';
 import { viewBatch } from './view-batch.js';
@@ -42,13 +43,8 @@ async function chooseBatchId(world: World, input: CreateBatch, requestHash: stri
 
 /** The input as it lies in the store; null when the tenant has no such batch file (the batch then fails validation). */
 async function findInput(world: World, tenant: string, fileId: string): Promise<StoredFile | null> {
-  if (!isId('file', fileId)) return null;
-  const [file, deleted] = await Promise.all([
-    getJson(world.store, keys.file(tenant, fileId), storedFile),
-    world.store.head(keys.fileDeleted(tenant, fileId)),
-  ]);
-  const expired = file?.expiresMs != null && file.expiresMs <= world.clock.now();
-  return file && !deleted && !expired && file.purpose === 'batch' ? file : null;
+  const file = await findFile(world, tenant, fileId);
+  return file?.purpose === 'batch' ? file : null;
 }
 
 /**

@@ -22,7 +22,8 @@ async function loadLocalParts(): Promise<LocalParts> {
     import('../adapters/model-folder/read-model-folder.js'),
   ]);
   return {
-    startRedis: (folder) => startRedisChild({ folder, searchPath: process.env['PATH'] ?? '' }),
+    startRedis: (folder, url) =>
+      startRedisChild({ folder, searchPath: process.env['PATH'] ?? '', ...(url === undefined ? {} : { url }) }),
     keyDigest,
     readModelId: async (directory) => (await readModelFolder(directory)).id,
   };

@@ -4,6 +4,7 @@ import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
 import { scaleFleet } from '../../src/app/scale-fleet.js';
 import { sendWebhook } from '../../src/app/send-webhook.js';
+import { sweepUploads } from '../../src/app/uploads/sweep-uploads.js';
 import { InboxWatcher } from '../../src/app/watch-inbox.js';
 import { IpcLauncher } from '../../src/adapters/ipc-launcher/ipc-launcher.js';
 import { HttpWebhookSender } from '../../src/adapters/webhook-http/http-webhook-sender.js';
@@ -11,6 +12,9 @@ import { openWorld } from '../../src/compose/open-world.js';
 import { runProgram, tellParent } from '../../src/compose/run-program.js';
 import { readControlSettings } from '../../src/config/read-environment.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
+
+/** Uploads live for an hour; a minute more or less does not matter. */
+const uploadSweepMs = 60_000;
 
 /** The control program: all steps that need no GPU. Several may run; each step is safe beside itself. */
 await runProgram('control', async () => {
@@ -34,6 +38,7 @@ await runProgram('control', async () => {
   const loops = [
     repeat(world, 'inbox', settings.EYRIE_INBOX_POLL_MS, () => inbox.poll(), stopping.signal),
     repeat(world, 'janitor', settings.EYRIE_SWEEP_MS, () => janitor.sweep(), stopping.signal),
+    repeat(world, 'uploads', uploadSweepMs, () => sweepUploads(world), stopping.signal),
   ];
   if (settings.EYRIE_LAUNCHER === 'ipc') {
     const launcher = new IpcLauncher();

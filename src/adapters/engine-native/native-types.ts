@@ -124,6 +124,17 @@ export interface NativeEngine {
   close(): Promise<void>;
 }
 
+/** What this machine can do at most with so many threads, measured; 0 where the CPU lacks the instructions. Units of 1e9 per second. */
+export interface NativeLimits {
+  readonly readGigabytesPerSecond: number;
+  /** A multiply and an add count as two. */
+  readonly amxBf16Gflops: number;
+  readonly amxInt8Gops: number;
+  readonly avx512Bf16Gflops: number;
+  readonly avx512VnniGops: number;
+  readonly fp32Gflops: number;
+}
+
 export interface NativeAddon {
   /** Off the main thread. `onProgress(bytesDone, bytesTotal)` is called now and then while weights are read. */
   openEngine(
@@ -132,4 +143,6 @@ export interface NativeAddon {
   ): Promise<NativeEngine>;
   /** Instruction sets this CPU can run, best first. */
   supportedIsas(): readonly string[];
+  /** Takes some seconds and 512 MiB. */
+  measureLimits(threads: number): Promise<NativeLimits>;
 }

@@ -22,6 +22,8 @@ export interface RedisChildOptions {
   readonly folder: string;
   /** Where to look for the program, as in PATH. */
   readonly searchPath: string;
+  /** URL of an earlier start that has ended: clients that hold it find the server again. Default: a new port and password. */
+  readonly url?: string;
 }
 
 const startAttemptsMax = 5;
@@ -33,14 +35,14 @@ const pollMs = 20;
  * Starts a private Redis on a free loopback port with a password of its own. It ends with this process, even if that is killed,
  * and finds its data again at the next start. Throws `redis_missing`, or `queue_unavailable` when the server does not start.
  */
-export async function startRedisChild({ folder, searchPath }: RedisChildOptions): Promise<RedisChild> {
+export async function startRedisChild({ folder, searchPath, url: earlier }: RedisChildOptions): Promise<RedisChild> {
   const program = await findServer(searchPath);
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o700);
   const home = await realpath(folder);
   await outlastPredecessor(home);
   for (let attempt = 1; ; attempt++) {
-    const config = { port: await freePort(), password: randomBytes(24).toString('hex') };
+    const config = earlier === undefined ? await newConfig() : configOf(earlier);
     await rm(path.join(home, logName), { force: true });
     const server = await GuardedProcess.start(program, [await writeServerConfig(home, config)], searchPath);
     if (await becomesReady(server, config)) {
@@ -56,6 +58,16 @@ export async function startRedisChild({ folder, searchPath }: RedisChildOptions)
         `The private Redis did not start: ${lastLine(log)}. Its log is ${path.join(home, logName)}.`,
       );
   }
+}
+
+const newConfig = async (): Promise<ServerConfig> => ({
+  port: await freePort(),
+  password: randomBytes(24).toString('hex'),
+});
+
+function configOf(url: string): ServerConfig {
+  const { port, password } = new URL(url);
+  return { port: Number(port), password };
 }
 
 /** Two servers on one append-only file would ruin it. One whose parent was killed a moment ago needs a little time to end. */

@@ -6,9 +6,17 @@ import { openDataFolder, type DataFolder, type LocalEndpoint } from './data-fold
 import { checkPortFree } from './check-port-free.js';
 import { Supervisor } from './supervisor.js';
 
+export interface LocalRedis {
+  readonly url: string;
+  /** Resolves when the server has ended, asked or not. */
+  readonly exited: Promise<void>;
+  close(): Promise<void>;
+}
+
 /** What local mode needs from outside the command line; handed in by `main.ts`. */
 export interface LocalParts {
-  readonly startRedis: (folder: string) => Promise<{ readonly url: string; close(): Promise<void> }>;
+  /** With `url`: a server that has ended is started again for those that hold its URL. */
+  readonly startRedis: (folder: string, url?: string) => Promise<LocalRedis>;
   readonly keyDigest: (pepper: string, key: string) => string;
   /** The served model's id; throws a coded error when the folder holds no Falcon checkpoint. */
   readonly readModelId: (directory: string) => Promise<string>;
@@ -59,7 +67,8 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
   // Once the API listens, it comes back on the same port after a crash.
   let port = options.port;
   const data = await openDataFolder(options.dataFolder, options.webhooks, parts.keyDigest);
-  const redis = await parts.startRedis(data.redis).catch(async (error: unknown) => {
+  let stopping = false;
+  let redis = await parts.startRedis(data.redis).catch(async (error: unknown) => {
     await data.release();
     throw error;
   });
@@ -97,7 +106,21 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
       };
     },
   });
+  const keepRedis = (): void => {
+    void redis.exited.then(async () => {
+      if (stopping) return;
+      options.onNote('the private Redis has ended; starting it again');
+      try {
+        redis = await parts.startRedis(data.redis, redis.url);
+        keepRedis();
+      } catch (error) {
+        options.onNote(`the private Redis does not start: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    });
+  };
+  keepRedis();
   const stop = async (): Promise<void> => {
+    stopping = true;
     await supervisor.stop();
     await redis.close();
     await data.release();

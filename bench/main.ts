@@ -1,0 +1,55 @@
+import { availableParallelism } from 'node:os';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { OfflineFigures, OfflineOptions } from './offline.js';
+
+/** Named scenarios; each prints a table for people, or one JSON line with --json. */
+
+function wholeNumber(min: number, max: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new InvalidArgumentError(`A whole number from ${min} to ${max} is required.`);
+    return value;
+  };
+}
+
+function print(figures: object, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(figures)}\n`);
+    return;
+  }
+  const write = (value: object, indent: string): void => {
+    for (const [name, entry] of Object.entries(value) as [string, unknown][])
+      if (typeof entry === 'object' && entry !== null) {
+        process.stdout.write(`${indent}${name}\n`);
+        write(entry, `${indent}  `);
+      } else
+        process.stdout.write(
+          `${indent}${name.padEnd(30)}${typeof entry === 'number' ? Number(entry.toPrecision(5)) : String(entry)}\n`,
+        );
+  };
+  write(figures, '');
+}
+
+const program = new Command('npm run bench --').description('Benchmarks of Eyrie.');
+
+program
+  .command('offline')
+  .description('A workload of token-id prompts through the engine alone.')
+  .requiredOption('--model <folder>', 'a Falcon checkpoint')
+  .requiredOption('--workload <file>', 'JSON lines {"prompt": [ids], "max_tokens": n}')
+  .option('--threads <number>', 'compute threads', wholeNumber(1, 256), availableParallelism())
+  .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 32)
+  .option('--prefill-tokens <number>', 'token budget of a prefill pack', wholeNumber(16, 8192), 512)
+  .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16', 'int8']).default('bfloat16'))
+  .addOption(
+    new Option('--isa <level>').choices(['auto', 'amx', 'avx512bf16', 'avx512', 'avx2', 'scalar']).default('auto'),
+  )
+  .option('--json', 'one JSON line', false)
+  .action(async (options: OfflineOptions & { json: boolean }) => {
+    const { benchOffline } = await import('./offline.js');
+    const figures: OfflineFigures = await benchOffline(options);
+    print(figures, options.json);
+  });
+
+await program.parseAsync();
