@@ -76,6 +76,8 @@ export class LocalMode {
   readonly apiKey: string;
   readonly webhookSecret: string;
   readonly modelId: string;
+  /** The commands of the banner. */
+  readonly example: string;
 
   private constructor(child: ChildProcess, dataFolder: string, banner: string) {
     this.#child = child;
@@ -85,6 +87,7 @@ export class LocalMode {
     this.apiKey = field('key');
     this.webhookSecret = field('webhook secret');
     this.modelId = field('model');
+    this.example = /^ {2}API=[^]*?(?=\n\n)/m.exec(banner)?.[0] ?? '';
   }
 
   static async start(dataFolder: string, args: readonly string[] = []): Promise<LocalMode> {
