@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { OfflineFigures, OfflineOptions } from './offline.js';
+import type { PaddingOptions } from './padding.js';
+import type { PeersOptions } from './peers.js';
 
 /** Named scenarios; each prints a table for people, or one JSON line with --json. */
 
@@ -50,6 +52,46 @@ program
     const { benchOffline } = await import('./offline.js');
     const figures: OfflineFigures = await benchOffline(options);
     print(figures, options.json);
+  });
+
+program
+  .command('padding')
+  .description('Padding and idle slot-steps of log-normal lines. Baseline: static batches.')
+  .option('--model <folder>', 'a Falcon checkpoint; a small one will do', 'models/demo')
+  .option('--lines <number>', 'lines', wholeNumber(1, 1_000_000), 2000)
+  .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 32)
+  .option('--prefill-tokens <number>', 'token budget of a prefill pack', wholeNumber(16, 8192), 512)
+  .option('--json', 'one JSON line', false)
+  .action(async (options: PaddingOptions & { json: boolean }) => {
+    const { benchPadding } = await import('./padding.js');
+    print(await benchPadding(options), options.json);
+  });
+
+const collect = (value: string, all: readonly string[]): readonly string[] => [...all, value];
+
+program
+  .command('peers')
+  .description('Our engine and other engines over the same checkpoint and workload, in turn.')
+  .requiredOption('--model <folder>', 'a Falcon checkpoint')
+  .requiredOption('--workload <file>', 'JSON lines {"prompt": [ids], "max_tokens": n}')
+  .option('--threads <number>', 'compute threads', wholeNumber(1, 256), availableParallelism())
+  .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 32)
+  .option('--dtype <type>', 'number format', 'bfloat16')
+  .option('--rounds <number>', 'rounds; the best counts', wholeNumber(1, 100), 3)
+  .option('--driver <script>', 'runs one peer', '../shared/peer-bench/run.py')
+  .option('--peer <name=python>', 'interpreter with a peer (vllm, hf, llamacpp, ct2); may be repeated', collect, [])
+  .option('--peer-model <name=path>', 'converted model of a peer; may be repeated', collect, [])
+  .option('--preload <name=libraries>', 'LD_PRELOAD of a peer; may be repeated', collect, [])
+  .option('--json', 'one JSON line', false)
+  .action(async (options: PeersOptions & { json: boolean }) => {
+    const { benchPeers } = await import('./peers.js');
+    const rows = await benchPeers(options);
+    if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+    else
+      for (const row of rows)
+        process.stdout.write(
+          `${row.peer.padEnd(10)}${row.note ?? `${row.best.toFixed(1).padStart(10)} useful tokens/s   ours is ${row.ratio} times that   rounds ${row.useful_tokens_per_s.join(', ')}`}\n`,
+        );
   });
 
 await program.parseAsync();
