@@ -90,7 +90,7 @@ function checkSupported(config: FalconConfig): void {
     );
   for (const type of [config.rope_scaling?.rope_type ?? config.rope_scaling?.type, config.rope_parameters?.rope_type])
     if (type != null && type !== 'default')
-      throw invalid('rope_scaling', `rope type "${type}" is not supported; only "default" is.`);
+      throw invalid('rope_scaling', `rope_scaling has type "${type}"; only "default" is supported.`);
 }
 
 /**
@@ -108,7 +108,7 @@ export function toFalconShape(config: FalconConfig, modelMaxLength: number | nul
   if (hiddenSize % queryHeads !== 0)
     throw invalid('hidden_size', `hidden_size ${hiddenSize} is not a multiple of the ${queryHeads} attention heads.`);
   if (queryHeads % kvHeads !== 0)
-    throw invalid('num_kv_heads', `${queryHeads} attention heads are not a multiple of ${kvHeads} key/value heads.`);
+    throw invalid('num_kv_heads', `the ${queryHeads} attention heads are no multiple of num_kv_heads ${kvHeads}.`);
   const headDim = hiddenSize / queryHeads;
   const alibi = config.alibi ?? false;
   if (!alibi && headDim % 2 !== 0)
