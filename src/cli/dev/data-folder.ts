@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EyrieError } from '../../domain/errors.js';
 
@@ -82,6 +82,20 @@ async function lock(file: string, root: string): Promise<void> {
   }
 }
 
+/** Like `mkdir -p`. Node's recursive form never ends where a parent exists but takes no entries, as in /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return;
+    const parent = path.dirname(folder);
+    if (code !== 'ENOENT' || parent === folder) throw error;
+    await makeFolder(parent);
+    await mkdir(folder);
+  }
+}
+
 export interface LocalEndpoint {
   readonly id: string;
   readonly url: string;
@@ -96,7 +110,7 @@ export async function openDataFolder(
   const root = path.resolve(directory);
   const at = (...names: string[]): string => path.join(root, ...names);
   try {
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
     await writeFile(at('.gitignore'), '*\n');
   } catch (cause) {
     throw new EyrieError('config_invalid', `The data folder ${root} cannot be written: ${(cause as Error).message}.`, {

@@ -67,7 +67,7 @@ describe('eyrie dev', () => {
 
   test.each([
     ['a folder without a model', ['--model', '/nonexistent'], 'model_unreadable', 'No config.json'],
-    ['a data folder that cannot be made', ['--data', '/dev/null/eyrie'], 'config_invalid', 'cannot be written'],
+    ['a data folder that cannot be made', ['--data', '/proc/eyrie'], 'config_invalid', 'cannot be written'],
     ['a port that is no number', ['--port', 'http'], '', 'A whole number from 1 to 65535 is required'],
   ])('refuses %s with a clear message', async (_, args, code, text) => {
     const { code: status, stderr } = await runCli([
