@@ -1,0 +1,247 @@
+// The engine with its thread, over tiny checkpoints: results depend on the request alone, and no end is awkward.
+
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <map>
+#include <random>
+
+#include "test/support/expect_error.h"
+#include "test/support/tiny_checkpoint.h"
+
+namespace eyrie::test {
+namespace {
+
+const LoadProgress kNoProgress = [](uint64_t, uint64_t) {};
+const std::atomic<bool> kNotCancelled{false};
+
+EngineOptions tiny_options(const std::string& folder, const FalconConfig& config = tiny_config()) {
+  EngineOptions options;
+  options.model_directory = folder;
+  options.config = config;
+  options.dtype = "float32";
+  options.isa = "auto";
+  options.slots = 4;
+  options.slot_tokens = config.context_tokens;
+  options.prefill_tokens = 128;
+  options.threads = 2;
+  options.stop_token_ids = {11};
+  for (uint32_t id = 0; id < config.vocab_size; ++id) {
+    options.token_bytes += static_cast<char>('a' + id % 26);
+    options.token_byte_ends.push_back(id + 1);
+  }
+  return options;
+}
+
+/// Collects outcomes; a caller waits for as many as it submitted.
+class Collector {
+ public:
+  EngineEvents events() {
+    return {[this](std::vector<Outcome>&& outcomes) {
+              const std::lock_guard lock(mutex_);
+              for (Outcome& outcome : outcomes) outcomes_[outcome.id] = std::move(outcome);
+              changed_.notify_all();
+            },
+            [this] {
+              const std::lock_guard lock(mutex_);
+              closed_ = true;
+              changed_.notify_all();
+            }};
+  }
+  std::map<uint64_t, Outcome> wait(size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return outcomes_.size() >= count; });
+    return std::move(outcomes_);
+  }
+  void wait_closed() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return closed_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<uint64_t, Outcome> outcomes_;
+  bool closed_ = false;
+};
+
+Request tiny_request(std::mt19937& random, size_t prompt_tokens) {
+  Request request;
+  for (size_t i = 0; i < prompt_tokens; ++i) request.prompt_ids.push_back(12 + random() % 85);
+  request.max_tokens = 1 + random() % 20;
+  request.temperature = random() % 2 == 0 ? 0 : 0.9f;
+  request.seed = random();
+  request.ignore_eos = random() % 2 == 0;
+  if (random() % 3 == 0) request.stop = {"ab", "q"};
+  if (random() % 3 == 0) request.repetition_penalty = 1.2f;
+  request.logprobs = static_cast<int32_t>(random() % 4) - 1;
+  request.prompt_logprobs = random() % 4 == 0;
+  return request;
+}
+
+class EveryForm : public ::testing::TestWithParam<std::tuple<const char*, const char*>> {
+ protected:
+  EveryForm() { folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(config()))); }
+  FalconConfig config() const {
+    const std::string form = std::get<0>(GetParam());
+    return form == "40b" ? tiny_config() : form == "7b" ? tiny_7b_config() : tiny_rw_config();
+  }
+  EngineOptions options() const {
+    EngineOptions options = tiny_options(folder_.path(), config());
+    options.dtype = std::get<1>(GetParam());
+    return options;
+  }
+  std::map<uint64_t, Outcome> run(const EngineOptions& options, const std::vector<Request>& requests, uint32_t order_seed) {
+    Collector collector;
+    const auto engine = Engine::open(options, collector.events(), kNoProgress, kNotCancelled);
+    std::vector<uint64_t> order(requests.size());
+    for (uint64_t id = 0; id < order.size(); ++id) order[id] = id;
+    std::shuffle(order.begin(), order.end(), std::mt19937(order_seed));
+    for (const uint64_t id : order) engine->submit(id, requests[id]);
+    return collector.wait(requests.size());
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_P(EveryForm, GivesTheSameBytesInAnyCompany) {
+  std::mt19937 random(1);
+  std::vector<Request> requests;
+  for (const size_t length : {1, 2, 31, 32, 33, 63, 64, 65, 100, 128, 129, 200, 64, 65, 1, 17}) {
+    requests.push_back(tiny_request(random, length));
+  }
+  EngineOptions alone = options();
+  alone.slots = 1;
+  alone.threads = 1;
+  auto expected = run(alone, requests, 1);
+  for (const uint32_t slots : {3u, 16u}) {
+    EngineOptions crowded = options();
+    crowded.slots = slots;
+    crowded.prefill_tokens = slots * 16;
+    auto got = run(crowded, requests, slots);
+    for (auto& [id, outcome] : expected) {
+      ASSERT_FALSE(outcome.failure);
+      EXPECT_EQ(got[id].result.token_ids, outcome.result.token_ids) << id;
+      EXPECT_EQ(got[id].result.text_bytes, outcome.result.text_bytes) << id;
+      EXPECT_EQ(got[id].result.finish_reason, outcome.result.finish_reason) << id;
+      EXPECT_EQ(got[id].result.logprobs, outcome.result.logprobs) << id;
+      EXPECT_EQ(got[id].result.top_ids, outcome.result.top_ids) << id;
+      const auto& scored = outcome.result.prompt_logprobs;
+      ASSERT_EQ(got[id].result.prompt_logprobs.size(), scored.size());
+      for (size_t i = 1; i < scored.size(); ++i) EXPECT_EQ(got[id].result.prompt_logprobs[i], scored[i]);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, EveryForm,
+                         ::testing::Combine(::testing::Values("40b", "7b", "rw"),
+                                            ::testing::Values("float32", "bfloat16", "int8")),
+                         [](const auto& test) {
+                           return std::string("Form") + std::get<0>(test.param) + "In" + std::get<1>(test.param);
+                         });
+
+class EngineTest : public ::testing::Test {
+ protected:
+  EngineTest() { folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(tiny_config()))); }
+  Request endless() const {
+    Request request;
+    request.prompt_ids = {20, 30, 40};
+    request.max_tokens = 400;
+    request.temperature = 0;
+    request.ignore_eos = true;
+    return request;
+  }
+
+  TemporaryFolder folder_;
+  Collector collector_;
+};
+
+TEST_F(EngineTest, EndsLiveRequestsWhenItCloses) {
+  const auto engine = Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
+  for (uint64_t id = 0; id < 10; ++id) engine->submit(id, endless());
+  engine->request_close();
+  engine->request_close();
+  for (const auto& [id, outcome] : collector_.wait(10)) {
+    ASSERT_TRUE(outcome.failure);
+    EXPECT_EQ(outcome.failure->code, ErrorCode::engine_closed);
+  }
+  collector_.wait_closed();
+  expect_error(ErrorCode::engine_closed, "closed", [&] { engine->submit(1, endless()); });
+  engine->cancel(1);
+}
+
+TEST_F(EngineTest, IsDestroyedWhileBusy) {
+  for (int round = 0; round < 20; ++round) {
+    const auto engine = Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
+    for (uint64_t id = 0; id < 10; ++id) engine->submit(id, endless());
+    if (round % 2 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(round));
+  }
+  SUCCEED();
+}
+
+TEST_F(EngineTest, CancelsRunningAndWaitingRequests) {
+  EngineOptions options = tiny_options(folder_.path());
+  options.slots = 2;
+  const auto engine = Engine::open(options, collector_.events(), kNoProgress, kNotCancelled);
+  for (uint64_t id = 0; id < 6; ++id) engine->submit(id, endless());
+  for (const uint64_t id : {0, 2, 4, 99}) engine->cancel(id);
+  for (const auto& [id, outcome] : collector_.wait(6)) {
+    ASSERT_FALSE(outcome.failure);
+    EXPECT_EQ(outcome.result.finish_reason, id % 2 == 0 ? FinishReason::cancelled : FinishReason::length);
+    EXPECT_EQ(outcome.result.token_ids.size() == 400, id % 2 == 1);
+  }
+}
+
+TEST_F(EngineTest, StopsLoadingWhenTold) {
+  const std::atomic<bool> cancelled{true};
+  expect_error(ErrorCode::engine_closed, "loading",
+               [&] { Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, cancelled); });
+}
+
+TEST_F(EngineTest, EndsOnlyTheSequenceWhoseLogitsAreNaN) {
+  // Token 96 has an embedding so large that the norm's variance overflows: its row is NaN. The head is another matrix.
+  FalconConfig config = tiny_config();
+  config.tied_head = false;
+  FloatTensors tensors = tiny_tensors(config);
+  auto& embedding = tensors["transformer.word_embeddings.weight"].values;
+  std::fill(embedding.end() - 48, embedding.end(), 3e38f);
+  embedding.back() = -3e38f;
+  folder_.write("model.safetensors", safetensors_bytes(tensors));
+  const auto engine = Engine::open(tiny_options(folder_.path(), config), collector_.events(), kNoProgress, kNotCancelled);
+  for (uint64_t id = 0; id < 6; ++id) {
+    Request request = endless();
+    request.max_tokens = 5;
+    request.logit_bias_ids = {96};
+    request.logit_bias_values = {-1e6f};
+    if (id % 2 == 0) request.prompt_ids.push_back(96);
+    request.prompt_logprobs = id == 2;
+    engine->submit(id, request);
+  }
+  for (const auto& [id, outcome] : collector_.wait(6)) {
+    ASSERT_EQ(outcome.failure.has_value(), id % 2 == 0) << id;
+    if (outcome.failure) {
+      EXPECT_EQ(outcome.failure->code, ErrorCode::numeric_error);
+    }
+  }
+}
+
+TEST_F(EngineTest, CountsWhatItDid) {
+  const auto engine = Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
+  EXPECT_GT(engine->info().weight_bytes, 0u);
+  EXPECT_GT(engine->info().kv_cache_bytes, 0u);
+  Request request = endless();
+  request.max_tokens = 7;
+  for (uint64_t id = 0; id < 5; ++id) engine->submit(id, request);
+  collector_.wait(5);
+  engine->request_close();
+  collector_.wait_closed();
+  const EngineReport report = engine->report();
+  EXPECT_EQ(report.prompt_tokens, 15u);
+  EXPECT_EQ(report.generated_tokens, 35u);
+  EXPECT_EQ(report.overrun_tokens, 0u);
+}
+
+}  // namespace
+}  // namespace eyrie::test

@@ -1,0 +1,87 @@
+#include "engine/waiting_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+namespace eyrie::test {
+namespace {
+
+class WaitingQueueTest : public ::testing::Test {
+ protected:
+  void add(uint64_t id, size_t prompt_tokens, uint32_t max_tokens, uint32_t first_token = 1, bool may_copy = true) {
+    prompts_.emplace_back(prompt_tokens, first_token);
+    queue_.add({id, prompts_.back(), max_tokens, may_copy});
+  }
+  std::vector<uint64_t> take_all() {
+    std::vector<uint64_t> ids;
+    while (const auto request = queue_.take_next(estimate_)) ids.push_back(request->id);
+    return ids;
+  }
+
+  std::deque<std::vector<uint32_t>> prompts_;
+  WaitingQueue queue_;
+  OutputEstimate estimate_;
+};
+
+TEST_F(WaitingQueueTest, TakesTheLongestExpectedFirstAndEqualsInOrder) {
+  add(1, 10, 5);
+  add(2, 20, 30);
+  add(3, 30, 20);
+  add(4, 40, 1);
+  EXPECT_EQ(take_all(), (std::vector<uint64_t>{2, 3, 4, 1}));
+}
+
+TEST_F(WaitingQueueTest, ExpectsNoMoreThanTheRunningQuantile) {
+  for (int i = 0; i < 300; ++i) estimate_.record(8);
+  add(1, 10, 2000);
+  add(2, 30, 5);
+  EXPECT_EQ(take_all(), (std::vector<uint64_t>{2, 1}));
+}
+
+TEST_F(WaitingQueueTest, KeepsRequestsOfOnePrefixTogether) {
+  add(1, 200, 1, 7);
+  add(2, 150, 1, 8);
+  add(3, 100, 1, 7);
+  add(4, 90, 1, 8);
+  EXPECT_EQ(take_all(), (std::vector<uint64_t>{1, 3, 2, 4}));
+}
+
+TEST_F(WaitingQueueTest, SeesNoPrefixWhereNothingMayBeCopied) {
+  add(1, 200, 1, 7, false);
+  add(2, 150, 1, 8);
+  add(3, 100, 1, 7, false);
+  EXPECT_EQ(take_all(), (std::vector<uint64_t>{1, 2, 3}));
+}
+
+TEST_F(WaitingQueueTest, DoesNotStarveTheShort) {
+  add(1, 1, 1);
+  uint64_t taken = 0;
+  for (uint64_t id = 2;; ++id) {
+    add(id, 50, 1);
+    if (queue_.take_next(estimate_)->id == 1) break;
+    ASSERT_LT(++taken, 10'000u);
+  }
+  EXPECT_EQ(taken, 4096u);
+}
+
+TEST_F(WaitingQueueTest, ForgetsWhatIsRemoved) {
+  add(1, 10, 1);
+  add(2, 20, 1);
+  EXPECT_TRUE(queue_.remove(2));
+  EXPECT_FALSE(queue_.remove(2));
+  EXPECT_EQ(take_all(), (std::vector<uint64_t>{1}));
+}
+
+TEST(OutputEstimateTest, IsTheUpperQuartileOfTheLastSequences) {
+  OutputEstimate estimate;
+  EXPECT_EQ(estimate.expect(500), 500u);
+  for (uint32_t tokens = 1; tokens <= 100; ++tokens) estimate.record(tokens);
+  EXPECT_EQ(estimate.expect(500), 76u);
+  EXPECT_EQ(estimate.expect(10), 10u);
+  for (int i = 0; i < 256; ++i) estimate.record(3);
+  EXPECT_EQ(estimate.expect(500), 3u);
+}
+
+}  // namespace
+}  // namespace eyrie::test
