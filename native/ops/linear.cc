@@ -118,14 +118,17 @@ void linear(const Compute& compute, const PackedLinear& weights, const LinearCal
 
   const char* panels = static_cast<const char*>(weights.panels());
   const auto slice = [&](int64_t panel, int64_t step) { return panels + panel * weights.panel_bytes() + step * kernel.panel_step_bytes; };
-  const auto finish = [&](char* sums, int64_t row, int64_t rows, int64_t panel) {
-    const int64_t column = panel * kPanelColumns, at = row * call.y_stride + column;
-    if (quantised) kernels.finish->dequantise(sums, rows, row_scales + row, weights.scales() + column, weights.row_sums() + column);
-    kernels.finish->finish(reinterpret_cast<const float*>(sums), rows,
-                           {.y = static_cast<char*>(call.y) + at * static_cast<int64_t>(dtype_bytes(call.y_dtype)),
+  const auto finish = [&](char* sums, int64_t row, int64_t rows, int64_t begin, int64_t end) {
+    for (int64_t panel = begin; quantised && panel < end; panel++)
+      kernels.finish->dequantise(sums + (panel - begin) * plan.sums_bytes, rows, row_scales + row,
+                                 weights.scales() + panel * kPanelColumns, weights.row_sums() + panel * kPanelColumns);
+    const int64_t column = begin * kPanelColumns, at = row * call.y_stride + column;
+    kernels.finish->finish({.sums = sums, .sums_bytes = plan.sums_bytes, .rows = rows,
+                            .columns = std::min(end * kPanelColumns, weights.n()) - column,
+                            .y = static_cast<char*>(call.y) + at * static_cast<int64_t>(dtype_bytes(call.y_dtype)),
                             .y_stride = call.y_stride, .y_dtype = call.y_dtype,
                             .bias = call.bias == nullptr ? nullptr : call.bias + column, .activation = call.activation,
-                            .accumulate = call.accumulate, .columns = std::min(kPanelColumns, weights.n() - column)});
+                            .accumulate = call.accumulate});
   };
 
   compute.pool->parallel_for(weights.panel_count(), plan.piece_panels, [&](int64_t begin, int64_t end, int thread) {
@@ -142,7 +145,7 @@ void linear(const Compute& compute, const PackedLinear& weights, const LinearCal
                          .sums = sums, .sums_bytes = plan.sums_bytes, .first = step == 0, .next_panel = next,
                          .next_x = slab + slab_bytes, .next_x_bytes = slab_bytes});
       }
-      for (int64_t panel = begin; panel < end; panel++) finish(sums + (panel - begin) * plan.sums_bytes, row, rows, panel);
+      finish(sums, row, rows, begin, end);
     }
   });
 }

@@ -60,58 +60,75 @@ EYRIE_INLINE void prefetch_lines(const char* p, int lines) {
   for (int i = 0; i < lines; i++) _mm_prefetch(p + i * 64, static_cast<_mm_hint>(kHint));
 }
 
-// One row block, the decode case: weights come straight from memory, x from the second-level cache. Distances are those
-// that came nearest to the read bandwidth (99 % of it); prefetching spread between the tile instructions beats a burst.
+// Brings 8 of the 32 lines of a step to L1, or to L2.
+EYRIE_INLINE void fetch_quarter(const char* step, int quarter) { prefetch_lines<_MM_HINT_T0>(step + quarter * 512, 8); }
+EYRIE_INLINE void fetch_quarter_far(const char* step, int quarter) { prefetch_lines<_MM_HINT_T1>(step + quarter * 512, 8); }
+
+// One step: four tile products. between(quarter) is called between the tile instructions, which is where prefetches cost
+// least: as a burst they fill the line buffers and the tile loads wait behind them.
+template <class Type, class Between>
+EYRIE_INLINE void multiply_step(const char* weights, const char* x, Between between) {
+  _tile_loadd(4, weights, 64);
+  between(0);
+  _tile_loadd(6, x, 64);
+  between(1);
+  _tile_loadd(5, weights + kTileBytes, 64);
+  Type::top();
+  between(2);
+  _tile_loadd(7, x + kTileBytes, 64);
+  Type::bottom();
+  between(3);
+}
+
+// One row block, the decode case: weights come straight from memory, x from L2. Two steps ahead to L2 and one to L1 kept
+// the memory busiest of all distances tried; further ahead (from 64 KiB on) gets worse, as far as L2 allows.
 template <class Type>
 void stream_panel(const MultiplyCall& call, const char* weights, char* sums) {
-  constexpr int64_t kFar = 8192, kNear = kStepBytes;
   const char* x = static_cast<const char*>(call.x);
   load_sums<Type>(sums, call.first);
-  const auto ahead = [&](int64_t at) __attribute__((always_inline)) {
-    prefetch_lines<_MM_HINT_T1>(weights + at + kFar, 8);
-    prefetch_lines<_MM_HINT_T0>(weights + at + kNear, 8);
-    prefetch_lines<_MM_HINT_T0>(x + at + kNear, 8);
-  };
-  for (int64_t at = 0; at < call.steps * kStepBytes; at += kStepBytes) {
-    _tile_loadd(4, weights + at, 64);
-    ahead(at);
-    _tile_loadd(6, x + at, 64);
-    ahead(at + 512);
-    _tile_loadd(5, weights + at + kTileBytes, 64);
-    Type::top();
-    ahead(at + 1024);
-    _tile_loadd(7, x + at + kTileBytes, 64);
-    Type::bottom();
-    ahead(at + 1536);
+  for (int64_t i = 0; i < call.steps; i++, weights += kStepBytes, x += kStepBytes) {
+    multiply_step<Type>(weights, x, [&](int quarter) __attribute__((always_inline)) {
+      fetch_quarter_far(weights + 2 * kStepBytes, quarter);
+      fetch_quarter(weights + kStepBytes, quarter);
+      fetch_quarter(x + kStepBytes, quarter);
+    });
   }
   store_sums<Type>(sums);
 }
 
-// Several row blocks, the prefill case: the slice of weights stays in L1 while x passes from the second-level cache;
-// meanwhile the next slice and the next slab of x are brought into the latter, a few lines per step.
+// Several row blocks, the prefill case. The first one pulls the slice of weights into L1, as above; the others find it
+// there, while a few lines per step of the next slice and of the next slab of x are brought to L2.
 template <class Type>
-void multiply_slice(const MultiplyCall& call, const char* weights, char* panel_sums, const char* next_panel, const char* next_x) {
-  const int64_t blocks = (call.rows + Type::kRowBlock - 1) / Type::kRowBlock, all_steps = blocks * call.steps;
-  const int panel_lines = static_cast<int>((call.steps * (kStepBytes / 64) + all_steps - 1) / all_steps);
-  const int x_lines = static_cast<int>((call.next_x_bytes / 64 / call.panels + all_steps - 1) / all_steps);
-  for (int64_t block = 0; block < blocks; block++) {
+void multiply_slice(const MultiplyCall& call, const char* weights, char* panel_sums, const char* next_weights, const char* next_x) {
+  const int64_t blocks = (call.rows + Type::kRowBlock - 1) / Type::kRowBlock;
+  {
+    const char* x = static_cast<const char*>(call.x);
+    load_sums<Type>(panel_sums, call.first);
+    for (int64_t i = 0; i < call.steps; i++, x += kStepBytes) {
+      const auto ahead = [&](int64_t step) { return step < call.steps ? weights + step * kStepBytes : next_weights + (step - call.steps) * kStepBytes; };
+      const char* far = ahead(i + 2);
+      const char* near = ahead(i + 1);
+      multiply_step<Type>(weights + i * kStepBytes, x, [&](int quarter) __attribute__((always_inline)) {
+        fetch_quarter_far(far, quarter);
+        fetch_quarter(near, quarter);
+        fetch_quarter(x + kStepBytes, quarter);
+      });
+    }
+    store_sums<Type>(panel_sums);
+  }
+  const int64_t other_steps = (blocks - 1) * call.steps, slice_lines = (call.steps - 2) * (kStepBytes / 64);
+  const int weight_lines = static_cast<int>((slice_lines + other_steps - 1) / other_steps);
+  const int x_lines = static_cast<int>((call.next_x_bytes / 64 / call.panels + other_steps - 1) / other_steps);
+  next_weights += 2 * kStepBytes;  // two steps are there already
+  for (int64_t block = 1; block < blocks; block++) {
     const char* x = static_cast<const char*>(call.x) + block * call.x_block_bytes;
     char* sums = panel_sums + block * Type::kRowBlock * Type::kSumsStride;
     load_sums<Type>(sums, call.first);
-    for (int64_t at = 0; at < call.steps * kStepBytes; at += kStepBytes) {
-      _tile_loadd(4, weights + at, 64);
-      prefetch_lines<_MM_HINT_T0>(x + at + kStepBytes, 8);
-      _tile_loadd(6, x + at, 64);
-      prefetch_lines<_MM_HINT_T0>(x + at + kStepBytes + 512, 8);
-      _tile_loadd(5, weights + at + kTileBytes, 64);
-      Type::top();
-      prefetch_lines<_MM_HINT_T0>(x + at + kStepBytes + 1024, 8);
-      _tile_loadd(7, x + at + kTileBytes, 64);
-      Type::bottom();
-      prefetch_lines<_MM_HINT_T0>(x + at + kStepBytes + 1536, 8);
-      prefetch_lines<_MM_HINT_T1>(next_panel, panel_lines);
+    for (int64_t i = 0; i < call.steps; i++, x += kStepBytes) {
+      multiply_step<Type>(weights + i * kStepBytes, x, [&](int quarter) __attribute__((always_inline)) { fetch_quarter(x + kStepBytes, quarter); });
+      prefetch_lines<_MM_HINT_T1>(next_weights, weight_lines);
       prefetch_lines<_MM_HINT_T1>(next_x, x_lines);
-      next_panel += panel_lines * 64;
+      next_weights += weight_lines * 64;
       next_x += x_lines * 64;
     }
     store_sums<Type>(sums);

@@ -8,21 +8,25 @@
 
 namespace eyrie {
 
+/// Row by row across the panels, so that y is written in runs.
 template <class V>
-void finish_panel(const float* sums, int64_t rows, const PanelOutput& out) {
-  for (int64_t r = 0; r < rows; r++) {
-    for (int64_t c = 0; c < out.columns; c += 16) {
-      const int n = out.columns - c < 16 ? static_cast<int>(out.columns - c) : 16;
-      V v = V::load(sums + r * kPanelColumns + c);
-      if (out.bias != nullptr) v = v + load_lanes<V>(out.bias + c, n);
-      if (out.activation == Activation::gelu) v = gelu(v);
-      if (out.y_dtype == DType::float32) {
-        float* y = static_cast<float*>(out.y) + r * out.y_stride + c;
-        if (out.accumulate) v = load_lanes<V>(y, n) + v;
-        v.store_part(y, n);
-      } else {
-        v.store_bf16_part(static_cast<bf16*>(out.y) + r * out.y_stride + c, n);
-      }
+void finish_panels(const FinishCall& call) {
+  const auto store = [&](V v, void* y, int n) __attribute__((always_inline)) {
+    if (call.activation == Activation::gelu) v = gelu(v);
+    if (call.y_dtype == DType::bfloat16) return v.store_bf16_part(static_cast<bf16*>(y), n);
+    float* to = static_cast<float*>(y);
+    if (call.accumulate) v = load_lanes<V>(to, n) + v;
+    v.store_part(to, n);
+  };
+  const int64_t y_bytes = static_cast<int64_t>(dtype_bytes(call.y_dtype));
+  for (int64_t r = 0; r < call.rows; r++) {
+    char* y = static_cast<char*>(call.y) + r * call.y_stride * y_bytes;
+    for (int64_t c = 0; c < call.columns; c += 16) {
+      const int n = call.columns - c < 16 ? static_cast<int>(call.columns - c) : 16;
+      const char* panel = static_cast<const char*>(call.sums) + c / kPanelColumns * call.sums_bytes;
+      V v = V::load(reinterpret_cast<const float*>(panel) + r * kPanelColumns + c % kPanelColumns);
+      if (call.bias != nullptr) v = v + load_lanes<V>(call.bias + c, n);
+      store(v, y + c * y_bytes, n);
     }
   }
 }
@@ -55,7 +59,7 @@ float max_abs_bfloat16(const bf16* x, int64_t n) {
 
 template <class V>
 constexpr FinishKernels make_finish_kernels() {
-  return {finish_panel<V>, dequantise_panel<V>, max_abs_bfloat16<V>};
+  return {finish_panels<V>, dequantise_panel<V>, max_abs_bfloat16<V>};
 }
 
 }  // namespace eyrie

@@ -56,20 +56,22 @@ struct ProductKernel {
   void (*multiply)(const MultiplyCall& call);
 };
 
-/// Where the finished panel goes.
-struct PanelOutput {
-  void* y;            ///< at the panel's first column and the block's first row
-  int64_t y_stride;   ///< elements
+/// Finished sums of consecutive panels, and where they go.
+struct FinishCall {
+  const void* sums;    ///< of the first panel: [rows][32] float
+  int64_t sums_bytes;  ///< from one panel's sums to the next
+  int64_t rows;
+  int64_t columns;     ///< of all panels together; only the last may have less than 32
+  void* y;             ///< at the first column and row
+  int64_t y_stride;    ///< elements
   DType y_dtype;
-  const float* bias;  ///< at the panel's first column, or null
+  const float* bias;   ///< at the first column, or null
   Activation activation;
   bool accumulate;
-  int64_t columns;    ///< 1 to 32
 };
 
 struct FinishKernels {
-  /// sums [rows][32] float to y.
-  void (*finish)(const float* sums, int64_t rows, const PanelOutput& out);
+  void (*finish)(const FinishCall& call);
   /// int8: sums [rows][2][32] int32 to [rows][32] float, in place. Column arrays start at the panel.
   void (*dequantise)(void* sums, int64_t rows, const float* row_scales, const float* column_scales,
                      const int32_t* column_sums);

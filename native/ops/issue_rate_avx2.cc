@@ -1,0 +1,30 @@
+#include <immintrin.h>
+
+#include "ops/issue_rate.h"
+
+namespace eyrie {
+
+#define EYRIE_TWELVE(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+
+void issue_fma_avx2(int64_t rounds) {
+  for (int64_t i = 0; i < rounds; i++) {
+#define EYRIE_ONE(n) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #n "\n"
+    asm volatile(EYRIE_TWELVE(EYRIE_ONE)::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11");
+#undef EYRIE_ONE
+  }
+}
+
+uint64_t read_all_avx2(const void* p, int64_t bytes) {
+  const char* at = static_cast<const char*>(p);
+  __m256i seen[4] = {};
+  constexpr int64_t kVector = sizeof(__m256i);
+  for (int64_t i = 0; i < bytes; i += 4 * kVector) {
+    for (int j = 0; j < 4; j++)
+      seen[j] = _mm256_xor_si256(seen[j], _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + i + j * kVector)));
+    for (int64_t line = 0; line < 4 * kVector; line += 64) _mm_prefetch(at + i + line + 4096, _MM_HINT_T0);
+  }
+  const __m256i all = _mm256_xor_si256(_mm256_xor_si256(seen[0], seen[1]), _mm256_xor_si256(seen[2], seen[3]));
+  return static_cast<uint64_t>(_mm_cvtsi128_si64(_mm256_castsi256_si128(all)));
+}
+
+}  // namespace eyrie

@@ -1,0 +1,79 @@
+#include "ops/machine_limits.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <ctime>
+
+#include "ops/huge_buffer.h"
+#include "ops/issue_rate.h"
+
+namespace eyrie {
+
+double bench_seconds(const ThreadPool& pool) {
+  timespec t{};
+  clock_gettime(pool.size() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+namespace {
+
+#if defined(__x86_64__)
+
+constexpr int64_t kReadBytes = int64_t{512} << 20;
+constexpr double kSeconds = 0.02;  // long against a wake-up, short enough to fit between other work
+
+// Work per second over all threads, best of `rounds`; body(thread) does `work` of it.
+template <class Body>
+double best_rate(ThreadPool& pool, int rounds, double work, Body body) {
+  double best = 0;
+  for (int i = 0; i < rounds; i++) {
+    const double start = bench_seconds(pool);
+    pool.run(body);
+    best = std::max(best, work * pool.size() / (bench_seconds(pool) - start) / 1e9);
+  }
+  return best;
+}
+
+double issue_rate(ThreadPool& pool, int rounds, bool present, double operations, void (*issue)(int64_t)) {
+  if (!present) return 0;
+  constexpr int64_t kTrial = 100000;
+  const double start = bench_seconds(pool);
+  issue(kTrial);
+  const double trial = bench_seconds(pool) - start;
+  const int64_t repeats = std::max<int64_t>(1, static_cast<int64_t>(kTrial * kSeconds / trial));
+  return best_rate(pool, rounds, operations * static_cast<double>(repeats), [&](int) { issue(repeats); });
+}
+
+double read_rate(ThreadPool& pool, int rounds) {
+  if (!isa_supported(Isa::avx2)) return 0;
+  const auto read_all = isa_supported(Isa::avx512) ? read_all_avx512 : read_all_avx2;
+  const HugeBuffer buffer(static_cast<size_t>(kReadBytes));
+  const int64_t share = kReadBytes / pool.size() / 4096 * 4096;
+  pool.run([&](int thread) { std::memset(buffer.as<char>() + thread * share, 1, static_cast<size_t>(share)); });
+  std::atomic<uint64_t> sink{0};
+  return best_rate(pool, rounds, static_cast<double>(share), [&](int thread) { sink ^= read_all(buffer.as<char>() + thread * share, share); });
+}
+
+#endif
+
+}  // namespace
+
+#if defined(__x86_64__)
+MachineLimits measure_limits(ThreadPool& pool, int rounds) {
+  const bool amx = isa_supported(Isa::amx), pairs = isa_supported(Isa::avx512bf16), wide = isa_supported(Isa::avx512);
+  MachineLimits limits{};
+  limits.read_gb_s = read_rate(pool, rounds);
+  limits.amx_bf16_gflops = issue_rate(pool, rounds, amx, kTileOpsBfloat16, issue_tile_bf16);
+  limits.amx_int8_gops = issue_rate(pool, rounds, amx, kTileOpsInt8, issue_tile_int8);
+  limits.avx512_bf16_gflops = issue_rate(pool, rounds, pairs, kPairOpsAvx512, issue_dpbf16);
+  limits.avx512_vnni_gops = issue_rate(pool, rounds, pairs, kQuadOpsAvx512, issue_dpbusd);
+  limits.fp32_gflops = wide ? issue_rate(pool, rounds, true, kFmaOpsAvx512, issue_fma_avx512)
+                            : issue_rate(pool, rounds, isa_supported(Isa::avx2), kFmaOpsAvx2, issue_fma_avx2);
+  return limits;
+}
+#else
+MachineLimits measure_limits(ThreadPool&, int) { return {}; }
+#endif
+
+}  // namespace eyrie
