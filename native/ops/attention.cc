@@ -15,6 +15,7 @@ namespace {
 // A piece of work: enough (token, head) rows to read a block of keys for many of them, few enough to share out.
 constexpr int64_t kRowsPerPiece = 64;
 constexpr int64_t kHeadsPerPiece = 16;
+constexpr int64_t kPiecesPerCall = 16;
 
 struct Piece {
   const KvRows* sequence;
@@ -54,29 +55,33 @@ void attention(const Compute& compute, const AttentionShape& shape, const float*
   const std::vector<Piece> pieces = cut(shape, sequences, count);
   const int64_t group = shape.q_heads / shape.kv_heads, out_stride = shape.q_heads * shape.head_dim;
   const int64_t block_bytes = kv_block_elements(stored_head_dim(shape.head_dim)) * static_cast<int64_t>(dtype_bytes(shape.cache_dtype));
-  const auto kernel = shape.cache_dtype == DType::float32 ? compute.attention->float32 : compute.attention->bfloat16;
-  compute.pool->parallel_for(static_cast<int64_t>(pieces.size()), 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; i++) {
-      const Piece& p = pieces[i];
-      const KvRows& s = *p.sequence;
-      const int64_t row = s.first_row + p.first_token, head = p.kv_head * group + p.first_head;
-      const int64_t kv_at = p.kv_head * (s.slot.capacity / kKvBlock) * block_bytes;
-      kernel({
-          .q = q + row * q_stride + head * shape.head_dim,
-          .q_stride = q_stride,
-          .out = static_cast<char*>(out) + (row * out_stride + head * shape.head_dim) * static_cast<int64_t>(dtype_bytes(out_dtype)),
-          .out_stride = out_stride,
-          .out_dtype = out_dtype,
-          .keys = static_cast<const char*>(s.slot.keys) + kv_at,
-          .values = static_cast<const char*>(s.slot.values) + kv_at,
-          .tokens = p.tokens,
-          .heads = p.heads,
-          .head_dim = shape.head_dim,
-          .first_position = s.first_position + p.first_token,
-          .scale = shape.scale,
-          .alibi_slopes = shape.alibi_slopes == nullptr ? nullptr : shape.alibi_slopes + head,
-      });
-    }
+  const AttentionKernel kernel = shape.cache_dtype == DType::float32 ? *compute.attention->float32 : *compute.attention->bfloat16;
+  const auto task_of = [&](const Piece& p) {
+    const KvRows& s = *p.sequence;
+    const int64_t row = s.first_row + p.first_token, head = p.kv_head * group + p.first_head;
+    const int64_t kv_at = p.kv_head * (s.slot.capacity / kKvBlock) * block_bytes;
+    return AttentionTask{
+        .q = q + row * q_stride + head * shape.head_dim,
+        .q_stride = q_stride,
+        .out = static_cast<char*>(out) + (row * out_stride + head * shape.head_dim) * static_cast<int64_t>(dtype_bytes(out_dtype)),
+        .out_stride = out_stride,
+        .out_dtype = out_dtype,
+        .keys = static_cast<const char*>(s.slot.keys) + kv_at,
+        .values = static_cast<const char*>(s.slot.values) + kv_at,
+        .tokens = p.tokens,
+        .heads = p.heads,
+        .head_dim = shape.head_dim,
+        .first_position = s.first_position + p.first_token,
+        .scale = shape.scale,
+        .alibi_slopes = shape.alibi_slopes == nullptr ? nullptr : shape.alibi_slopes + head,
+    };
+  };
+  const int64_t total = static_cast<int64_t>(pieces.size());
+  const int64_t grain = std::clamp(total / (compute.pool->size() * 8), int64_t{1}, kPiecesPerCall);
+  compute.pool->parallel_for(total, grain, [&](int64_t begin, int64_t end, int) {
+    AttentionTask tasks[kPiecesPerCall];
+    for (int64_t i = begin; i < end; i++) tasks[i - begin] = task_of(pieces[static_cast<size_t>(i)]);
+    kernel(tasks, end - begin);
   });
 }
 

@@ -2,5 +2,6 @@
 #include "ops/simd/vec_avx2.h"
 
 namespace eyrie {
-extern constinit const AttentionKernels kAttentionKernelsAvx2 = {attend<avx2::Vec, float>, attend<avx2::Vec, bf16>};
+extern constinit const AttentionKernel kAttentionFloat32Avx2 = attend<avx2::Vec, float>;
+extern constinit const AttentionKernel kAttentionBfloat16Avx2 = attend<avx2::Vec, bf16>;
 }  // namespace eyrie

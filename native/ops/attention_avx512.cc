@@ -2,5 +2,6 @@
 #include "ops/simd/vec_avx512.h"
 
 namespace eyrie {
-extern constinit const AttentionKernels kAttentionKernelsAvx512 = {attend<avx512::Vec, float>, attend<avx512::Vec, bf16>};
+extern constinit const AttentionKernel kAttentionFloat32Avx512 = attend<avx512::Vec, float>;
+extern constinit const AttentionKernel kAttentionBfloat16Avx512 = attend<avx512::Vec, bf16>;
 }  // namespace eyrie

@@ -117,9 +117,10 @@ struct AttentionRow {
 };
 
 template <class V, class Element>
-void attend(const AttentionTask& task) {
-  for (int64_t token = 0; token < task.tokens; token++)
-    for (int64_t head = 0; head < task.heads; head++) AttentionRow<V, Element>::run(task, token, head);
+void attend(const AttentionTask* tasks, int64_t count) {
+  for (int64_t i = 0; i < count; i++)
+    for (int64_t token = 0; token < tasks[i].tokens; token++)
+      for (int64_t head = 0; head < tasks[i].heads; head++) AttentionRow<V, Element>::run(tasks[i], token, head);
 }
 
 }  // namespace eyrie

@@ -26,9 +26,13 @@ struct AttentionTask {
   const float* alibi_slopes;  ///< of the first head, or null
 };
 
+/// Several pieces, so that a level can set up its registers once for all of them.
+using AttentionKernel = void (*)(const AttentionTask* tasks, int64_t count);
+
+/// By cache type; a level may use the kernel of a lower one.
 struct AttentionKernels {
-  void (*float32)(const AttentionTask& task);
-  void (*bfloat16)(const AttentionTask& task);
+  AttentionKernel const* float32;
+  AttentionKernel const* bfloat16;
 };
 
 const AttentionKernels& attention_kernels(Isa isa);

@@ -2,5 +2,6 @@
 #include "ops/simd/vec_scalar.h"
 
 namespace eyrie {
-extern constinit const AttentionKernels kAttentionKernelsScalar = {attend<scalar::Vec, float>, attend<scalar::Vec, bf16>};
+extern constinit const AttentionKernel kAttentionFloat32Scalar = attend<scalar::Vec, float>;
+extern constinit const AttentionKernel kAttentionBfloat16Scalar = attend<scalar::Vec, bf16>;
 }  // namespace eyrie

@@ -10,7 +10,9 @@
 namespace eyrie {
 
 extern const VectorKernels kVectorKernelsScalar, kVectorKernelsAvx2, kVectorKernelsAvx512;
-extern const AttentionKernels kAttentionKernelsScalar, kAttentionKernelsAvx2, kAttentionKernelsAvx512;
+extern const AttentionKernel kAttentionFloat32Scalar, kAttentionFloat32Avx2, kAttentionFloat32Avx512;
+extern const AttentionKernel kAttentionBfloat16Scalar, kAttentionBfloat16Avx2, kAttentionBfloat16Avx512,
+    kAttentionBfloat16Avx512Bf16, kAttentionBfloat16Amx;
 extern const FinishKernels kFinishScalar, kFinishAvx2, kFinishAvx512;
 extern const ProductKernel kFloat32Scalar, kFloat32Avx2, kFloat32Avx512;
 extern const ProductKernel kBfloat16Scalar, kBfloat16Avx2, kBfloat16Avx512, kBfloat16Avx512Bf16, kBfloat16Amx;
@@ -18,6 +20,7 @@ extern const ProductKernel kInt8Scalar, kInt8Avx2, kInt8Vnni, kInt8Amx;
 
 namespace {
 
+constexpr AttentionKernels kAttentionScalar = {&kAttentionFloat32Scalar, &kAttentionBfloat16Scalar};
 constexpr LinearKernels kScalar = {&kFloat32Scalar, &kBfloat16Scalar, &kInt8Scalar, &kFinishScalar};
 #if defined(__x86_64__)
 constexpr LinearKernels kAvx2 = {&kFloat32Avx2, &kBfloat16Avx2, &kInt8Avx2, &kFinishAvx2};
@@ -25,6 +28,11 @@ constexpr LinearKernels kAvx2 = {&kFloat32Avx2, &kBfloat16Avx2, &kInt8Avx2, &kFi
 constexpr LinearKernels kAvx512 = {&kFloat32Avx512, &kBfloat16Avx512, &kInt8Avx2, &kFinishAvx512};
 constexpr LinearKernels kAvx512Bf16 = {&kFloat32Avx512, &kBfloat16Avx512Bf16, &kInt8Vnni, &kFinishAvx512};
 constexpr LinearKernels kAmx = {&kFloat32Avx512, &kBfloat16Amx, &kInt8Amx, &kFinishAvx512};
+
+constexpr AttentionKernels kAttentionAvx2 = {&kAttentionFloat32Avx2, &kAttentionBfloat16Avx2};
+constexpr AttentionKernels kAttentionAvx512 = {&kAttentionFloat32Avx512, &kAttentionBfloat16Avx512};
+constexpr AttentionKernels kAttentionAvx512Bf16 = {&kAttentionFloat32Avx512, &kAttentionBfloat16Avx512Bf16};
+constexpr AttentionKernels kAttentionAmx = {&kAttentionFloat32Avx512, &kAttentionBfloat16Amx};
 #endif
 
 }  // namespace
@@ -44,12 +52,19 @@ const LinearKernels& linear_kernels(Isa isa) {
   return kScalar;
 }
 const AttentionKernels& attention_kernels(Isa isa) {
-  return isa == Isa::scalar ? kAttentionKernelsScalar : isa == Isa::avx2 ? kAttentionKernelsAvx2 : kAttentionKernelsAvx512;
+  switch (isa) {
+    case Isa::avx2: return kAttentionAvx2;
+    case Isa::avx512: return kAttentionAvx512;
+    case Isa::avx512bf16: return kAttentionAvx512Bf16;
+    case Isa::amx: return kAttentionAmx;
+    case Isa::scalar: break;
+  }
+  return kAttentionScalar;
 }
 #else
 const VectorKernels& vector_kernels(Isa) { return kVectorKernelsScalar; }
 const LinearKernels& linear_kernels(Isa) { return kScalar; }
-const AttentionKernels& attention_kernels(Isa) { return kAttentionKernelsScalar; }
+const AttentionKernels& attention_kernels(Isa) { return kAttentionScalar; }
 #endif
 
 }  // namespace eyrie
