@@ -6,6 +6,7 @@
 
 #include "binding/engine_handle.h"
 #include "binding/js_error.h"
+#include "binding/measure_limits.h"
 #include "binding/read_options.h"
 #include "error.h"
 #include "ops/isa.h"
@@ -38,6 +39,7 @@ Napi::Value supported_isa_names(const Napi::CallbackInfo& info) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openEngine", Napi::Function::New(env, open_engine, "openEngine"));
   exports.Set("supportedIsas", Napi::Function::New(env, supported_isa_names, "supportedIsas"));
+  exports.Set("measureLimits", Napi::Function::New(env, measure_limits_promise, "measureLimits"));
   return exports;
 }
 
