@@ -112,7 +112,7 @@ TEST_P(Attention, MatchesDouble) {
 }
 
 TEST_P(Attention, ChunksAndStepsGiveTheBytesOfOnePrefill) {
-  for (const Geometry& g : kGeometries) {
+  for (const Geometry& g : {Geometry{4, 1, 6}, {9, 1, 64}, {16, 1, 64}, {4, 2, 128}}) {
     for (DType cache : {DType::float32, DType::bfloat16}) {
       const AttentionShape s = shape_of(g, cache);
       const int64_t n = 150, width = width_of(g);

@@ -2,9 +2,13 @@
 
 #include "ops/linear.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <utility>
 
-#include "ops/float16.h"
+#include "error.h"
+#include "ops/gelu.h"
 #include "oracle.h"
 
 namespace eyrie::test {
@@ -57,6 +61,165 @@ TEST_P(Linear, MatchesDoubleSums) {
         }
       }
     }
+  }
+}
+
+TEST_P(Linear, RowBytesDependOnTheRowAlone) {
+  for (DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
+    // Several ranges of k, several panels per piece, and more rows than are taken together.
+    const int64_t n = 100, k = 1111, most = GetParam() == Isa::scalar ? 70 : 600;
+    PackedLinear w(n, k, dtype);
+    const std::vector<float> weights = random_values(n * k, 1), x = random_values(most * k, 2);
+    w.pack_rows(compute, 0, n, weights.data(), DType::float32);
+    const std::vector<float> all = product(w, x, most);
+    for (const auto& [first, m] : {std::pair<int64_t, int64_t>{0, 1}, {most - 1, 1}, {3, 16}, {5, 33}, {20, 50}, {most - 65, 64}}) {
+      const std::vector<float> part = product(w, {x.begin() + first * k, x.begin() + (first + m) * k}, m);
+      ASSERT_EQ(0, std::memcmp(part.data(), all.data() + first * n, part.size() * sizeof(float))) << dtype_name(dtype) << " rows " << first << " + " << m;
+    }
+    for (int threads : {1, 3}) {
+      ThreadPool other_pool(threads, false);
+      const Compute other = make_compute(other_pool, GetParam());
+      std::vector<float> y(all.size());
+      const std::vector<bf16> narrow = as_bf16(x);
+      HugeBuffer scratch(linear_scratch_bytes(other, w, most));
+      linear(other, w, {.x = dtype == DType::float32 ? static_cast<const void*>(x.data()) : narrow.data(), .m = most, .y = y.data(), .y_stride = n, .y_dtype = DType::float32}, scratch);
+      ASSERT_EQ(0, std::memcmp(y.data(), all.data(), y.size() * sizeof(float))) << dtype_name(dtype) << " on " << threads << " threads";
+    }
+  }
+}
+
+TEST_P(Linear, SharesTheScalarBytesWhereItPromisesTo) {
+  ThreadPool one(1);
+  const Compute scalar = make_compute(one, Isa::scalar);
+  const int64_t n = 70, k = 333, m = 37;
+  for (DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
+    if (dtype == DType::bfloat16 && GetParam() >= Isa::avx512bf16) continue;  // sums in pairs or tiles there
+    PackedLinear w(n, k, dtype);
+    const std::vector<float> weights = random_values(n * k, 1), x = random_values(m * k, 2);
+    w.pack_rows(compute, 0, n, weights.data(), DType::float32);
+    const std::vector<float> fast = product(w, x, m);
+    std::vector<float> slow(fast.size());
+    const std::vector<bf16> narrow = as_bf16(x);
+    HugeBuffer scratch(linear_scratch_bytes(scalar, w, m));
+    linear(scalar, w, {.x = dtype == DType::float32 ? static_cast<const void*>(x.data()) : narrow.data(), .m = m, .y = slow.data(), .y_stride = n, .y_dtype = DType::float32}, scratch);
+    ASSERT_EQ(0, std::memcmp(fast.data(), slow.data(), slow.size() * sizeof(float))) << dtype_name(dtype);
+  }
+}
+
+TEST_P(Linear, FinishesWithBiasGeluAccumulationAndRounding) {
+  const int64_t n = 45, k = 64, m = 19, stride = 50;
+  PackedLinear w(n, k, DType::bfloat16);
+  const std::vector<float> weights = random_values(n * k, 1), x = random_values(m * k, 2, 0.3f), bias = random_values(n, 3), before = random_values(m * stride, 4);
+  w.pack_rows(compute, 0, n, weights.data(), DType::float32);
+  const std::vector<bf16> narrow = as_bf16(x);
+  const std::vector<float> plain = product(w, x, m);
+  HugeBuffer scratch(linear_scratch_bytes(compute, w, m));
+
+  std::vector<float> y = before;
+  linear(compute, w, {.x = narrow.data(), .m = m, .y = y.data(), .y_stride = stride, .y_dtype = DType::float32, .bias = bias.data(), .accumulate = true}, scratch);
+  std::vector<bf16> rounded(static_cast<size_t>(m * stride), bf16{0x1234});
+  linear(compute, w, {.x = narrow.data(), .m = m, .y = rounded.data(), .y_stride = stride, .y_dtype = DType::bfloat16, .activation = Activation::gelu}, scratch);
+  std::vector<float> activated(plain.size());
+  gelu(compute, plain.data(), m * n, activated.data());
+  for (int64_t r = 0; r < m; r++) {
+    for (int64_t c = 0; c < stride; c++) {
+      const int64_t at = r * stride + c;
+      if (c < n) {
+        ASSERT_EQ(y[at], before[at] + (plain[r * n + c] + bias[c]));
+        ASSERT_EQ(rounded[at].bits, to_bf16(activated[r * n + c]).bits);
+      } else {
+        ASSERT_EQ(y[at], before[at]) << "wrote past its columns";
+        ASSERT_EQ(rounded[at].bits, 0x1234) << "wrote past its columns";
+      }
+    }
+  }
+}
+
+TEST_P(Linear, Int8IsExactWhereFloatsWouldRound) {
+  // The largest sums there can be: they must neither overflow nor saturate.
+  const int64_t k = 65536;
+  PackedLinear w(2, k, DType::int8);
+  std::vector<int8_t> rows(static_cast<size_t>(2 * k), 127);
+  for (int64_t i = 0; i < k; i++) rows[static_cast<size_t>(k + i)] = i % 2 == 0 ? 127 : -127;
+  const float scales[] = {1.0f, 1.0f};
+  w.pack_quantised_rows(compute, 0, 2, rows.data(), scales);
+  for (float value : {1.0f, -1.0f}) {
+    const std::vector<float> y = product(w, std::vector<float>(static_cast<size_t>(k), value), 1);
+    EXPECT_NEAR(y[0], value * 127.0f * 65536.0f, 1.0f);
+    EXPECT_EQ(y[1], 0.0f);
+  }
+}
+
+TEST_P(Linear, Int8KeepsAnOutlierRowUsable) {
+  // One value 1,000 times the others: 8-bit activations would lose all of those.
+  const int64_t n = 32, k = 512;
+  PackedLinear w(n, k, DType::int8);
+  const std::vector<float> weights = random_values(n * k, 1);
+  w.pack_rows(compute, 0, n, weights.data(), DType::float32);
+  std::vector<float> x = random_values(k, 2);
+  x[77] = 1000.0f;
+  const std::vector<float> y = product(w, x, 1), held = rows_of(w);
+  for (int64_t c = 0; c < n; c++) {
+    double sum = 0;
+    for (int64_t i = 0; i < k; i++) sum += static_cast<double>(to_float(to_bf16(x[i]))) * held[c * k + i];
+    // 512 roundings to steps of 1000 / 32,767: a standard deviation of 0.2. Steps of 1000 / 127 would give 51.
+    EXPECT_NEAR(y[c], sum, 1.0);
+  }
+}
+
+TEST_P(Linear, NanReachesItsRowAndNoOther) {
+  for (DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
+    PackedLinear w(33, 70, dtype);
+    const std::vector<float> weights = random_values(33 * 70, 1);
+    w.pack_rows(compute, 0, 33, weights.data(), DType::float32);
+    std::vector<float> x = random_values(20 * 70, 2);
+    const std::vector<float> clean = product(w, x, 20);
+    x[5 * 70 + 3] = NAN;
+    const std::vector<float> y = product(w, x, 20);
+    for (int64_t i = 0; i < 20 * 33; i++) {
+      if (i / 33 == 5) ASSERT_TRUE(std::isnan(y[i])) << dtype_name(dtype);
+      else ASSERT_EQ(y[i], clean[i]) << dtype_name(dtype);
+    }
+  }
+}
+
+TEST_P(Linear, ZeroRowGivesZero) {
+  for (DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
+    PackedLinear w(5, 40, dtype);
+    const std::vector<float> weights = random_values(5 * 40, 1);
+    w.pack_rows(compute, 0, 5, weights.data(), DType::float32);
+    for (float v : product(w, std::vector<float>(40, 0.0f), 1)) EXPECT_EQ(v, 0.0f) << dtype_name(dtype);
+  }
+}
+
+TEST_P(Linear, NoRowsIsNoWork) {
+  PackedLinear w(5, 40, DType::bfloat16);
+  HugeBuffer scratch(linear_scratch_bytes(compute, w, 0));
+  linear(compute, w, {.x = nullptr, .m = 0, .y = nullptr, .y_stride = 5, .y_dtype = DType::float32}, scratch);
+}
+
+TEST_P(Linear, RefusesACallThatDoesNotFit) {
+  PackedLinear w(5, 40, DType::bfloat16);
+  HugeBuffer scratch(linear_scratch_bytes(compute, w, 1)), none;
+  std::vector<bf16> x(40);
+  std::vector<float> y(5);
+  LinearCall call{.x = x.data(), .m = 1, .y = y.data(), .y_stride = 5, .y_dtype = DType::float32};
+  linear(compute, w, call, scratch);
+  EXPECT_THROW(linear(compute, w, call, none), Error);
+  call.y_stride = 4;
+  EXPECT_THROW(linear(compute, w, call, scratch), Error);
+  call.y_stride = 5;
+  call.y_dtype = DType::bfloat16;
+  call.accumulate = true;
+  EXPECT_THROW(linear(compute, w, call, scratch), Error);
+}
+
+TEST_P(Linear, ScratchForManyRowsServesFewer) {
+  for (DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
+    PackedLinear w(3000, 40, dtype);
+    size_t largest = 0;
+    for (int64_t m = 1; m < 700; m += 13) largest = std::max(largest, linear_scratch_bytes(compute, w, m));
+    EXPECT_LE(largest, linear_scratch_bytes(compute, w, 700)) << dtype_name(dtype);
   }
 }
 

@@ -4,12 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <ostream>
 #include <vector>
 
 #include "ops/bfloat16.h"
 #include "ops/compute.h"
 #include "ops/philox.h"
 #include "threads/thread_pool.h"
+
+namespace eyrie {
+/// How GoogleTest shows a level.
+inline void PrintTo(Isa isa, std::ostream* out) { *out << isa_name(isa); }
+}  // namespace eyrie
 
 namespace eyrie::test {
 
