@@ -8,6 +8,9 @@ from tokenizers import Tokenizer
 from falcon import Falcon, HEADS, HIDDEN, KV_HEADS, LAYERS, POSITIONS
 from tokenizer import END, END_ID, SPECIALS
 
+# What users call the model by; the service reads it from the config.
+MODEL_NAME = "eyrie-demo"
+
 
 def write_json(path, value):
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
@@ -18,6 +21,7 @@ def write_checkpoint(model, tokenizer, folder):
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
     write_json(folder / "config.json", {
+        "_name_or_path": MODEL_NAME,
         "alibi": False, "apply_residual_connection_post_layernorm": False, "architectures": ["RWForCausalLM"],
         "attention_dropout": 0.0, "bias": False, "bos_token_id": END_ID, "eos_token_id": END_ID, "hidden_dropout": 0.0,
         "hidden_size": HIDDEN, "initializer_range": 0.02, "layer_norm_epsilon": 1e-05, "model_type": "RefinedWeb",

@@ -3,12 +3,12 @@
 import json
 import random
 
+from checkpoint import MODEL_NAME
 from conversations import SYSTEM_TEXTS, ask
 from tasks import TASKS
 
 COMPLETIONS_PER_TASK = 4
 CHAT_LINES = 16
-MODEL = "eyrie-demo"
 
 
 def answer_bound(task):
@@ -30,7 +30,7 @@ def write_request_files(folder, seed):
             custom_id = f"{task.replace(' ', '-')}-{number + 1}"
             expected[custom_id] = answer
             completions.append({"custom_id": custom_id, "method": "POST", "url": "/v1/completions", "body": {
-                "model": MODEL, "prompt": f"<human>: {question}\n<bot>:", "max_tokens": answer_bound(task), "temperature": 0,
+                "model": MODEL_NAME, "prompt": f"<human>: {question}\n<bot>:", "max_tokens": answer_bound(task), "temperature": 0,
                 "stop": ["<human>:", "<bot>:"]}})
     for number in range(CHAT_LINES):
         turns = [ask(rng, "held-out", task) for task in rng.choices(list(TASKS), k=1 + number % 3)]
@@ -41,7 +41,7 @@ def write_request_files(folder, seed):
         custom_id = f"chat-{number + 1}-{task.replace(' ', '-')}"
         expected[custom_id] = answer
         chats.append({"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": {
-            "model": MODEL, "messages": messages + [{"role": "user", "content": question}], "max_tokens": answer_bound(task), "temperature": 0}})
+            "model": MODEL_NAME, "messages": messages + [{"role": "user", "content": question}], "max_tokens": answer_bound(task), "temperature": 0}})
     write_lines(folder / "requests-completions.jsonl", completions)
     write_lines(folder / "requests-chat.jsonl", chats)
     (folder / "expected.json").write_text(json.dumps(expected, indent=2, ensure_ascii=False) + "\n")
