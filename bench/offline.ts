@@ -60,7 +60,7 @@ export async function benchOffline(options: OfflineOptions): Promise<OfflineFigu
   const limits = await loadAddon().measureLimits(threads);
   await engine.close();
   const report = Object.fromEntries(
-    Object.entries(after).map(([name, value]) => [name, Number(value) - Number(before[name as keyof typeof before])]),
+    Object.entries(after).map(([name, value]) => [name, value - before[name as keyof typeof before]]),
   ) as unknown as typeof after;
   return {
     peer: 'eyrie',

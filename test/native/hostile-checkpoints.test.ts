@@ -166,7 +166,7 @@ describe('a sharded checkpoint', () => {
 
   it('loads to the same model as one file, without the prefix too', async () => {
     const bare = await tinyCheckpoint(tinyConfig, (all) => {
-      for (const [name, tensor] of [...all]) {
+      for (const [name, tensor] of Array.from(all)) {
         all.delete(name);
         all.set(name.replace('transformer.', ''), tensor);
       }
