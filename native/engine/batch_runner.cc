@@ -13,6 +13,9 @@ namespace {
 constexpr uint32_t kHeadRowsMin = 64;
 constexpr uint32_t kHeadRowsMax = 256;
 
+// Logits a thread handles at a time: below that, waking another thread takes longer than the rows.
+constexpr int64_t kLogitsPerPiece = 16'384;
+
 uint32_t head_rows_max(uint32_t slots) { return std::clamp(slots, kHeadRowsMin, kHeadRowsMax); }
 
 uint32_t pass_rows_max(const EngineOptions& options) {
@@ -122,9 +125,11 @@ void BatchRunner::finish_rows() {
   for (uint32_t first = 0; first < head_rows_.size(); first += head_rows_max_) {
     const uint32_t rows = std::min(head_rows_max_, static_cast<uint32_t>(head_rows_.size()) - first);
     const std::span<float> logits = model_.logits(first, rows);
-    compute_.pool->parallel_for(rows, 1, [&](int64_t row, int64_t, int thread) {
-      const auto index = static_cast<size_t>(row);
-      finish_row(head_rows_[first + index], logits.subspan(index * vocab, vocab), thread);
+    const int64_t grain = std::max<int64_t>(1, kLogitsPerPiece / static_cast<int64_t>(vocab));
+    compute_.pool->parallel_for(rows, grain, [&](int64_t begin, int64_t end, int thread) {
+      for (auto row = static_cast<size_t>(begin); row < static_cast<size_t>(end); ++row) {
+        finish_row(head_rows_[first + row], logits.subspan(row * vocab, vocab), thread);
+      }
     });
   }
   for (const PrefillChunk& chunk : plan_.prefill) {
