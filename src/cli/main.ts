@@ -127,7 +127,9 @@ async function openOffline(options: RunBatchFlags) {
   const progress = new ProgressLine();
   const engine = await openEngine(model, options, (done, total) => progress.showLoading(model.served.id, done, total));
   progress.end();
-  return { engine, tokenizer: model.tokenizer, model: model.served, clock: new SystemClock(), ids: new UlidIds() };
+  // One's own folder may be called by the name it was given on the command line, too.
+  const named = { ...model.served, aliases: [...new Set([...model.served.aliases, options.model])] };
+  return { engine, tokenizer: model.tokenizer, model: named, clock: new SystemClock(), ids: new UlidIds() };
 }
 
 try {

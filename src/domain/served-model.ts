@@ -18,6 +18,10 @@ export interface ServedModel {
 export const servesModel = (model: ServedModel, name: string): boolean =>
   model.id === name || model.aliases.includes(name);
 
+/** All names of the model, for messages. */
+export const modelNames = ({ id, aliases }: ServedModel): string =>
+  [id, ...aliases].map((name) => `"${name}"`).join(', ');
+
 export const endpoints = ['/v1/completions', '/v1/chat/completions'] as const;
 export type Endpoint = (typeof endpoints)[number];
 export const isEndpoint = (text: unknown): text is Endpoint => endpoints.includes(text as Endpoint);

@@ -83,7 +83,7 @@ export async function readModelFolder(modelDirectory: string, name: string | nul
   return {
     directory,
     id,
-    aliases: [...new Set([path.basename(directory), modelDirectory, directory])].filter((alias) => alias !== id),
+    aliases: [path.basename(directory)].filter((alias) => alias !== id),
     shape: toFalconShape(config, tokenizerSettings?.model_max_length ?? null),
     configEndIds: [config.eos_token_id, generation?.eos_token_id].flat().filter((end) => typeof end === 'number'),
     tokenizerJson,

@@ -1,7 +1,7 @@
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError, type ErrorCode } from '../../domain/errors.js';
 import { nestsWithin } from '../../domain/json-depth.js';
-import { isEndpoint, servesModel, type Endpoint, type ServedModel } from '../../domain/served-model.js';
+import { isEndpoint, modelNames, servesModel, type Endpoint, type ServedModel } from '../../domain/served-model.js';
 import { shown } from '../../contract/parse.js';
 
 /** A line that is a request: who asked, and for what. The body is not checked yet. */
@@ -89,7 +89,7 @@ export function readLine(bytes: Uint8Array | null, endpoint: Endpoint | null, mo
   if (!servesModel(model, name))
     return reject(
       'model_not_found',
-      `The model ${shown(name)} does not exist. This service serves "${model.id}".`,
+      `The model ${shown(name)} does not exist. Served here: ${modelNames(model)}.`,
       'body.model',
     );
   const content = url === '/v1/completions' ? 'prompt' : 'messages';
