@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "ops/bfloat16.h"
+
 namespace eyrie {
 
 struct fp16 {
@@ -12,7 +14,7 @@ struct fp16 {
 static_assert(sizeof(fp16) == 2);
 
 /// Exact: every half is a float.
-inline float to_float(fp16 v) {
+EYRIE_INLINE float to_float(fp16 v) {
   const uint32_t sign = (v.bits & 0x8000u) << 16;
   const uint32_t magnitude = v.bits & 0x7fffu;
   if (magnitude >= 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);

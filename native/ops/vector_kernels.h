@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "ops/bfloat16.h"
 #include "ops/dtype.h"
 #include "ops/isa.h"
 #include "ops/layer_norm.h"
@@ -12,6 +13,12 @@ namespace eyrie {
 struct RowMax {
   float value;
   bool has_nan;
+};
+
+/// What a row of weights held (PackReport, for one row).
+struct RowReport {
+  uint64_t rounded;
+  uint64_t nonfinite;
 };
 
 struct VectorKernels {
@@ -30,6 +37,14 @@ struct VectorKernels {
   /// Sum of x over n <= 1,024 values.
   float (*sum)(const float* x, int64_t n);
   void (*scale)(float* x, int64_t n, float factor);
+
+  // Weights of type `source` (float32, bfloat16, float16), while they are packed.
+  void (*to_float32)(const void* x, DType source, int64_t n, float* y);
+  RowReport (*to_bfloat16)(const void* x, DType source, int64_t n, bf16* y);
+  /// y = round(x / scale) within [-127, 127]; zeros where scale is 0 and in the place of a NaN.
+  void (*to_int8)(const void* x, DType source, int64_t n, float scale, int8_t* y);
+  /// Largest finite |x|, and how many values are not finite.
+  float (*max_abs)(const void* x, DType source, int64_t n, uint64_t* nonfinite);
 };
 
 const VectorKernels& vector_kernels(Isa isa);

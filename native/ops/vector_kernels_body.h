@@ -111,10 +111,70 @@ void scale_row(float* x, int64_t n, float factor) {
   for_each_vector(n, [&](int64_t i, int c) { (load_lanes<V>(x + i, c) * f).store_part(x + i, c); });
 }
 
+/// Sixteen weights of type `source` from index i of a row on; the lanes past `count` are zero.
+template <class V>
+EYRIE_INLINE V load_weights(const void* x, DType source, int64_t i, int count) {
+  if (source == DType::float32) return load_lanes<V>(static_cast<const float*>(x) + i, count);
+  uint16_t bits[16] = {};
+  const uint16_t* from = static_cast<const uint16_t*>(x) + i;
+  if (count < 16) {
+    for (int j = 0; j < count; j++) bits[j] = from[j];
+    from = bits;
+  }
+  return source == DType::bfloat16 ? V::load_bf16(reinterpret_cast<const bf16*>(from)) : V::load_fp16(reinterpret_cast<const fp16*>(from));
+}
+
+template <class V>
+void to_float32_row(const void* x, DType source, int64_t n, float* y) {
+  for_each_vector(n, [&](int64_t i, int c) { load_weights<V>(x, source, i, c).store_part(y + i, c); });
+}
+
+template <class V>
+RowReport to_bfloat16_row(const void* x, DType source, int64_t n, bf16* y) {
+  RowReport report{};
+  for_each_vector(n, [&](int64_t i, int c) {
+    const V v = load_weights<V>(x, source, i, c);
+    v.store_bf16_part(y + i, c);
+    const uint32_t nonfinite = v.nonfinite_mask(), inexact = v.inexact_mask();
+    if ((nonfinite | inexact) == 0) return;
+    report.nonfinite += static_cast<uint64_t>(__builtin_popcount(nonfinite));
+    report.rounded += static_cast<uint64_t>(__builtin_popcount(inexact & ~nonfinite));
+  });
+  return report;
+}
+
+template <class V>
+void to_int8_row(const void* x, DType source, int64_t n, float scale, int8_t* y) {
+  const V divisor = V::set(scale > 0 ? scale : 1.0f), low = V::set(-127.0f), high = V::set(127.0f);
+  for_each_vector(n, [&](int64_t i, int c) {
+    const V v = load_weights<V>(x, source, i, c);
+    // max() takes its second operand where the first is NaN, so that a NaN becomes -127 and then, by the mask, 0.
+    const V q = scale > 0 ? max(min(round(v / divisor), high), low) : V::zero();
+    int8_t lanes[16];
+    q.store_int8(lanes);
+    const uint32_t nan = v.nan_mask();
+    for (int j = 0; j < c; j++) y[i + j] = (nan >> j & 1u) != 0 ? int8_t{0} : lanes[j];
+  });
+}
+
+template <class V>
+float max_abs_row(const void* x, DType source, int64_t n, uint64_t* nonfinite) {
+  V largest = V::zero();
+  uint64_t bad = 0;
+  for_each_vector(n, [&](int64_t i, int c) {
+    const V v = abs(load_weights<V>(x, source, i, c));
+    bad += static_cast<uint64_t>(__builtin_popcount(v.nonfinite_mask()));
+    largest = max(where_less(v, V::set(INFINITY), v, V::zero()), largest);
+  });
+  *nonfinite = bad;
+  return largest.max();
+}
+
 template <class V>
 constexpr VectorKernels make_vector_kernels() {
   return {layer_norm_row<V>, gelu_row<V>, rotary_row<V>, max_row<V>, find_row<V>,
-          sum_exp_row<V>,    exp_row<V>,  sum_row<V>,    scale_row<V>};
+          sum_exp_row<V>,    exp_row<V>,  sum_row<V>,    scale_row<V>,
+          to_float32_row<V>, to_bfloat16_row<V>, to_int8_row<V>, max_abs_row<V>};
 }
 
 }  // namespace eyrie

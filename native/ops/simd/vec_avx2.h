@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include "ops/bfloat16.h"
+#include "ops/float16.h"
 
 namespace eyrie::avx2 {
 
@@ -27,6 +28,10 @@ struct Vec {
       const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q)));
       return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
     };
+    return {half(p), half(p + 8)};
+  }
+  static EYRIE_INLINE Vec load_fp16(const fp16* p) {
+    const auto half = [](const fp16* q) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q))); };
     return {half(p), half(p + 8)};
   }
   static EYRIE_INLINE Vec load_even(const bf16* p) {
@@ -92,6 +97,24 @@ struct Vec {
     return static_cast<uint32_t>(_mm256_movemask_ps(a)) | static_cast<uint32_t>(_mm256_movemask_ps(b)) << 8;
   }
   EYRIE_INLINE uint32_t nan_mask() const { return bits(_mm256_cmp_ps(lo, lo, _CMP_UNORD_Q), _mm256_cmp_ps(hi, hi, _CMP_UNORD_Q)); }
+  EYRIE_INLINE uint32_t nonfinite_mask() const {
+    const __m256 sign = _mm256_set1_ps(-0.0f), infinity = _mm256_set1_ps(__builtin_inff());
+    return bits(_mm256_cmp_ps(_mm256_andnot_ps(sign, lo), infinity, _CMP_NLT_UQ),
+                _mm256_cmp_ps(_mm256_andnot_ps(sign, hi), infinity, _CMP_NLT_UQ));
+  }
+  EYRIE_INLINE uint32_t inexact_mask() const {
+    const auto exact = [](__m256 v) {
+      const __m256i low = _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(0xffff));
+      return _mm256_castsi256_ps(_mm256_cmpeq_epi32(low, _mm256_setzero_si256()));
+    };
+    return ~bits(exact(lo), exact(hi)) & 0xffffu;
+  }
+  EYRIE_INLINE void store_int8(int8_t* p) const {
+    const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(lo), _mm256_cvtps_epi32(hi));
+    const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
+    const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+  }
   EYRIE_INLINE uint32_t equal_mask(float x) const {
     const __m256 v = _mm256_set1_ps(x);
     return bits(_mm256_cmp_ps(lo, v, _CMP_EQ_OQ), _mm256_cmp_ps(hi, v, _CMP_EQ_OQ));

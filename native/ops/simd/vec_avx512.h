@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include "ops/bfloat16.h"
+#include "ops/float16.h"
 
 namespace eyrie::avx512 {
 
@@ -19,6 +20,9 @@ struct Vec {
   static EYRIE_INLINE Vec load_bf16(const bf16* p) {
     const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
     return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
+  }
+  static EYRIE_INLINE Vec load_fp16(const fp16* p) {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
   }
   static EYRIE_INLINE Vec load_even(const bf16* p) {
     return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))};
@@ -60,6 +64,13 @@ struct Vec {
     return _mm_cvtss_f32(_mm_max_ss(c, _mm_movehdup_ps(c)));
   }
   EYRIE_INLINE uint32_t nan_mask() const { return _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q); }
+  EYRIE_INLINE uint32_t nonfinite_mask() const {
+    return static_cast<uint32_t>(~_mm512_cmp_ps_mask(_mm512_abs_ps(v), _mm512_set1_ps(__builtin_inff()), _CMP_LT_OQ)) & 0xffffu;
+  }
+  EYRIE_INLINE uint32_t inexact_mask() const { return _mm512_test_epi32_mask(_mm512_castps_si512(v), _mm512_set1_epi32(0xffff)); }
+  EYRIE_INLINE void store_int8(int8_t* p) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
+  }
   EYRIE_INLINE uint32_t equal_mask(float x) const { return _mm512_cmp_ps_mask(v, _mm512_set1_ps(x), _CMP_EQ_OQ); }
 
 };

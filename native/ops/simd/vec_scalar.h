@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "ops/bfloat16.h"
+#include "ops/float16.h"
 
 namespace eyrie::scalar {
 
@@ -29,6 +30,11 @@ struct Vec {
     return r;
   }
   static EYRIE_INLINE Vec load_bf16(const bf16* p) {
+    Vec r;
+    for (int i = 0; i < 16; i++) r.lane[i] = to_float(p[i]);
+    return r;
+  }
+  static EYRIE_INLINE Vec load_fp16(const fp16* p) {
     Vec r;
     for (int i = 0; i < 16; i++) r.lane[i] = to_float(p[i]);
     return r;
@@ -77,6 +83,22 @@ struct Vec {
     uint32_t mask = 0;
     for (int i = 0; i < 16; i++) mask |= static_cast<uint32_t>(lane[i] != lane[i]) << i;
     return mask;
+  }
+  /// Bit i is set where lane i is NaN or infinite.
+  EYRIE_INLINE uint32_t nonfinite_mask() const {
+    uint32_t mask = 0;
+    for (int i = 0; i < 16; i++) mask |= static_cast<uint32_t>(!(std::fabs(lane[i]) < INFINITY)) << i;
+    return mask;
+  }
+  /// Bit i is set where lane i is not a bfloat16: its low 16 bits are not all zero.
+  EYRIE_INLINE uint32_t inexact_mask() const {
+    uint32_t mask = 0;
+    for (int i = 0; i < 16; i++) mask |= static_cast<uint32_t>((std::bit_cast<uint32_t>(lane[i]) & 0xffffu) != 0) << i;
+    return mask;
+  }
+  /// To int8 lanes; every lane must be integral and within [-128, 127].
+  EYRIE_INLINE void store_int8(int8_t* p) const {
+    for (int i = 0; i < 16; i++) p[i] = static_cast<int8_t>(lane[i]);
   }
   /// Bit i is set where lane i equals v.
   EYRIE_INLINE uint32_t equal_mask(float v) const {
