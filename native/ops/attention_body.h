@@ -17,17 +17,18 @@ struct OnlineSoftmax {
   float sum = 0;
 };
 
-/// scores[kAttentionBlock] of keys at first_key on, of which `valid` >= 1 exist for this row: becomes probabilities
-/// relative to the running maximum, zero past `valid`. Returns the factor by which what was summed before must shrink.
+/// scores of the keys at first_key on, of which `valid` >= 1 exist for this row, become probabilities relative to the
+/// running maximum, zero from `valid` to `width` (a multiple of 16). Returns the factor by which what was summed before
+/// must shrink.
 template <class V>
-EYRIE_INLINE float softmax_block(OnlineSoftmax& state, float* scores, int64_t valid, int64_t first_key, float scale,
-                                 const float* slope) {
-  for (int64_t i = valid; i < kAttentionBlock; i++) scores[i] = -INFINITY;
+EYRIE_INLINE float softmax_block(OnlineSoftmax& state, float* scores, int64_t valid, int64_t width, int64_t first_key,
+                                 float scale, const float* slope) {
+  for (int64_t i = valid; i < width; i++) scores[i] = -INFINITY;
   if (slope != nullptr)
     for (int64_t i = 0; i < valid; i++) scores[i] = scores[i] + alibi_bias(*slope, first_key + i);
   const V factor = V::set(scale);
   V largest = V::set(-INFINITY);
-  for (int64_t i = 0; i < kAttentionBlock; i += 16) {
+  for (int64_t i = 0; i < width; i += 16) {
     const V s = V::load(scores + i) * factor;
     s.store(scores + i);
     largest = max(largest, s);
@@ -35,7 +36,7 @@ EYRIE_INLINE float softmax_block(OnlineSoftmax& state, float* scores, int64_t va
   const float block_max = largest.max(), new_max = state.max > block_max ? state.max : block_max;
   const V shift = V::set(new_max);
   V sum = V::zero();
-  for (int64_t i = 0; i < kAttentionBlock; i += 16) {
+  for (int64_t i = 0; i < width; i += 16) {
     const V p = exp(V::load(scores + i) - shift);
     p.store(scores + i);
     sum = sum + p;
@@ -100,10 +101,11 @@ struct AttentionRow {
       const int64_t valid = length - first < kAttentionBlock ? length - first : kAttentionBlock;
       const Element* block_keys = keys + first / kKvBlock * block_elements;
       for (int64_t i = 0; i < valid; i += 16) dot(q, block_keys + i * stored, stored).store(scores + i);
-      const float shrink = softmax_block<V>(state, scores, valid, first, task.scale,
+      const int64_t width = (valid + kKvBlock - 1) / kKvBlock * kKvBlock;
+      const float shrink = softmax_block<V>(state, scores, valid, width, first, task.scale,
                                             task.alibi_slopes == nullptr ? nullptr : task.alibi_slopes + head);
       for (int64_t d = 0; d < stored; d += 16) (V::load(acc + d) * V::set(shrink)).store(acc + d);
-      for (int64_t i = 0; i < kAttentionBlock; i++) scores[i] = rounded(scores[i]);
+      for (int64_t i = 0; i < width; i++) scores[i] = rounded(scores[i]);
       for (int64_t i = 0; i < valid; i += kKvBlock)
         add_values(acc, scores + i, values + (first + i) / kKvBlock * block_elements, stored);
     }

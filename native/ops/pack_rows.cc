@@ -18,22 +18,29 @@ namespace eyrie {
 namespace {
 
 constexpr int64_t kTileRows = 16;
-constexpr int64_t kPieceWords = 128;  // of each of 16 rows: 8 KiB
+constexpr int64_t kPieceWords = 128;  // of each of 16 rows: 8 KiB; a multiple of 16
 
 // Words [first, first + words) of up to 16 rows, to the columns from `column` on of a panel.
-void move_words(const uint32_t (*piece)[kPieceWords], int64_t rows, int64_t first, int64_t words, int64_t column, DType dtype, uint32_t* panel) {
-  for (int64_t w = 0; w < words; w++) {
-    const int64_t word = first + w;
-    uint32_t* to = dtype == DType::float32 ? panel + word * kPanelColumns + column
-                                           : panel + (word / 16 * 2 + column / 16) * 256 + word % 16 * 16 + column % 16;
-    for (int64_t r = 0; r < rows; r++) to[r] = piece[r][w];
+void move_words(const VectorKernels& kernels, const uint32_t (*piece)[kPieceWords], int64_t rows, int64_t first, int64_t words,
+                int64_t column, DType dtype, uint32_t* panel) {
+  const bool tiled = dtype != DType::float32;
+  const int64_t to_stride = tiled ? 16 : kPanelColumns;
+  for (int64_t w = 0; w < words; w += 16) {
+    const int64_t word = first + w, count = std::min<int64_t>(16, words - w);
+    uint32_t* to = panel + (tiled ? (word / 16 * 2 + column / 16) * 256 + column % 16 : word * kPanelColumns + column);
+    if (rows == kTileRows && count == 16) {
+      kernels.transpose_words(piece[0] + w, kPieceWords, to, to_stride);
+      continue;
+    }
+    for (int64_t i = 0; i < count; i++)
+      for (int64_t r = 0; r < rows; r++) to[i * to_stride + r] = piece[r][w + i];
   }
 }
 
 // Calls fill(row, first value, values, words out) piece by piece for rows [begin, end), and moves the result to its
 // place. Rows are numbered within the matrix.
 template <class Fill>
-void pack_in_pieces(int64_t begin, int64_t end, int64_t k, DType dtype, int64_t panel_bytes, char* panels, Fill fill) {
+void pack_in_pieces(const VectorKernels& kernels, int64_t begin, int64_t end, int64_t k, DType dtype, int64_t panel_bytes, char* panels, Fill fill) {
   const int64_t values_per_word = 4 / static_cast<int64_t>(dtype_bytes(dtype)), piece_values = kPieceWords * values_per_word;
   alignas(64) uint32_t piece[kTileRows][kPieceWords];
   for (int64_t row = begin; row < end;) {
@@ -45,7 +52,7 @@ void pack_in_pieces(int64_t begin, int64_t end, int64_t k, DType dtype, int64_t 
         piece[r][words - 1] = 0;  // the last word may be filled in part
         fill(row + r, at, values, piece[r]);
       }
-      move_words(piece, rows, at / values_per_word, words, column, dtype, panel);
+      move_words(kernels, piece, rows, at / values_per_word, words, column, dtype, panel);
     }
     row += rows;
   }
@@ -78,7 +85,7 @@ PackReport PackedLinear::pack_rows(const Compute& compute, int64_t first_row, in
         row_sums_[row] = 0;
       }
     }
-    pack_in_pieces(first_row + begin, first_row + end, k_, dtype_, panel_bytes_, buffer_.as<char>(), [&](int64_t row, int64_t at, int64_t n, uint32_t* out) {
+    pack_in_pieces(kernels, first_row + begin, first_row + end, k_, dtype_, panel_bytes_, buffer_.as<char>(), [&](int64_t row, int64_t at, int64_t n, uint32_t* out) {
       if (dtype_ == DType::float32) {
         kernels.to_float32(values_at(row, at), source, n, reinterpret_cast<float*>(out));
       } else if (dtype_ == DType::bfloat16) {
@@ -109,7 +116,7 @@ void PackedLinear::pack_quantised_rows(const Compute& compute, int64_t first_row
       scales_[first_row + r] = scales[r];
       row_sums_[first_row + r] = sum_of(row, k_);
     }
-    pack_in_pieces(first_row + begin, first_row + end, k_, dtype_, panel_bytes_, buffer_.as<char>(), [&](int64_t row, int64_t at, int64_t n, uint32_t* out) {
+    pack_in_pieces(*compute.vector, first_row + begin, first_row + end, k_, dtype_, panel_bytes_, buffer_.as<char>(), [&](int64_t row, int64_t at, int64_t n, uint32_t* out) {
       std::memcpy(out, rows + (row - first_row) * k_ + at, static_cast<size_t>(n));
     });
   });

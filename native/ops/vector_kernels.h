@@ -38,6 +38,10 @@ struct VectorKernels {
   float (*sum)(const float* x, int64_t n);
   void (*scale)(float* x, int64_t n, float factor);
 
+  /// to[w * to_stride + r] = from[r * stride + w] for 16 rows r and 16 words w; `to` and its
+  /// stride are multiples of 64 bytes.
+  void (*transpose_words)(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride);
+
   // Weights of type `source` (float32, bfloat16, float16), while they are packed.
   void (*to_float32)(const void* x, DType source, int64_t n, float* y);
   RowReport (*to_bfloat16)(const void* x, DType source, int64_t n, bf16* y);

@@ -111,6 +111,12 @@ void scale_row(float* x, int64_t n, float factor) {
   for_each_vector(n, [&](int64_t i, int c) { (load_lanes<V>(x + i, c) * f).store_part(x + i, c); });
 }
 
+/// Found by the type of V: each level's file has its own.
+template <class V>
+void transpose_words_of(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride) {
+  V::transpose_words(from, stride, to, to_stride);
+}
+
 /// Sixteen weights of type `source` from index i of a row on; the lanes past `count` are zero.
 template <class V>
 EYRIE_INLINE V load_weights(const void* x, DType source, int64_t i, int count) {
@@ -145,15 +151,15 @@ RowReport to_bfloat16_row(const void* x, DType source, int64_t n, bf16* y) {
 
 template <class V>
 void to_int8_row(const void* x, DType source, int64_t n, float scale, int8_t* y) {
-  const V divisor = V::set(scale > 0 ? scale : 1.0f), low = V::set(-127.0f), high = V::set(127.0f);
+  const V inverse = V::set(scale > 0 ? 1.0f / scale : 0.0f), low = V::set(-127.0f), high = V::set(127.0f), infinity = V::set(INFINITY);
   for_each_vector(n, [&](int64_t i, int c) {
     const V v = load_weights<V>(x, source, i, c);
-    // max() takes its second operand where the first is NaN, so that a NaN becomes -127 and then, by the mask, 0.
-    const V q = scale > 0 ? max(min(round(v / divisor), high), low) : V::zero();
+    const V finite = where_less(abs(v), infinity, v, V::zero());
+    const V q = max(min(round(finite * inverse), high), low);
+    if (c == 16) return q.store_int8(y + i);
     int8_t lanes[16];
     q.store_int8(lanes);
-    const uint32_t nan = v.nan_mask();
-    for (int j = 0; j < c; j++) y[i + j] = (nan >> j & 1u) != 0 ? int8_t{0} : lanes[j];
+    for (int j = 0; j < c; j++) y[i + j] = lanes[j];
   });
 }
 
@@ -174,7 +180,7 @@ template <class V>
 constexpr VectorKernels make_vector_kernels() {
   return {layer_norm_row<V>, gelu_row<V>, rotary_row<V>, max_row<V>, find_row<V>,
           sum_exp_row<V>,    exp_row<V>,  sum_row<V>,    scale_row<V>,
-          to_float32_row<V>, to_bfloat16_row<V>, to_int8_row<V>, max_abs_row<V>};
+          transpose_words_of<V>, to_float32_row<V>, to_bfloat16_row<V>, to_int8_row<V>, max_abs_row<V>};
 }
 
 }  // namespace eyrie

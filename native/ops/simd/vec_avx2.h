@@ -119,6 +119,30 @@ struct Vec {
     const __m256 v = _mm256_set1_ps(x);
     return bits(_mm256_cmp_ps(lo, v, _CMP_EQ_OQ), _mm256_cmp_ps(hi, v, _CMP_EQ_OQ));
   }
+
+  /// In quarters of 8 x 8.
+  static EYRIE_INLINE void transpose_words(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride) {
+    for (int quarter = 0; quarter < 4; quarter++) {
+      const uint32_t* in = from + quarter / 2 * 8 * stride + quarter % 2 * 8;
+      uint32_t* out = to + quarter % 2 * 8 * to_stride + quarter / 2 * 8;
+      __m256i a[8], b[8];
+      for (int i = 0; i < 8; i++) a[i] = Vec::load_int(in + i * stride);
+      for (int i = 0; i < 8; i += 2) {
+        b[i] = _mm256_unpacklo_epi32(a[i], a[i + 1]);
+        b[i + 1] = _mm256_unpackhi_epi32(a[i], a[i + 1]);
+      }
+      for (int i = 0; i < 8; i += 4) {
+        a[i] = _mm256_unpacklo_epi64(b[i], b[i + 2]);
+        a[i + 1] = _mm256_unpackhi_epi64(b[i], b[i + 2]);
+        a[i + 2] = _mm256_unpacklo_epi64(b[i + 1], b[i + 3]);
+        a[i + 3] = _mm256_unpackhi_epi64(b[i + 1], b[i + 3]);
+      }
+      for (int i = 0; i < 4; i++) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i * to_stride), _mm256_permute2x128_si256(a[i], a[i + 4], 0x20));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + (i + 4) * to_stride), _mm256_permute2x128_si256(a[i], a[i + 4], 0x31));
+      }
+    }
+  }
 };
 
 EYRIE_INLINE Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }

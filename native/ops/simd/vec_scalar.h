@@ -106,6 +106,12 @@ struct Vec {
     for (int i = 0; i < 16; i++) mask |= static_cast<uint32_t>(lane[i] == v) << i;
     return mask;
   }
+
+  /// to[w * to_stride + r] = from[r * stride + w] for 16 rows r and 16 words w.
+  static EYRIE_INLINE void transpose_words(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride) {
+    for (int64_t w = 0; w < 16; w++)
+      for (int64_t r = 0; r < 16; r++) to[w * to_stride + r] = from[r * stride + w];
+  }
 };
 
 #define EYRIE_LANES(expression)                     \

@@ -112,7 +112,8 @@ TEST_P(Attention, MatchesDouble) {
 }
 
 TEST_P(Attention, ChunksAndStepsGiveTheBytesOfOnePrefill) {
-  for (const Geometry& g : {Geometry{4, 1, 6}, {9, 1, 64}, {16, 1, 64}, {4, 2, 128}}) {
+  for (const Geometry& g : {Geometry{4, 1, 6}, {9, 1, 64}, {16, 1, 64}, {6, 2, 128}}) {
+    if (GetParam() == Isa::scalar && g.q_heads != 4) continue;  // slow, and no different there
     for (DType cache : {DType::float32, DType::bfloat16}) {
       const AttentionShape s = shape_of(g, cache);
       const int64_t n = 150, width = width_of(g);
@@ -136,7 +137,7 @@ TEST_P(Attention, ChunksAndStepsGiveTheBytesOfOnePrefill) {
 }
 
 TEST_P(Attention, NeighboursAndThreadsDoNotShow) {
-  const Geometry g{16, 2, 64};
+  const Geometry g = GetParam() == Isa::scalar ? Geometry{4, 2, 16} : Geometry{16, 2, 64};
   for (DType cache : {DType::float32, DType::bfloat16}) {
     const AttentionShape s = shape_of(g, cache);
     const int64_t width = width_of(g), lengths[] = {5, 40, 129, 1};
@@ -198,7 +199,7 @@ TEST_P(Attention, NanStaysInItsRow) {
 
 TEST_P(Attention, CopiedPrefixContinuesLikeTheOriginal) {
   for (DType cache : {DType::float32, DType::bfloat16}) {
-    const Geometry g{8, 2, 64};
+    const Geometry g{4, 2, 40};
     const AttentionShape s = shape_of(g, cache);
     const std::vector<float> rows = rows_of(g, 60, 3);
     for (int64_t prefix : {1, 31, 32, 33, 50}) {

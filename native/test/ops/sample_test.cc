@@ -65,6 +65,7 @@ std::vector<int32_t> kept_by_sorting(const std::vector<float>& logits, const Sam
 
 TEST_P(Sample, DrawsOnlyFromTheKeptSetAndAllOfIt) {
   const int64_t vocab = 400;
+  constexpr uint64_t kDraws = 1500;
   const std::vector<float> logits = random_values(vocab, 3, 2.5f);
   SamplingParams variants[6];
   variants[0].top_k = 5;
@@ -77,7 +78,7 @@ TEST_P(Sample, DrawsOnlyFromTheKeptSetAndAllOfIt) {
     const std::vector<int32_t> kept = kept_by_sorting(logits, p);
     std::vector<int> hits(static_cast<size_t>(vocab));
     TokenHistory history(vocab);
-    for (uint64_t seed = 0; seed < 3000; seed++) {
+    for (uint64_t seed = 0; seed < kDraws; seed++) {
       p.seed = seed;
       hits[static_cast<size_t>(draw(logits, p, history))]++;
     }
@@ -87,7 +88,7 @@ TEST_P(Sample, DrawsOnlyFromTheKeptSetAndAllOfIt) {
       const bool is_kept = std::binary_search(kept.begin(), kept.end(), id);
       const double share = is_kept ? std::exp(static_cast<double>(logits[id]) / p.temperature) / total : 0;
       // Five standard deviations of a binomial count.
-      ASSERT_NEAR(hits[static_cast<size_t>(id)], 3000 * share, 5 * std::sqrt(3000 * share * (1 - share)) + 1e-9) << "id " << id;
+      ASSERT_NEAR(hits[static_cast<size_t>(id)], kDraws * share, 5 * std::sqrt(kDraws * share * (1 - share)) + 1e-9) << "id " << id;
     }
   }
 }
