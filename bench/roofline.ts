@@ -31,8 +31,9 @@ function matrixRate(limits: NativeLimits, dtype: NativeDtype): number {
 }
 
 /**
- * How near the engine came to what the machine can do. Decode reads every block's weights and the head once a step; prefill does a
- * multiply and an add per weight and prompt token. Attention is left out of both, so the shares are on the low side.
+ * How near the engine came to what the machine can do. Decode: passes of decode rows alone read every block's weights and the head
+ * once. Prefill: passes with prompt tokens do a multiply and an add per block weight and row. Attention, norms, head rows of prefill
+ * and sampling are left out of the work and not out of the time, so the shares are on the low side.
  */
 export function toRoofline(
   shape: FalconShape,
@@ -43,9 +44,9 @@ export function toRoofline(
   const blocks = blockWeights(shape);
   const decodeBytesPerStep = (blocks + shape.vocabSize * shape.hiddenSize) * bytesPerWeight[dtype];
   const decodeGigabytesPerSecond =
-    report.decodeNanoseconds > 0 ? (report.decodeSteps * decodeBytesPerStep) / report.decodeNanoseconds : 0;
+    report.decodeNanoseconds > 0 ? (report.decodeOnlySteps * decodeBytesPerStep) / report.decodeNanoseconds : 0;
   const prefillGflops =
-    report.prefillNanoseconds > 0 ? (2 * blocks * report.promptTokens) / report.prefillNanoseconds : 0;
+    report.prefillNanoseconds > 0 ? (2 * blocks * report.prefillPassRows) / report.prefillNanoseconds : 0;
   return {
     limits,
     decodeBytesPerStep,

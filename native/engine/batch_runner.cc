@@ -169,13 +169,16 @@ void BatchRunner::fail_all(const Failure& failure, std::vector<Outcome>& outcome
   sequences_.clear();
 }
 
-/// A pass's time goes to prefill and decode by their rows.
 void BatchRunner::count(uint64_t nanoseconds) {
   const auto decode_rows = static_cast<uint32_t>(plan_.decode_slots.size());
-  const uint64_t decode_time = nanoseconds * decode_rows / (decode_rows + plan_.prefill_rows);
-  report_.decode_nanoseconds += decode_time;
-  report_.prefill_nanoseconds += nanoseconds - decode_time;
-  if (!plan_.prefill.empty()) ++report_.prefill_packs;
+  if (plan_.prefill.empty()) {
+    report_.decode_nanoseconds += nanoseconds;
+    ++report_.decode_only_steps;
+  } else {
+    report_.prefill_nanoseconds += nanoseconds;
+    report_.prefill_pass_rows += decode_rows + plan_.prefill_rows;
+    ++report_.prefill_packs;
+  }
   report_.generated_tokens += decode_rows;
   if (decode_rows > 0) {
     ++report_.decode_steps;
