@@ -16,19 +16,19 @@ constexpr uint32_t kHeadRowsMax = 256;
 // Logits a thread handles at a time: below that, waking another thread takes longer than the rows.
 constexpr int64_t kLogitsPerPiece = 16'384;
 
-uint32_t head_rows_max(uint32_t slots) { return std::clamp(slots, kHeadRowsMin, kHeadRowsMax); }
+}  // namespace
 
 uint32_t pass_rows_max(const EngineOptions& options) {
   return options.slots + std::max(options.prefill_tokens, kChunkTokens);
 }
 
-}  // namespace
+uint32_t head_rows_max(const EngineOptions& options) { return std::clamp(options.slots, kHeadRowsMin, kHeadRowsMax); }
 
 BatchRunner::BatchRunner(const EngineOptions& options, std::unique_ptr<FalconWeights> weights, DType dtype,
                          const Compute& compute)
     : options_(options),
       compute_(compute),
-      head_rows_max_(head_rows_max(options.slots)),
+      head_rows_max_(head_rows_max(options)),
       scheduler_(options.slots, options.prefill_tokens),
       model_(options.config, dtype, std::move(weights), compute, options.slots, options.slot_tokens,
              pass_rows_max(options), head_rows_max_),

@@ -22,6 +22,10 @@
 
 namespace eyrie {
 
+/// Rows of the largest pass, and rows that get logits at a time.
+uint32_t pass_rows_max(const EngineOptions& options);
+uint32_t head_rows_max(const EngineOptions& options);
+
 class BatchRunner {
  public:
   /// `options` must outlive the runner.

@@ -5,6 +5,8 @@
 #include "engine/check_request.h"
 #include "engine/numerics_version.h"
 #include "error.h"
+#include "model/available_memory.h"
+#include "model/memory_plan.h"
 #include "ops/isa.h"
 #include "threads/cpu_set.h"
 
@@ -29,6 +31,8 @@ std::unique_ptr<Engine> Engine::open(EngineOptions options, EngineEvents events,
   check_engine_options(options);
   const Isa isa = resolve_isa(options.isa);
   const DType dtype = dtype_of(options.dtype);
+  check_memory(plan_memory(options.config, dtype, options.slots, options.slot_tokens, pass_rows_max(options), head_rows_max(options)),
+               available_memory());
   std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(events)));
   engine->pool_ = std::make_unique<ThreadPool>(static_cast<int>(engine->options_.threads), should_pin(engine->options_.threads));
   const Compute compute = make_compute(*engine->pool_, isa);

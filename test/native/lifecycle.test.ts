@@ -163,6 +163,12 @@ describe('opening', () => {
     ['no layers', { config: { ...tinyConfig, layers: 0 } }, 'model_invalid', 'layers'],
     ['three norms', { config: { ...tinyConfig, normsPerLayer: 3 as 2 } }, 'model_invalid', 'normsPerLayer'],
     ['a config that is none', { config: 5 as never }, 'invalid_request', 'config'],
+    [
+      'a cache larger than the memory',
+      { config: { ...tinyConfig, contextTokens: 1 << 20 }, slotTokens: 1 << 20, slots: 1024 },
+      'out_of_memory',
+      'KV cache',
+    ],
     ['a folder that is not there', { modelDirectory: '/nonexistent/model' }, 'model_unreadable', '/nonexistent/model'],
   ];
   it.each(wrong)('%s is refused by name', async (_, changes, code, text) => {
