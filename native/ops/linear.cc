@@ -1,6 +1,7 @@
 #include "ops/linear.h"
 
 #include <algorithm>
+#include <atomic>
 #include <string>
 
 #include "error.h"
@@ -30,9 +31,11 @@ struct Plan {
   Plan(const ProductKernel& kernel_of_type, const PackedLinear& w, int64_t rows, int threads) : kernel(kernel_of_type), m(rows) {
     steps = ceil_div(w.k(), kernel.k_step);
     group_rows = std::min(blocks(m) * kernel.row_block, kernel.rows_max);
-    // A single row block reads each slice of weights once, so only x has to fit a cache; with several, the slice should
-    // stay in L1 while they pass by.
-    const int64_t range = blocks(group_rows) == 1 ? kSlabBytes / kernel.x_step_bytes : kernel.range_steps;
+    // A single row block reads each slice of weights once, so only x has to fit a cache. With several, the slice should
+    // stay in L1 while they pass by; with two, so should x, for then memory is what they wait for.
+    const int64_t range = blocks(group_rows) == 1   ? kSlabBytes / kernel.x_step_bytes
+                          : blocks(group_rows) == 2 ? kernel.range_steps / 2
+                                                    : kernel.range_steps;
     range_steps = ceil_div(steps, ceil_div(steps, range));
     sums_bytes = group_rows * kernel.planes * kPanelColumns * 4;
     const int64_t fair_share = ceil_div(w.panel_count(), threads * 4);
@@ -131,8 +134,7 @@ void linear(const Compute& compute, const PackedLinear& weights, const LinearCal
                             .accumulate = call.accumulate});
   };
 
-  compute.pool->parallel_for(weights.panel_count(), plan.piece_panels, [&](int64_t begin, int64_t end, int thread) {
-    char* sums = packed + plan.sums_at + thread * plan.piece_panels * plan.sums_bytes;
+  const auto multiply = [&](int64_t begin, int64_t end, char* sums) {
     for (int64_t row = 0; row < call.m; row += plan.group_rows) {
       const int64_t rows = plan.group_length(row);
       for (int64_t step = 0; step < plan.steps; step += plan.range_steps) {
@@ -147,6 +149,14 @@ void linear(const Compute& compute, const PackedLinear& weights, const LinearCal
       }
       finish(sums, row, rows, begin, end);
     }
+  };
+  std::atomic<int64_t> next_panel{0};
+  compute.pool->run([&](int thread) {
+    if (kernel.enter != nullptr) kernel.enter();
+    char* sums = packed + plan.sums_at + thread * plan.piece_panels * plan.sums_bytes;
+    for (int64_t begin; (begin = next_panel.fetch_add(plan.piece_panels, std::memory_order_relaxed)) < weights.panel_count();)
+      multiply(begin, std::min(begin + plan.piece_panels, weights.panel_count()), sums);
+    if (kernel.leave != nullptr) kernel.leave();
   });
 }
 

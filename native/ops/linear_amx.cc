@@ -116,9 +116,10 @@ void multiply_slice(const MultiplyCall& call, const char* weights, char* panel_s
     }
     store_sums<Type>(panel_sums);
   }
-  const int64_t other_steps = (blocks - 1) * call.steps, slice_lines = (call.steps - 2) * (kStepBytes / 64);
+  // With two blocks the first one alone keeps the memory busy.
+  const int64_t other_steps = (blocks - 1) * call.steps, slice_lines = blocks > 2 ? (call.steps - 2) * (kStepBytes / 64) : 0;
   const int weight_lines = static_cast<int>((slice_lines + other_steps - 1) / other_steps);
-  const int x_lines = static_cast<int>((call.next_x_bytes / 64 / call.panels + other_steps - 1) / other_steps);
+  const int x_lines = blocks > 2 ? static_cast<int>((call.next_x_bytes / 64 / call.panels + other_steps - 1) / other_steps) : 0;
   next_weights += 2 * kStepBytes;  // two steps are there already
   for (int64_t block = 1; block < blocks; block++) {
     const char* x = static_cast<const char*>(call.x) + block * call.x_block_bytes;
@@ -137,16 +138,24 @@ void multiply_slice(const MultiplyCall& call, const char* weights, char* panel_s
 
 template <class Type>
 void multiply(const MultiplyCall& call) {
-  const amx::TileScope tiles;
   for (int64_t i = 0; i < call.panels; i++) {
     if (call.rows <= Type::kRowBlock) stream_panel<Type>(call, call.panel_at(i), call.sums_at(i));
     else multiply_slice<Type>(call, call.panel_at(i), call.sums_at(i), call.after(i), static_cast<const char*>(call.next_x) + call.next_x_bytes * i / call.panels);
   }
 }
 
+void enter() { amx::configure_tiles(); }
+void leave() { amx::release_tiles(); }
+
+constexpr ProductKernel with_tiles(ProductKernel kernel) {
+  kernel.enter = enter;
+  kernel.leave = leave;
+  return kernel;
+}
+
 }  // namespace
 
-extern constinit const ProductKernel kBfloat16Amx = pair_product(pack_pair_blocks<TileRows>, multiply<Bfloat16>);
-extern constinit const ProductKernel kInt8Amx = int8_product(pack_byte_blocks<avx512::ByteLanes>, multiply<Int8>);
+extern constinit const ProductKernel kBfloat16Amx = with_tiles(pair_product(pack_pair_blocks<TileRows>, multiply<Bfloat16>));
+extern constinit const ProductKernel kInt8Amx = with_tiles(int8_product(pack_byte_blocks<avx512::ByteLanes>, multiply<Int8>));
 
 }  // namespace eyrie

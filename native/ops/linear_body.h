@@ -97,14 +97,14 @@ template <class V, int kRows, int kVectors>
 constexpr ProductKernel float32_product() {
   return {.row_block = kFloatBlock, .k_step = 1, .x_step_bytes = kFloatBlock * 4, .panel_step_bytes = kPanelColumns * 4,
           .planes = 1, .range_steps = 192, .rows_max = 512,
-          .pack_x = pack_float_blocks<V, float, 1>, .multiply = multiply_floats<V, kRows, kVectors, FloatWeights>};
+          .pack_x = pack_float_blocks<V, float, 1>, .multiply = multiply_floats<V, kRows, kVectors, FloatWeights>, .enter = nullptr, .leave = nullptr};
 }
 
 template <class V, int kRows, int kVectors>
 constexpr ProductKernel bfloat16_product() {
   return {.row_block = kFloatBlock, .k_step = kStepBfloat16, .x_step_bytes = kStepBfloat16 * kFloatBlock * 4,
           .panel_step_bytes = 2 * kTileBytes, .planes = 1, .range_steps = 8, .rows_max = 512,
-          .pack_x = pack_float_blocks<V, bf16, kStepBfloat16>, .multiply = multiply_floats<V, kRows, kVectors, PairWeights>};
+          .pack_x = pack_float_blocks<V, bf16, kStepBfloat16>, .multiply = multiply_floats<V, kRows, kVectors, PairWeights>, .enter = nullptr, .leave = nullptr};
 }
 
 }  // namespace eyrie

@@ -54,6 +54,11 @@ struct ProductKernel {
                  void* out);
 
   void (*multiply)(const MultiplyCall& call);
+
+  /// Called by each thread before its first and after its last multiply of a product, or null: setting up tile registers
+  /// takes about as long as multiplying a small slice.
+  void (*enter)();
+  void (*leave)();
 };
 
 /// Finished sums of consecutive panels, and where they go.

@@ -9,20 +9,25 @@
 
 namespace eyrie::amx {
 
-/// Configures the tiles of this thread for as long as it lives. Released at the end, because a thread with live tiles
-/// drags 8 KiB of state through every context switch.
+/// Configures the tiles of this thread.
+EYRIE_INLINE void configure_tiles() {
+  struct alignas(64) {
+    uint8_t palette = 1, start_row = 0, reserved[14] = {};
+    uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  } config;
+  // gcc 12 declares _tile_loadconfig as reading only 8 of the 64 bytes and drops the stores to the others.
+  asm volatile("ldtilecfg (%0)" ::"r"(&config) : "memory");
+}
+
+/// A thread with live tiles drags 8 KiB of state through every context switch: release them when the work is done.
+EYRIE_INLINE void release_tiles() { _tile_release(); }
+
+/// Both, for a scope. It costs some hundred cycles.
 class TileScope {
  public:
-  EYRIE_INLINE TileScope() {
-    struct alignas(64) {
-      uint8_t palette = 1, start_row = 0, reserved[14] = {};
-      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-    } config;
-    // gcc 12 declares _tile_loadconfig as reading only 8 of the 64 bytes and drops the stores to the others.
-    asm volatile("ldtilecfg (%0)" ::"r"(&config) : "memory");
-  }
-  EYRIE_INLINE ~TileScope() { _tile_release(); }
+  EYRIE_INLINE TileScope() { configure_tiles(); }
+  EYRIE_INLINE ~TileScope() { release_tiles(); }
   TileScope(const TileScope&) = delete;
   TileScope& operator=(const TileScope&) = delete;
 };

@@ -31,13 +31,13 @@ EYRIE_INLINE uint16_t quantise_x(float x, float inverse_scale) {
 /// The shape that all int8 products share.
 constexpr ProductKernel int8_product(decltype(ProductKernel::pack_x) pack_x, decltype(ProductKernel::multiply) multiply) {
   return {.row_block = kByteBlock, .k_step = kStepInt8, .x_step_bytes = 2 * kTileBytes, .panel_step_bytes = 2 * kTileBytes,
-          .planes = 2, .range_steps = 8, .rows_max = 256, .pack_x = pack_x, .multiply = multiply};
+          .planes = 2, .range_steps = 8, .rows_max = 256, .pack_x = pack_x, .multiply = multiply, .enter = nullptr, .leave = nullptr};
 }
 
 /// The shape that the bfloat16 products on pair blocks share.
 constexpr ProductKernel pair_product(decltype(ProductKernel::pack_x) pack_x, decltype(ProductKernel::multiply) multiply) {
   return {.row_block = kPairBlock, .k_step = kStepBfloat16, .x_step_bytes = 2 * kTileBytes, .panel_step_bytes = 2 * kTileBytes,
-          .planes = 1, .range_steps = 8, .rows_max = 512, .pack_x = pack_x, .multiply = multiply};
+          .planes = 1, .range_steps = 8, .rows_max = 512, .pack_x = pack_x, .multiply = multiply, .enter = nullptr, .leave = nullptr};
 }
 
 }  // namespace eyrie
