@@ -13,10 +13,10 @@ extern const VectorKernels kVectorKernelsScalar, kVectorKernelsAvx2, kVectorKern
 extern const AttentionKernel kAttentionFloat32Scalar, kAttentionFloat32Avx2, kAttentionFloat32Avx512;
 extern const AttentionKernel kAttentionBfloat16Scalar, kAttentionBfloat16Avx2, kAttentionBfloat16Avx512,
     kAttentionBfloat16Avx512Bf16, kAttentionBfloat16Amx;
-extern const FinishKernels kFinishScalar, kFinishAvx2, kFinishAvx512;
+extern const FinishKernel kFinishScalar, kFinishAvx2, kFinishAvx512;
 extern const ProductKernel kFloat32Scalar, kFloat32Avx2, kFloat32Avx512;
 extern const ProductKernel kBfloat16Scalar, kBfloat16Avx2, kBfloat16Avx512, kBfloat16Avx512Bf16, kBfloat16Amx;
-extern const ProductKernel kInt8Scalar, kInt8Avx2, kInt8Vnni, kInt8Amx;
+extern const ProductKernel kInt8Scalar, kInt8Avx2, kInt8Avx512, kInt8Avx512Bf16, kInt8Amx;
 
 namespace {
 
@@ -24,9 +24,8 @@ constexpr AttentionKernels kAttentionScalar = {&kAttentionFloat32Scalar, &kAtten
 constexpr LinearKernels kScalar = {&kFloat32Scalar, &kBfloat16Scalar, &kInt8Scalar, &kFinishScalar};
 #if defined(__x86_64__)
 constexpr LinearKernels kAvx2 = {&kFloat32Avx2, &kBfloat16Avx2, &kInt8Avx2, &kFinishAvx2};
-// Without VNNI, 512-bit integer products would gain little over the 256-bit ones.
-constexpr LinearKernels kAvx512 = {&kFloat32Avx512, &kBfloat16Avx512, &kInt8Avx2, &kFinishAvx512};
-constexpr LinearKernels kAvx512Bf16 = {&kFloat32Avx512, &kBfloat16Avx512Bf16, &kInt8Vnni, &kFinishAvx512};
+constexpr LinearKernels kAvx512 = {&kFloat32Avx512, &kBfloat16Avx512, &kInt8Avx512, &kFinishAvx512};
+constexpr LinearKernels kAvx512Bf16 = {&kFloat32Avx512, &kBfloat16Avx512Bf16, &kInt8Avx512Bf16, &kFinishAvx512};
 constexpr LinearKernels kAmx = {&kFloat32Avx512, &kBfloat16Amx, &kInt8Amx, &kFinishAvx512};
 
 constexpr AttentionKernels kAttentionAvx2 = {&kAttentionFloat32Avx2, &kAttentionBfloat16Avx2};

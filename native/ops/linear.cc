@@ -15,6 +15,7 @@ namespace {
 // Of one core's second-level cache (1 or 2 MiB), in bytes: packed x of one range, and the partial sums of one piece.
 constexpr int64_t kSlabBytes = 512 << 10;
 constexpr int64_t kSumsBytes = 512 << 10;
+constexpr int64_t kRowsMax = 512;  // taken together
 constexpr int64_t kPanelsMax = 16;
 constexpr int64_t kPackBytes = 32 << 10;  // of x that one thread packs at a time
 
@@ -25,23 +26,22 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 struct Plan {
   const ProductKernel& kernel;
   int64_t m, steps, group_rows, range_steps, piece_panels;
-  int64_t sums_bytes;                       // partial sums of one panel
-  int64_t scales_at, sums_at, total_bytes;  // in the scratch
+  int64_t sums_bytes;            // partial sums of one panel
+  int64_t sums_at, total_bytes;  // in the scratch
 
   Plan(const ProductKernel& kernel_of_type, const PackedLinear& w, int64_t rows, int threads) : kernel(kernel_of_type), m(rows) {
     steps = ceil_div(w.k(), kernel.k_step);
-    group_rows = std::min(blocks(m) * kernel.row_block, kernel.rows_max);
+    group_rows = std::min(blocks(m) * kernel.row_block, kRowsMax);
     // A single row block reads each slice of weights once, so only x has to fit a cache. With several, the slice should
     // stay in L1 while they pass by; with two, so should x, for then memory is what they wait for.
-    const int64_t range = blocks(group_rows) == 1   ? kSlabBytes / kernel.x_step_bytes
-                          : blocks(group_rows) == 2 ? kernel.range_steps / 2
-                                                    : kernel.range_steps;
+    const int64_t range = blocks(group_rows) == 1 && kernel.streams ? kSlabBytes / kernel.x_step_bytes
+                          : blocks(group_rows) == 2                 ? kernel.range_steps / 2
+                                                                    : kernel.range_steps;
     range_steps = ceil_div(steps, ceil_div(steps, range));
-    sums_bytes = group_rows * kernel.planes * kPanelColumns * 4;
+    sums_bytes = group_rows * kPanelColumns * 4;
     const int64_t fair_share = ceil_div(w.panel_count(), threads * 4);
     piece_panels = std::clamp(std::min(fair_share, kSumsBytes / sums_bytes), int64_t{1}, kPanelsMax);
-    scales_at = blocks(m) * steps * kernel.x_step_bytes;
-    sums_at = ceil_div(scales_at + m * 8, 64) * 64;
+    sums_at = ceil_div(blocks(m) * steps * kernel.x_step_bytes, 64) * 64;
     total_bytes = sums_at + threads * piece_panels * sums_bytes;
   }
 
@@ -64,20 +64,8 @@ void check(const PackedLinear& w, const LinearCall& call) {
   if (call.accumulate && call.y_dtype != DType::float32) refuse("accumulate needs a float32 y");
 }
 
-// int8: one scale per row. A row too small for its scale to have an inverse counts as zero; NaN and infinity reach y
-// through the scale.
-void scale_rows(const Compute& compute, const bf16* x, int64_t m, int64_t k, float* scales, float* inverse_scales) {
-  compute.pool->parallel_for(m, 4, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; r++) {
-      const float largest = compute.linear->finish->max_abs(x + r * k, k);
-      scales[r] = largest * (1.0f / 32767.0f);
-      inverse_scales[r] = largest > 1e-30f && largest < 3e38f ? 32767.0f / largest : 0.0f;
-    }
-  });
-}
-
 void pack_x(const Compute& compute, const Plan& plan, const char* x, int64_t k, int64_t x_row_bytes,
-            const float* inverse_scales, char* packed) {
+            char* packed) {
   const ProductKernel& kernel = plan.kernel;
   const int64_t cut = std::min(plan.range_steps, std::max<int64_t>(1, kPackBytes / kernel.x_step_bytes));
   const int64_t cuts = ceil_div(plan.range_steps, cut), pieces = plan.ranges() * cuts;
@@ -89,7 +77,7 @@ void pack_x(const Compute& compute, const Plan& plan, const char* x, int64_t k, 
       if (inside >= length) continue;
       const int64_t at = plan.slab_at(group, step) + ((row - group) / kernel.row_block * length + inside) * kernel.x_step_bytes;
       kernel.pack_x(x + row * x_row_bytes, k, std::min(kernel.row_block, plan.m - row), step + inside,
-                    std::min(cut, length - inside), inverse_scales + row, packed + at);
+                    std::min(cut, length - inside), packed + at);
     }
   });
 }
@@ -112,29 +100,23 @@ void linear(const Compute& compute, const PackedLinear& weights, const LinearCal
     throw Error(ErrorCode::invalid_request, "linear: scratch holds " + std::to_string(scratch.size()) + " bytes; " +
                                                 std::to_string(plan.total_bytes) + " are needed for m = " + std::to_string(call.m));
   char* packed = scratch.as<char>();
-  float* row_scales = reinterpret_cast<float*>(packed + plan.scales_at);
-  const bool quantised = weights.dtype() == DType::int8;
-  const char* x = static_cast<const char*>(call.x);
-  if (quantised) scale_rows(compute, static_cast<const bf16*>(call.x), call.m, weights.k(), row_scales, row_scales + call.m);
-  pack_x(compute, plan, x, weights.k(), weights.k() * static_cast<int64_t>(dtype_bytes(activation_dtype(weights.dtype()))),
-         row_scales + call.m, packed);
+  pack_x(compute, plan, static_cast<const char*>(call.x), weights.k(),
+         weights.k() * static_cast<int64_t>(dtype_bytes(activation_dtype(weights.dtype()))), packed);
 
   const char* panels = static_cast<const char*>(weights.panels());
   const auto slice = [&](int64_t panel, int64_t step) { return panels + panel * weights.panel_bytes() + step * kernel.panel_step_bytes; };
-  const auto finish = [&](char* sums, int64_t row, int64_t rows, int64_t begin, int64_t end) {
-    for (int64_t panel = begin; quantised && panel < end; panel++)
-      kernels.finish->dequantise(sums + (panel - begin) * plan.sums_bytes, rows, row_scales + row,
-                                 weights.scales() + panel * kPanelColumns, weights.row_sums() + panel * kPanelColumns);
+  const auto finish = [&](const float* sums, int64_t row, int64_t rows, int64_t begin, int64_t end) {
     const int64_t column = begin * kPanelColumns, at = row * call.y_stride + column;
-    kernels.finish->finish({.sums = sums, .sums_bytes = plan.sums_bytes, .rows = rows,
-                            .columns = std::min(end * kPanelColumns, weights.n()) - column,
-                            .y = static_cast<char*>(call.y) + at * static_cast<int64_t>(dtype_bytes(call.y_dtype)),
-                            .y_stride = call.y_stride, .y_dtype = call.y_dtype,
-                            .bias = call.bias == nullptr ? nullptr : call.bias + column, .activation = call.activation,
-                            .accumulate = call.accumulate});
+    (*kernels.finish)({.sums = sums, .sums_bytes = plan.sums_bytes, .rows = rows,
+                       .columns = std::min(end * kPanelColumns, weights.n()) - column,
+                       .y = static_cast<char*>(call.y) + at * static_cast<int64_t>(dtype_bytes(call.y_dtype)),
+                       .y_stride = call.y_stride, .y_dtype = call.y_dtype,
+                       .scales = weights.scales() == nullptr ? nullptr : weights.scales() + column,
+                       .bias = call.bias == nullptr ? nullptr : call.bias + column, .activation = call.activation,
+                       .accumulate = call.accumulate});
   };
 
-  const auto multiply = [&](int64_t begin, int64_t end, char* sums) {
+  const auto multiply = [&](int64_t begin, int64_t end, float* sums) {
     for (int64_t row = 0; row < call.m; row += plan.group_rows) {
       const int64_t rows = plan.group_length(row);
       for (int64_t step = 0; step < plan.steps; step += plan.range_steps) {
@@ -153,7 +135,7 @@ void linear(const Compute& compute, const PackedLinear& weights, const LinearCal
   std::atomic<int64_t> next_panel{0};
   compute.pool->run([&](int thread) {
     if (kernel.enter != nullptr) kernel.enter();
-    char* sums = packed + plan.sums_at + thread * plan.piece_panels * plan.sums_bytes;
+    float* sums = reinterpret_cast<float*>(packed + plan.sums_at + thread * plan.piece_panels * plan.sums_bytes);
     for (int64_t begin; (begin = next_panel.fetch_add(plan.piece_panels, std::memory_order_relaxed)) < weights.panel_count();)
       multiply(begin, std::min(begin + plan.piece_panels, weights.panel_count()), sums);
     if (kernel.leave != nullptr) kernel.leave();

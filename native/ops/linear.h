@@ -6,7 +6,7 @@
 // weight type alone, never on m, on the row's place, on the other rows, or on the number of threads:
 //   float32            fused multiply-adds, k ascending: the same bytes on every level
 //   bfloat16           the same on scalar, avx2 and avx512; avx512bf16 adds products in pairs, amx in tiles of 32
-//   int8               exact integer sums: the same bytes on every level (see quantised_linear.h)
+//   int8               as bfloat16: the weights are bfloat16 numbers when they are multiplied, by bfloat16 x
 
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +27,7 @@ struct PackReport {
 class PackedLinear {
  public:
   PackedLinear() = default;
-  /// dtype: float32, bfloat16 or int8; n, k >= 1; int8: k <= 65,536, so that no 32-bit sum can overflow.
+  /// dtype: float32, bfloat16 or int8; n, k >= 1.
   /// Memory is packed_bytes(n, k, dtype). Throws invalid_request, out_of_memory.
   PackedLinear(int64_t n, int64_t k, DType dtype);
 
@@ -54,8 +54,7 @@ class PackedLinear {
   const void* panels() const { return buffer_.data(); }
   int64_t panel_bytes() const { return panel_bytes_; }
   int64_t panel_count() const { return (n_ + kPanel - 1) / kPanel; }
-  const float* scales() const { return scales_; }       ///< int8: [panels * 32]
-  const int32_t* row_sums() const { return row_sums_; }  ///< int8: [panels * 32], sum over k of the integer weights
+  const float* scales() const { return scales_; }  ///< int8: [panels * 32]; null otherwise
 
   static constexpr int64_t kPanel = 32;
 
@@ -68,7 +67,6 @@ class PackedLinear {
   int64_t panel_bytes_ = 0;
   HugeBuffer buffer_;
   float* scales_ = nullptr;
-  int32_t* row_sums_ = nullptr;
 };
 
 enum class Activation : uint8_t { none, gelu };

@@ -1,39 +1,22 @@
 #include <immintrin.h>
 
-#include "ops/int8_x_blocks.h"
-#include "ops/int8_x_lanes_avx512.h"
-#include "ops/pair_x_blocks.h"
+#include <bit>
+
+#include "ops/expand_codes.h"
+#include "ops/linear_kernels.h"
 #include "ops/tile_config.h"
+#include "ops/x_blocks.h"
 
 namespace eyrie {
 
 namespace {
 
-// Tiles 0-3 hold sums of two row tiles times two column tiles, 4 and 5 the weights, 6 and 7 x.
-//
-// Both products run the same loop over steps of 2 KiB of weights and 2 KiB of x. For bfloat16 the two x tiles are 16
-// rows each; for int8 they are the high and the low bytes of the same 16 rows.
-struct Bfloat16 {
-  static constexpr int64_t kRowBlock = kPairBlock;
-  static constexpr int64_t kSumsStride = 128;                     // bytes of a row of sums
-  static constexpr int64_t kSecondRows = 16 * 128;                // of the second x tile's sums
-  static EYRIE_INLINE void top() { _tile_dpbf16ps(0, 6, 4); _tile_dpbf16ps(1, 6, 5); }
-  static EYRIE_INLINE void bottom() { _tile_dpbf16ps(2, 7, 4); _tile_dpbf16ps(3, 7, 5); }
-};
-struct Int8 {
-  static constexpr int64_t kRowBlock = kByteBlock;
-  static constexpr int64_t kSumsStride = 256;
-  static constexpr int64_t kSecondRows = 128;
-  static EYRIE_INLINE void top() { _tile_dpbusd(0, 6, 4); _tile_dpbusd(1, 6, 5); }
-  static EYRIE_INLINE void bottom() { _tile_dpbusd(2, 7, 4); _tile_dpbusd(3, 7, 5); }
-};
-
+// A step is 32 values of k: two tiles of x (16 rows each) times two tiles of weights (16 columns each).
+// Tiles 0-3 hold the sums, 4 and 5 the weights, 6 and 7 x.
 constexpr int64_t kStepBytes = 2 * kTileBytes;
+constexpr int kSumsStride = kPanelColumns * 4;
 
-struct TileRows {};  // this level's own copy of the packing loop
-
-template <class Type>
-EYRIE_INLINE void load_sums(char* sums, bool first) {
+EYRIE_INLINE void load_sums(const float* sums, bool first) {
   if (first) {
     _tile_zero(0);
     _tile_zero(1);
@@ -41,121 +24,182 @@ EYRIE_INLINE void load_sums(char* sums, bool first) {
     _tile_zero(3);
     return;
   }
-  _tile_loadd(0, sums, Type::kSumsStride);
-  _tile_loadd(1, sums + 64, Type::kSumsStride);
-  _tile_loadd(2, sums + Type::kSecondRows, Type::kSumsStride);
-  _tile_loadd(3, sums + Type::kSecondRows + 64, Type::kSumsStride);
+  _tile_loadd(0, sums, kSumsStride);
+  _tile_loadd(1, sums + 16, kSumsStride);
+  _tile_loadd(2, sums + 16 * kPanelColumns, kSumsStride);
+  _tile_loadd(3, sums + 16 * kPanelColumns + 16, kSumsStride);
 }
 
-template <class Type>
-EYRIE_INLINE void store_sums(char* sums) {
-  _tile_stored(0, sums, Type::kSumsStride);
-  _tile_stored(1, sums + 64, Type::kSumsStride);
-  _tile_stored(2, sums + Type::kSecondRows, Type::kSumsStride);
-  _tile_stored(3, sums + Type::kSecondRows + 64, Type::kSumsStride);
+EYRIE_INLINE void store_sums(float* sums) {
+  _tile_stored(0, sums, kSumsStride);
+  _tile_stored(1, sums + 16, kSumsStride);
+  _tile_stored(2, sums + 16 * kPanelColumns, kSumsStride);
+  _tile_stored(3, sums + 16 * kPanelColumns + 16, kSumsStride);
 }
 
 template <int kHint>
-EYRIE_INLINE void prefetch_lines(const char* p, int lines) {
-  for (int i = 0; i < lines; i++) _mm_prefetch(p + i * 64, static_cast<_mm_hint>(kHint));
+EYRIE_INLINE void fetch(const char* p, int64_t lines) {
+  for (int64_t i = 0; i < lines; i++) _mm_prefetch(p + i * 64, static_cast<_mm_hint>(kHint));
 }
 
-// Brings 8 of the 32 lines of a step to L1, or to L2.
-EYRIE_INLINE void fetch_quarter(const char* step, int quarter) { prefetch_lines<_MM_HINT_T0>(step + quarter * 512, 8); }
-EYRIE_INLINE void fetch_quarter_far(const char* step, int quarter) { prefetch_lines<_MM_HINT_T1>(step + quarter * 512, 8); }
-
-// One step: four tile products. between(quarter) is called between the tile instructions, which is where prefetches cost
-// least: as a burst they fill the line buffers and the tile loads wait behind them.
-template <class Type, class Between>
+// between(quarter) runs between the tile instructions, which is where prefetches cost least: as a burst they fill the
+// line buffers, and the tile loads wait behind them.
+template <class Between>
 EYRIE_INLINE void multiply_step(const char* weights, const char* x, Between between) {
   _tile_loadd(4, weights, 64);
   between(0);
   _tile_loadd(6, x, 64);
+  _tile_dpbf16ps(0, 6, 4);
   between(1);
   _tile_loadd(5, weights + kTileBytes, 64);
-  Type::top();
+  _tile_dpbf16ps(1, 6, 5);
   between(2);
   _tile_loadd(7, x + kTileBytes, 64);
-  Type::bottom();
+  _tile_dpbf16ps(2, 7, 4);
+  _tile_dpbf16ps(3, 7, 5);
   between(3);
 }
 
-// One row block, the decode case: weights come straight from memory, x from L2. Two steps ahead to L2 and one to L1 kept
-// the memory busiest of all distances tried; further ahead (from 64 KiB on) gets worse, as far as L2 allows.
-template <class Type>
-void stream_panel(const MultiplyCall& call, const char* weights, char* sums) {
+// The weights of one panel over the steps of a call, read in order once by the first row block: at(i) gives step i to it
+// and, within a range of kRangeSteps, to the others. prepare(i, quarter) is called while step i is multiplied.
+//
+// Four steps ahead to L2 and two to L1, counted in KiB, kept the memory busiest of all distances tried; from 64 KiB on it
+// gets worse again. Past the end of the slice comes what is read next.
+
+class PlainWeights {
+ public:
+  static constexpr int64_t kBytes = kStepBytes;
+  EYRIE_INLINE PlainWeights(const char* slice, int64_t steps, const char* next) : slice_(slice), next_(next), steps_(steps) {}
+  EYRIE_INLINE const char* at(int64_t i) const { return slice_ + i * kBytes; }
+  EYRIE_INLINE void prepare(int64_t i, int64_t quarter) const {
+    fetch<_MM_HINT_T1>(ahead(i + 2) + quarter * 512, 8);
+    fetch<_MM_HINT_T0>(ahead(i + 1) + quarter * 512, 8);
+  }
+
+ private:
+  EYRIE_INLINE const char* ahead(int64_t i) const { return i < steps_ ? at(i) : next_ + (i - steps_) * kBytes; }
+  const char* slice_;
+  const char* next_;
+  int64_t steps_;
+};
+
+/// The bytes of 0, 1, ... 127 as bfloat16.
+struct MagnitudeTable {
+  alignas(64) uint8_t low[128] = {};
+  alignas(64) uint8_t high[128] = {};
+  constexpr MagnitudeTable() {
+    for (int i = 0; i < 128; i++) {
+      const uint32_t bits = std::bit_cast<uint32_t>(static_cast<float>(i)) >> 16;
+      low[i] = static_cast<uint8_t>(bits & 0xff);
+      high[i] = static_cast<uint8_t>(bits >> 8);
+    }
+  }
+};
+constexpr MagnitudeTable kMagnitudes;
+
+/// int8: a table of 128 entries gives the two bytes of the bfloat16 for a magnitude; the sign is the upper bit of both.
+class CodedWeights {
+ public:
+  static constexpr int64_t kBytes = kStepBytes / 2;
+  EYRIE_INLINE CodedWeights(const char* slice, int64_t steps, const char* next) : slice_(slice), next_(next), steps_(steps) {
+    low_[0] = _mm512_load_si512(kMagnitudes.low), low_[1] = _mm512_load_si512(kMagnitudes.low + 64);
+    high_[0] = _mm512_load_si512(kMagnitudes.high), high_[1] = _mm512_load_si512(kMagnitudes.high + 64);
+    for (int64_t i = 0; i < kAhead && i < steps; i++)
+      for (int64_t quarter = 0; quarter < 4; quarter++) expand(i, quarter);
+  }
+  EYRIE_INLINE const char* at(int64_t i) const { return reinterpret_cast<const char*>(expanded_.values) + i % kRangeSteps * kStepBytes; }
+  EYRIE_INLINE void prepare(int64_t i, int64_t quarter) {
+    fetch<_MM_HINT_T1>(ahead(i + 4) + quarter * 256, 4);
+    fetch<_MM_HINT_T0>(ahead(i + 2) + quarter * 256, 4);
+    if (i + kAhead < steps_) expand(i + kAhead, quarter);
+  }
+
+ private:
+  // So far ahead that the tile loads do not meet the stores on their way to the cache.
+  static constexpr int64_t kAhead = 2;
+
+  EYRIE_INLINE const char* ahead(int64_t i) const { return i < steps_ ? slice_ + i * kBytes : next_ + (i - steps_) * kBytes; }
+
+  EYRIE_INLINE void expand(int64_t i, int64_t quarter) {
+    const char* from = slice_ + i * kBytes + quarter * 256;
+    char* to = const_cast<char*>(at(i)) + quarter * 512;
+    for (int64_t group = 0; group < 4; group++, from += 64, to += 128) {
+      const __m512i codes = _mm512_loadu_si512(from);
+      const __m512i low = _mm512_permutex2var_epi8(low_[0], codes, low_[1]);
+      __m512i high = _mm512_permutex2var_epi8(high_[0], codes, high_[1]);
+      high = _mm512_ternarylogic_epi32(high, codes, _mm512_set1_epi8(static_cast<char>(0x80)), 0xf8);  // high | (codes & 0x80)
+      _mm512_store_si512(to, _mm512_unpacklo_epi8(low, high));
+      _mm512_store_si512(to + 64, _mm512_unpackhi_epi8(low, high));
+    }
+  }
+
+  const char* slice_;
+  const char* next_;
+  int64_t steps_;
+  __m512i low_[2], high_[2];
+  ExpandedSlice expanded_;
+};
+
+// The first row block pulls the slice of weights in. With more than two, the others have time to bring the next slice and
+// the next slab of x to L2 meanwhile, a few lines per step; with two, the first alone keeps the memory busy.
+template <class Weights>
+void multiply_panel(const MultiplyCall& call, int64_t panel) {
+  const int64_t blocks = (call.rows + kPairBlock - 1) / kPairBlock, slice_bytes = call.steps * Weights::kBytes;
+  const char* next = call.after(panel);
   const char* x = static_cast<const char*>(call.x);
-  load_sums<Type>(sums, call.first);
-  for (int64_t i = 0; i < call.steps; i++, weights += kStepBytes, x += kStepBytes) {
-    multiply_step<Type>(weights, x, [&](int quarter) __attribute__((always_inline)) {
-      fetch_quarter_far(weights + 2 * kStepBytes, quarter);
-      fetch_quarter(weights + kStepBytes, quarter);
-      fetch_quarter(x + kStepBytes, quarter);
+  float* sums = call.sums_at(panel);
+  Weights weights(call.panel_at(panel), call.steps, next);
+  load_sums(sums, call.first);
+  for (int64_t i = 0; i < call.steps; i++) {
+    const char* xi = x + i * kStepBytes;
+    multiply_step(weights.at(i), xi, [&](int64_t quarter) __attribute__((always_inline)) {
+      weights.prepare(i, quarter);
+      fetch<_MM_HINT_T0>(xi + kStepBytes + quarter * 512, 8);
     });
   }
-  store_sums<Type>(sums);
-}
+  store_sums(sums);
+  if (blocks == 1) return;
 
-// Several row blocks, the prefill case. The first one pulls the slice of weights into L1, as above; the others find it
-// there, while a few lines per step of the next slice and of the next slab of x are brought to L2.
-template <class Type>
-void multiply_slice(const MultiplyCall& call, const char* weights, char* panel_sums, const char* next_weights, const char* next_x) {
-  const int64_t blocks = (call.rows + Type::kRowBlock - 1) / Type::kRowBlock;
-  {
-    const char* x = static_cast<const char*>(call.x);
-    load_sums<Type>(panel_sums, call.first);
-    for (int64_t i = 0; i < call.steps; i++, x += kStepBytes) {
-      const auto ahead = [&](int64_t step) { return step < call.steps ? weights + step * kStepBytes : next_weights + (step - call.steps) * kStepBytes; };
-      const char* far = ahead(i + 2);
-      const char* near = ahead(i + 1);
-      multiply_step<Type>(weights + i * kStepBytes, x, [&](int quarter) __attribute__((always_inline)) {
-        fetch_quarter_far(far, quarter);
-        fetch_quarter(near, quarter);
-        fetch_quarter(x + kStepBytes, quarter);
-      });
-    }
-    store_sums<Type>(panel_sums);
-  }
-  // With two blocks the first one alone keeps the memory busy.
-  const int64_t other_steps = (blocks - 1) * call.steps, slice_lines = blocks > 2 ? (call.steps - 2) * (kStepBytes / 64) : 0;
-  const int weight_lines = static_cast<int>((slice_lines + other_steps - 1) / other_steps);
-  const int x_lines = blocks > 2 ? static_cast<int>((call.next_x_bytes / 64 / call.panels + other_steps - 1) / other_steps) : 0;
-  next_weights += 2 * kStepBytes;  // two steps are there already
+  const int64_t other_steps = (blocks - 1) * call.steps;
+  const auto lines_per_step = [&](int64_t bytes) { return blocks > 2 && bytes > 0 ? (bytes / 64 + other_steps - 1) / other_steps : 0; };
+  const int64_t weight_lines = lines_per_step(slice_bytes - 4096), x_lines = lines_per_step(call.next_x_bytes / call.panels);
+  const char* next_x = static_cast<const char*>(call.next_x) + call.next_x_bytes * panel / call.panels;
+  next += 4096;  // what the first block has brought already
   for (int64_t block = 1; block < blocks; block++) {
-    const char* x = static_cast<const char*>(call.x) + block * call.x_block_bytes;
-    char* sums = panel_sums + block * Type::kRowBlock * Type::kSumsStride;
-    load_sums<Type>(sums, call.first);
-    for (int64_t i = 0; i < call.steps; i++, x += kStepBytes) {
-      multiply_step<Type>(weights + i * kStepBytes, x, [&](int quarter) __attribute__((always_inline)) { fetch_quarter(x + kStepBytes, quarter); });
-      prefetch_lines<_MM_HINT_T1>(next_weights, weight_lines);
-      prefetch_lines<_MM_HINT_T1>(next_x, x_lines);
-      next_weights += weight_lines * 64;
+    x += call.x_block_bytes;
+    sums += kPairBlock * kPanelColumns;
+    load_sums(sums, call.first);
+    for (int64_t i = 0; i < call.steps; i++) {
+      const char* xi = x + i * kStepBytes;
+      multiply_step(weights.at(i), xi, [&](int64_t quarter) __attribute__((always_inline)) { fetch<_MM_HINT_T0>(xi + kStepBytes + quarter * 512, 8); });
+      fetch<_MM_HINT_T1>(next, weight_lines);
+      fetch<_MM_HINT_T1>(next_x, x_lines);
+      next += weight_lines * 64;
       next_x += x_lines * 64;
     }
-    store_sums<Type>(sums);
+    store_sums(sums);
   }
 }
 
-template <class Type>
+template <class Weights>
 void multiply(const MultiplyCall& call) {
-  for (int64_t i = 0; i < call.panels; i++) {
-    if (call.rows <= Type::kRowBlock) stream_panel<Type>(call, call.panel_at(i), call.sums_at(i));
-    else multiply_slice<Type>(call, call.panel_at(i), call.sums_at(i), call.after(i), static_cast<const char*>(call.next_x) + call.next_x_bytes * i / call.panels);
-  }
+  for (int64_t panel = 0; panel < call.panels; panel++) multiply_panel<Weights>(call, panel);
 }
 
 void enter() { amx::configure_tiles(); }
 void leave() { amx::release_tiles(); }
 
-constexpr ProductKernel with_tiles(ProductKernel kernel) {
-  kernel.enter = enter;
-  kernel.leave = leave;
-  return kernel;
-}
+struct TileRows {};  // this level's own copy of the packing loop
 
 }  // namespace
 
-extern constinit const ProductKernel kBfloat16Amx = with_tiles(pair_product(pack_pair_blocks<TileRows>, multiply<Bfloat16>));
-extern constinit const ProductKernel kInt8Amx = with_tiles(int8_product(pack_byte_blocks<avx512::ByteLanes>, multiply<Int8>));
+extern constinit const ProductKernel kBfloat16Amx = {
+    .row_block = kPairBlock, .k_step = kPanelStep, .x_step_bytes = kStepBytes, .panel_step_bytes = kStepBytes,
+    .range_steps = kRangeSteps, .streams = true, .pack_x = pack_pair_blocks<TileRows>, .multiply = multiply<PlainWeights>,
+    .enter = enter, .leave = leave};
+extern constinit const ProductKernel kInt8Amx = {
+    .row_block = kPairBlock, .k_step = kPanelStep, .x_step_bytes = kStepBytes, .panel_step_bytes = kStepBytes / 2,
+    .range_steps = kRangeSteps, .streams = true, .pack_x = pack_pair_blocks<TileRows>, .multiply = multiply<CodedWeights>,
+    .enter = enter, .leave = leave};
 
 }  // namespace eyrie

@@ -8,6 +8,7 @@ using avx512::Vec;
 
 extern constinit const ProductKernel kFloat32Avx512 = float32_product<Vec, 8, 2>();
 extern constinit const ProductKernel kBfloat16Avx512 = bfloat16_product<Vec, 8, 2>();
-extern constinit const FinishKernels kFinishAvx512 = make_finish_kernels<Vec>();
+extern constinit const ProductKernel kInt8Avx512 = int8_product<Vec, 8, 2>();
+extern constinit const FinishKernel kFinishAvx512 = finish_panels<Vec>;
 
 }  // namespace eyrie

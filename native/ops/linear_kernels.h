@@ -25,7 +25,7 @@ struct MultiplyCall {
   const void* panel;      ///< first panel, at the first step of the range
   int64_t panel_bytes;    ///< from one panel to the next
   int64_t panels;
-  void* sums;             ///< of the first panel: [rows, padded][planes][32]
+  float* sums;            ///< of the first panel: [rows, padded][32]
   int64_t sums_bytes;     ///< from one panel's sums to the next
   bool first;             ///< sums start at zero instead of what is there
   // What the next call will read; it may be brought into the second-level cache meanwhile.
@@ -34,7 +34,7 @@ struct MultiplyCall {
   int64_t next_x_bytes;
 
   const char* panel_at(int64_t i) const { return static_cast<const char*>(panel) + i * panel_bytes; }
-  char* sums_at(int64_t i) const { return static_cast<char*>(sums) + i * sums_bytes; }
+  float* sums_at(int64_t i) const { return sums + i * sums_bytes / 4; }
   /// What follows panel i: the same range of the next one, or what the next call starts with.
   const char* after(int64_t i) const { return i + 1 < panels ? panel_at(i + 1) : static_cast<const char*>(next_panel); }
 };
@@ -44,14 +44,12 @@ struct ProductKernel {
   int64_t k_step;            ///< values of k in one step
   int64_t x_step_bytes;      ///< bytes of one step of one row block
   int64_t panel_step_bytes;  ///< bytes of one step of a panel
-  int64_t planes;            ///< partial sums per output: 1 float, or for int8 2 int32 (high and low byte of x)
   int64_t range_steps;       ///< steps per range when several row blocks share a slice: it should stay in L1
-  int64_t rows_max;          ///< rows taken together
+  bool streams;              ///< a single row block may take any number of steps at once
 
   /// Packs steps [first_step, first_step + steps) of one row block: `rows` rows from x, `k` values apart. Missing rows
-  /// and k past the end become zero. out points at first_step. inverse_scales[rows]: int8 only.
-  void (*pack_x)(const void* x, int64_t k, int64_t rows, int64_t first_step, int64_t steps, const float* inverse_scales,
-                 void* out);
+  /// and k past the end become zero. out points at first_step.
+  void (*pack_x)(const void* x, int64_t k, int64_t rows, int64_t first_step, int64_t steps, void* out);
 
   void (*multiply)(const MultiplyCall& call);
 
@@ -63,33 +61,27 @@ struct ProductKernel {
 
 /// Finished sums of consecutive panels, and where they go.
 struct FinishCall {
-  const void* sums;    ///< of the first panel: [rows][32] float
+  const float* sums;   ///< of the first panel: [rows][32]
   int64_t sums_bytes;  ///< from one panel's sums to the next
   int64_t rows;
   int64_t columns;     ///< of all panels together; only the last may have less than 32
   void* y;             ///< at the first column and row
   int64_t y_stride;    ///< elements
   DType y_dtype;
-  const float* bias;   ///< at the first column, or null
+  const float* scales;  ///< of the first column, or null: multiplies the sums
+  const float* bias;    ///< of the first column, or null
   Activation activation;
   bool accumulate;
 };
 
-struct FinishKernels {
-  void (*finish)(const FinishCall& call);
-  /// int8: sums [rows][2][32] int32 to [rows][32] float, in place. Column arrays start at the panel.
-  void (*dequantise)(void* sums, int64_t rows, const float* row_scales, const float* column_scales,
-                     const int32_t* column_sums);
-  /// max |x|; NaN or infinity where x holds one.
-  float (*max_abs)(const bf16* x, int64_t n);
-};
+using FinishKernel = void (*)(const FinishCall& call);
 
 /// What a level uses, its own or that of a lower level.
 struct LinearKernels {
   const ProductKernel* float32;
   const ProductKernel* bfloat16;
   const ProductKernel* int8;
-  const FinishKernels* finish;
+  FinishKernel const* finish;
 
   const ProductKernel& product(DType weights) const {
     return *(weights == DType::float32 ? float32 : weights == DType::int8 ? int8 : bfloat16);

@@ -1,6 +1,6 @@
 // Filling a PackedLinear. Rows are converted a piece at a time into a small buffer and then moved to their columns as
-// 32-bit words: a word is one float32, two bfloat16 or four int8, and in all three layouts the words of 16 neighbouring
-// rows lie side by side.
+// 32-bit words: a word is one float32, two bfloat16 or four int8. In the first two layouts the words of 16 neighbouring
+// rows lie side by side; of the third, the halves of the words do.
 
 #include <algorithm>
 #include <atomic>
@@ -20,10 +20,23 @@ namespace {
 constexpr int64_t kTileRows = 16;
 constexpr int64_t kPieceWords = 128;  // of each of 16 rows: 8 KiB; a multiple of 16
 
+// int8: words of four k, each a pair of k for either row of a double row.
+void move_codes(const uint32_t (*piece)[kPieceWords], int64_t rows, int64_t first, int64_t words, int64_t column, uint16_t* panel) {
+  for (int64_t w = 0; w < words; w++) {
+    uint16_t* to = panel + panel_index_int8(column, (first + w) * 4) / 2;
+    for (int64_t r = 0; r < rows; r++) {
+      const int64_t at = (column % 16 + r) / 4 * 8 + (column % 16 + r) % 4 - column % 16 / 4 * 8 - column % 16 % 4;
+      to[at] = static_cast<uint16_t>(piece[r][w]);
+      to[at + 4] = static_cast<uint16_t>(piece[r][w] >> 16);
+    }
+  }
+}
+
 // Words [first, first + words) of up to 16 rows, to the columns from `column` on of a panel.
 void move_words(const VectorKernels& kernels, const uint32_t (*piece)[kPieceWords], int64_t rows, int64_t first, int64_t words,
                 int64_t column, DType dtype, uint32_t* panel) {
-  const bool tiled = dtype != DType::float32;
+  if (dtype == DType::int8) return move_codes(piece, rows, first, words, column, reinterpret_cast<uint16_t*>(panel));
+  const bool tiled = dtype == DType::bfloat16;
   const int64_t to_stride = tiled ? 16 : kPanelColumns;
   for (int64_t w = 0; w < words; w += 16) {
     const int64_t word = first + w, count = std::min<int64_t>(16, words - w);
@@ -58,10 +71,8 @@ void pack_in_pieces(const VectorKernels& kernels, int64_t begin, int64_t end, in
   }
 }
 
-int32_t sum_of(const int8_t* values, int64_t n) {
-  int32_t sum = 0;
-  for (int64_t i = 0; i < n; i++) sum += values[i];
-  return sum;
+void to_codes(const int8_t* values, int64_t n, void* codes) {
+  for (int64_t i = 0; i < n; i++) static_cast<uint8_t*>(codes)[i] = code_of(values[i]);
 }
 
 }  // namespace
@@ -80,10 +91,7 @@ PackReport PackedLinear::pack_rows(const Compute& compute, int64_t first_row, in
       uint64_t bad = 0;
       const float largest = kernels.max_abs(values_at(row, 0), source, k_, &bad);
       report.nonfinite += bad;
-      if (dtype_ == DType::int8) {
-        scales_[row] = largest / 127.0f;
-        row_sums_[row] = 0;
-      }
+      if (dtype_ == DType::int8) scales_[row] = largest / 127.0f;
     }
     pack_in_pieces(kernels, first_row + begin, first_row + end, k_, dtype_, panel_bytes_, buffer_.as<char>(), [&](int64_t row, int64_t at, int64_t n, uint32_t* out) {
       if (dtype_ == DType::float32) {
@@ -95,7 +103,7 @@ PackReport PackedLinear::pack_rows(const Compute& compute, int64_t first_row, in
       } else {
         int8_t* bytes = reinterpret_cast<int8_t*>(out);
         kernels.to_int8(values_at(row, at), source, n, scales_[row], bytes);
-        row_sums_[row] += sum_of(bytes, n);
+        to_codes(bytes, n, bytes);
       }
     });
     rounded += report.rounded;
@@ -114,10 +122,9 @@ void PackedLinear::pack_quantised_rows(const Compute& compute, int64_t first_row
       const int8_t* row = rows + r * k_;
       if (!std::isfinite(scales[r]) || scales[r] < 0 || std::memchr(row, 0x80, static_cast<size_t>(k_)) != nullptr) bad_row = first_row + r;
       scales_[first_row + r] = scales[r];
-      row_sums_[first_row + r] = sum_of(row, k_);
     }
     pack_in_pieces(*compute.vector, first_row + begin, first_row + end, k_, dtype_, panel_bytes_, buffer_.as<char>(), [&](int64_t row, int64_t at, int64_t n, uint32_t* out) {
-      std::memcpy(out, rows + (row - first_row) * k_ + at, static_cast<size_t>(n));
+      to_codes(rows + (row - first_row) * k_ + at, n, out);
     });
   });
   if (bad_row >= 0)

@@ -9,20 +9,18 @@ namespace eyrie {
 
 namespace {
 
-constexpr int64_t kInt8KMax = 65536;  // 255 * 127 * 65,536 < 2^31
-
 int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
 
 int64_t bytes_of_panel(int64_t k, DType dtype) {
   switch (dtype) {
     case DType::float32: return k * kPanelColumns * 4;
-    case DType::int8: return round_up(k, kStepInt8) * kPanelColumns;
-    default: return round_up(k, kStepBfloat16) * kPanelColumns * 2;
+    case DType::int8: return round_up(k, kPanelStep) * kPanelColumns;
+    default: return round_up(k, kPanelStep) * kPanelColumns * 2;
   }
 }
 
-// Scales and sums follow the panels in the same buffer.
-int64_t bytes_of_columns(int64_t panels, DType dtype) { return dtype == DType::int8 ? panels * kPanelColumns * 8 : 0; }
+// Scales follow the panels in the same buffer.
+int64_t bytes_of_columns(int64_t panels, DType dtype) { return dtype == DType::int8 ? panels * kPanelColumns * 4 : 0; }
 
 }  // namespace
 
@@ -31,14 +29,9 @@ PackedLinear::PackedLinear(int64_t n, int64_t k, DType dtype) : n_(n), k_(k), dt
     throw Error(ErrorCode::invalid_request, "a weight matrix of " + std::to_string(n) + " x " + std::to_string(k) + "; both sides must be >= 1");
   if (dtype == DType::float16)
     throw Error(ErrorCode::invalid_request, "weights cannot be held in float16; choose float32, bfloat16 or int8");
-  if (dtype == DType::int8 && k > kInt8KMax)
-    throw Error(ErrorCode::invalid_request, "int8 weights with k = " + std::to_string(k) + "; at most " + std::to_string(kInt8KMax));
   panel_bytes_ = bytes_of_panel(k, dtype);
   buffer_ = HugeBuffer(packed_bytes(n, k, dtype));
-  if (dtype == DType::int8) {
-    scales_ = reinterpret_cast<float*>(buffer_.as<char>() + panel_count() * panel_bytes_);
-    row_sums_ = reinterpret_cast<int32_t*>(scales_ + panel_count() * kPanel);
-  }
+  if (dtype == DType::int8) scales_ = reinterpret_cast<float*>(buffer_.as<char>() + panel_count() * panel_bytes_);
 }
 
 size_t PackedLinear::packed_bytes(int64_t n, int64_t k, DType dtype) {
@@ -62,7 +55,7 @@ void PackedLinear::read_row(int64_t row, float* out) const {
     } else if (dtype_ == DType::bfloat16) {
       out[i] = to_float(reinterpret_cast<const bf16*>(panel)[panel_index_bfloat16(column, i)]);
     } else {
-      out[i] = scales_[row] * static_cast<float>(reinterpret_cast<const int8_t*>(panel)[panel_index_int8(column, i)]);
+      out[i] = scales_[row] * static_cast<float>(value_of(reinterpret_cast<const uint8_t*>(panel)[panel_index_int8(column, i)]));
     }
   }
 }

@@ -30,12 +30,10 @@ constexpr Shape kShapes[] = {{"slice40-qkv", 9216, 8192},  {"slice40-up", 32768,
                              {"small-down", 1024, 4096},    {"small-head", 65024, 1024}};
 constexpr int64_t kRows[] = {1, 16, 32, 64, 128, 256, 512, 1024, 2048};
 
-// The multiply rate that the level can reach for weights of this type; int8 passes over x twice (two byte planes).
+// The multiply rate that the level can reach; int8 weights are multiplied as bfloat16.
 double rate_limit(const MachineLimits& l, Isa isa, DType dtype) {
-  if (dtype == DType::int8) return isa == Isa::amx ? l.amx_int8_gops / 2 : isa == Isa::avx512bf16 ? l.avx512_vnni_gops / 2 : 0;
-  if (dtype == DType::bfloat16 && isa == Isa::amx) return l.amx_bf16_gflops;
-  if (dtype == DType::bfloat16 && isa == Isa::avx512bf16) return l.avx512_bf16_gflops;
-  return l.fp32_gflops;
+  if (dtype == DType::float32) return l.fp32_gflops;
+  return isa == Isa::amx ? l.amx_bf16_gflops : isa == Isa::avx512bf16 ? l.avx512_bf16_gflops : l.fp32_gflops;
 }
 
 // The best of several runs in wall time. A thread's own CPU time is sometimes counted short: there, the median.

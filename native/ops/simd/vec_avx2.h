@@ -41,16 +41,13 @@ struct Vec {
     const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
     return {_mm256_castsi256_ps(_mm256_and_si256(load_int(p), upper)), _mm256_castsi256_ps(_mm256_and_si256(load_int(p + 16), upper))};
   }
-  static EYRIE_INLINE Vec from_planes(const int32_t* high, const int32_t* low, const int32_t* sums) {
-    const auto quarter = [](const int32_t* h, const int32_t* l, const int32_t* s) {
-      const auto wide = [](const int32_t* p) { return _mm256_cvtepi32_pd(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); };
-      const __m256d t = _mm256_add_pd(_mm256_mul_pd(_mm256_set1_pd(256.0), wide(h)), wide(l));
-      return _mm256_cvtpd_ps(_mm256_sub_pd(t, _mm256_mul_pd(_mm256_set1_pd(32768.0), wide(s))));
+  static EYRIE_INLINE Vec load_codes(const uint8_t* p) {
+    const auto half = [](const uint8_t* q) {
+      const __m256i code = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q)));
+      const __m256 magnitude = _mm256_cvtepi32_ps(_mm256_and_si256(code, _mm256_set1_epi32(0x7f)));
+      return _mm256_or_ps(magnitude, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_srli_epi32(code, 7), 31)));
     };
-    const auto half = [&](int i) {
-      return _mm256_set_m128(quarter(high + i + 4, low + i + 4, sums + i + 4), quarter(high + i, low + i, sums + i));
-    };
-    return {half(0), half(8)};
+    return {half(p), half(p + 8)};
   }
 
   EYRIE_INLINE void store(float* p) const {

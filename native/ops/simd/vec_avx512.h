@@ -30,13 +30,11 @@ struct Vec {
   static EYRIE_INLINE Vec load_odd(const bf16* p) {
     return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32(static_cast<int>(0xffff0000u))))};
   }
-  static EYRIE_INLINE Vec from_planes(const int32_t* high, const int32_t* low, const int32_t* sums) {
-    const auto half = [](const int32_t* h, const int32_t* l, const int32_t* s) {
-      const auto wide = [](const int32_t* p) { return _mm512_cvtepi32_pd(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); };
-      const __m512d t = _mm512_add_pd(_mm512_mul_pd(_mm512_set1_pd(256.0), wide(h)), wide(l));
-      return _mm512_cvtpd_ps(_mm512_sub_pd(t, _mm512_mul_pd(_mm512_set1_pd(32768.0), wide(s))));
-    };
-    return {_mm512_insertf32x8(_mm512_castps256_ps512(half(high, low, sums)), half(high + 8, low + 8, sums + 8), 1)};
+  static EYRIE_INLINE Vec load_codes(const uint8_t* p) {
+    const __m512i code = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    const __m512i magnitude = _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_and_si512(code, _mm512_set1_epi32(0x7f))));
+    const __m512i sign = _mm512_slli_epi32(_mm512_srli_epi32(code, 7), 31);
+    return {_mm512_castsi512_ps(_mm512_or_si512(magnitude, sign))};
   }
 
   EYRIE_INLINE void store(float* p) const { _mm512_storeu_ps(p, v); }

@@ -47,10 +47,10 @@ struct Vec {
   }
   static EYRIE_INLINE Vec load_odd(const bf16* p) { return load_even(p + 1); }
 
-  /// 256 high + low - 32,768 sums, exact in double and rounded once.
-  static EYRIE_INLINE Vec from_planes(const int32_t* high, const int32_t* low, const int32_t* sums) {
+  /// int8 weights held as sign and magnitude (panel_layout.h).
+  static EYRIE_INLINE Vec load_codes(const uint8_t* p) {
     Vec r;
-    for (int i = 0; i < 16; i++) r.lane[i] = static_cast<float>(256.0 * high[i] + low[i] - 32768.0 * sums[i]);
+    for (int i = 0; i < 16; i++) r.lane[i] = static_cast<float>((p[i] & 0x80) != 0 ? -(p[i] & 0x7f) : p[i]);
     return r;
   }
 
