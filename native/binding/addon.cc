@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "binding/engine_handle.h"
+#include "binding/inspect_checkpoint.h"
 #include "binding/js_error.h"
 #include "binding/measure_limits.h"
 #include "binding/read_options.h"
@@ -21,9 +22,7 @@ Napi::Value open_engine(const Napi::CallbackInfo& info) {
     if (!info[1].IsFunction()) throw Error(ErrorCode::invalid_request, "onProgress must be a function");
     return EngineHandle::open(info.Env(), std::move(options), info[1].As<Napi::Function>());
   } catch (...) {
-    const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(info.Env());
-    deferred.Reject(current_js_error(info.Env()));
-    return deferred.Promise();
+    return rejected_promise(info.Env());
   }
 }
 
@@ -39,6 +38,7 @@ Napi::Value supported_isa_names(const Napi::CallbackInfo& info) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openEngine", Napi::Function::New(env, open_engine, "openEngine"));
   exports.Set("supportedIsas", Napi::Function::New(env, supported_isa_names, "supportedIsas"));
+  exports.Set("inspectCheckpoint", Napi::Function::New(env, inspect_checkpoint_promise, "inspectCheckpoint"));
   exports.Set("measureLimits", Napi::Function::New(env, measure_limits_promise, "measureLimits"));
   return exports;
 }

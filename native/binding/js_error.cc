@@ -18,4 +18,10 @@ Napi::Value current_js_error(Napi::Env env) {
   }
 }
 
+Napi::Promise rejected_promise(Napi::Env env) {
+  const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
+  deferred.Reject(current_js_error(env));
+  return deferred.Promise();
+}
+
 }  // namespace eyrie

@@ -122,10 +122,4 @@ std::vector<std::string> FieldReader::byte_strings(const char* name) const {
 
 bool FieldReader::is_null(const char* name) const { return get(name).IsNull(); }
 
-FieldReader FieldReader::object(const char* name) const {
-  const Napi::Value value = get(name);
-  if (!value.IsObject()) refuse(name, "an object");
-  return FieldReader(value, name);
-}
-
 }  // namespace eyrie

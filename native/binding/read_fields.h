@@ -28,7 +28,7 @@ class FieldReader {
   std::string bytes(const char* name) const;
   std::vector<std::string> byte_strings(const char* name) const;
   bool is_null(const char* name) const;
-  FieldReader object(const char* name) const;
+  Napi::Value value(const char* name) const { return get(name); }
 
  private:
   Napi::Value get(const char* name) const;

@@ -4,9 +4,8 @@
 
 namespace eyrie {
 
-namespace {
-
-FalconConfig read_config(const FieldReader& fields) {
+FalconConfig read_config(const Napi::Value& value, const char* what) {
+  const FieldReader fields(value, what);
   FalconConfig config;
   config.layers = fields.whole("layers");
   config.hidden_size = fields.whole("hiddenSize");
@@ -26,13 +25,11 @@ FalconConfig read_config(const FieldReader& fields) {
   return config;
 }
 
-}  // namespace
-
 EngineOptions read_options(const Napi::Value& value) {
   const FieldReader fields(value, "options");
   EngineOptions options;
   options.model_directory = fields.string("modelDirectory");
-  options.config = read_config(fields.object("config"));
+  options.config = read_config(fields.value("config"), "config");
   options.dtype = fields.string("dtype");
   options.isa = fields.string("isa");
   options.slots = fields.whole("slots");

@@ -9,4 +9,7 @@ namespace eyrie {
 /// check_engine_options().
 EngineOptions read_options(const Napi::Value& value);
 
+/// A NativeModelConfig; `what` names it in errors.
+FalconConfig read_config(const Napi::Value& value, const char* what);
+
 }  // namespace eyrie

@@ -25,6 +25,8 @@ class Checkpoint {
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   /// nullptr when the checkpoint has no such tensor.
   const TensorInfo* find(std::string_view name) const;
+  /// In the order of the index, or the only one.
+  const std::vector<InputFile>& files() const { return files_; }
   const std::string& file_name(const TensorInfo& tensor) const { return files_[tensor.file].name(); }
 
   /// Fills `out` from `byte_offset` within the tensor. The range must lie inside it. Thread-safe.

@@ -1,16 +1,13 @@
 #include "model/load_falcon.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 
 #include "error.h"
 #include "io/checkpoint.h"
 #include "io/quoted_text.h"
 #include "model/block_reader.h"
+#include "model/tensor_values.h"
 #include "model/weight_plan.h"
-#include "ops/bfloat16.h"
-#include "ops/float16.h"
 
 namespace eyrie {
 
@@ -24,28 +21,9 @@ DType source_dtype(TensorDtype dtype) {
   }
 }
 
-void check_finite(const Checkpoint& checkpoint, const TensorInfo& tensor, bool finite) {
-  if (finite) return;
-  throw Error(ErrorCode::model_invalid,
-              checkpoint.file_name(tensor) + ": tensor " + quoted_text(tensor.name) + " holds NaN or infinite weights");
-}
-
 std::vector<float> read_vector(const Checkpoint& checkpoint, const TensorInfo& tensor, int64_t first, int64_t count) {
-  const size_t element = dtype_bytes(tensor.dtype);
-  std::vector<std::byte> bytes(static_cast<size_t>(count) * element);
-  checkpoint.read(tensor, static_cast<uint64_t>(first) * element, bytes);
-  std::vector<float> values(static_cast<size_t>(count));
-  for (size_t i = 0; i < values.size(); ++i) {
-    const std::byte* at = bytes.data() + i * element;
-    if (tensor.dtype == TensorDtype::f32) {
-      std::memcpy(&values[i], at, sizeof(float));
-    } else {
-      uint16_t bits = 0;
-      std::memcpy(&bits, at, sizeof(bits));
-      values[i] = tensor.dtype == TensorDtype::bf16 ? to_float(bf16{bits}) : to_float(fp16{bits});
-    }
-  }
-  check_finite(checkpoint, tensor, std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }));
+  std::vector<float> values = read_values(checkpoint, tensor, static_cast<uint64_t>(first), static_cast<uint64_t>(count));
+  check_finite(checkpoint, tensor, values);
   return values;
 }
 
@@ -74,13 +52,23 @@ std::vector<MatrixPart> cut_into_blocks(const WeightPlan& plan, uint64_t& buffer
     buffer_bytes = std::max(buffer_bytes, row_bytes * static_cast<uint64_t>(rows_max));
     for (int64_t row = 0; row < part.rows; row += rows_max) {
       blocks.push_back({part.tensor, part.target, part.source_row + row, part.target_row + row,
-                        std::min(rows_max, part.rows - row)});
+                        std::min(rows_max, part.rows - row), part.scales});
     }
   }
   std::stable_sort(blocks.begin(), blocks.end(), [](const MatrixPart& a, const MatrixPart& b) {
     return a.tensor->file != b.tensor->file ? a.tensor->file < b.tensor->file : a.tensor->offset < b.tensor->offset;
   });
   return blocks;
+}
+
+/// Packs the rows of one block. Returns whether all of them were finite.
+bool pack(const Compute& compute, const Checkpoint& checkpoint, const MatrixPart& block, const std::byte* rows) {
+  if (block.scales != nullptr) {
+    const std::vector<float> scales = read_vector(checkpoint, *block.scales, block.source_row, block.rows);
+    block.target->pack_quantised_rows(compute, block.target_row, block.rows, reinterpret_cast<const int8_t*>(rows), scales.data());
+    return true;
+  }
+  return block.target->pack_rows(compute, block.target_row, block.rows, rows, source_dtype(block.tensor->dtype)).nonfinite == 0;
 }
 
 BlockRange range_of(const MatrixPart& block) {
@@ -111,9 +99,7 @@ std::unique_ptr<FalconWeights> load_falcon(const std::string& directory, const F
   for (const MatrixPart& block : blocks) {
     if (cancelled.load(std::memory_order_relaxed)) throw Error(ErrorCode::engine_closed, "closed while loading");
     const std::span<const std::byte> bytes = reader.next();
-    const PackReport report =
-        block.target->pack_rows(compute, block.target_row, block.rows, bytes.data(), source_dtype(block.tensor->dtype));
-    check_finite(checkpoint, *block.tensor, report.nonfinite == 0);
+    if (!pack(compute, checkpoint, block, bytes.data())) refuse_nonfinite(checkpoint, *block.tensor);
     done += bytes.size();
     on_progress(done, total);
   }

@@ -1,10 +1,10 @@
 #include "model/weight_plan.h"
 
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "error.h"
-#include "io/quoted_text.h"
+#include "model/falcon_tensors.h"
 
 namespace eyrie {
 
@@ -12,42 +12,35 @@ namespace {
 
 class Planner {
  public:
-  Planner(const Checkpoint& checkpoint, const FalconConfig& config) : checkpoint_(checkpoint), config_(config) {}
+  Planner(const Checkpoint& checkpoint, const FalconConfig& config) : checkpoint_(checkpoint), config_(config) {
+    for (const FalconTensor& found : match_falcon_tensors(checkpoint, config)) {
+      by_name_[found.tensor->name] = found;
+      if (found.role == TensorRole::zero_bias) plan_.zeros.push_back(found.tensor);
+    }
+  }
 
   void layer(uint32_t index, LayerWeights& layer);
   void model(FalconWeights& weights);
-  void refuse_surplus();
   WeightPlan take() { return std::move(plan_); }
 
  private:
-  /// The tensor of that name, checked and marked as used.
-  const TensorInfo& take_tensor(const std::string& name, const std::vector<uint64_t>& shape) {
-    const TensorInfo* tensor = checkpoint_.find(name);
-    if (tensor == nullptr) {
-      throw Error(ErrorCode::model_invalid, "the checkpoint lacks tensor " + quoted_text(name) + " " + shape_text(shape) +
-                                                ", which its config calls for");
+  const FalconTensor& weights_for(const std::string& name, const PackedLinear& target) const {
+    const FalconTensor& found = by_name_.at(name);
+    if (found.scales != nullptr && target.dtype() != DType::int8) {
+      throw Error(ErrorCode::invalid_request, checkpoint_.file_name(*found.tensor) + ": holds 8-bit weights, but dtype is " +
+                                                  dtype_name(target.dtype()) + "; choose int8, or convert the original again");
     }
-    if (tensor->shape != shape) refuse(*tensor, "has shape " + shape_text(tensor->shape) + ", config.json says " + shape_text(shape));
-    if (!is_weight_dtype(tensor->dtype)) {
-      refuse(*tensor, std::string("has dtype ") + dtype_name(tensor->dtype) + ", must be BF16, F16 or F32");
-    }
-    used_.insert(tensor);
-    return *tensor;
-  }
-
-  [[noreturn]] void refuse(const TensorInfo& tensor, const std::string& reason) const {
-    throw Error(ErrorCode::model_invalid, checkpoint_.file_name(tensor) + ": tensor " + quoted_text(tensor.name) + " " + reason);
+    return found;
   }
 
   void matrix(const std::string& name, PackedLinear& target) {
-    const TensorInfo& tensor = take_tensor(name, {static_cast<uint64_t>(target.n()), static_cast<uint64_t>(target.k())});
-    plan_.matrices.push_back({&tensor, &target, 0, 0, target.n()});
+    const FalconTensor& found = weights_for(name, target);
+    plan_.matrices.push_back({found.tensor, &target, 0, 0, target.n(), found.scales});
   }
 
   void vector(const std::string& name, int64_t size, std::vector<float>& target) {
-    const TensorInfo& tensor = take_tensor(name, {static_cast<uint64_t>(size)});
     target.resize(static_cast<size_t>(size));
-    plan_.vectors.push_back({&tensor, target.data(), 0, size});
+    plan_.vectors.push_back({by_name_.at(name).tensor, target.data(), 0, size});
   }
 
   void norm(const std::string& name, NormWeights& target) {
@@ -65,23 +58,22 @@ class Planner {
   const Checkpoint& checkpoint_;
   const FalconConfig& config_;
   WeightPlan plan_;
-  std::unordered_set<const TensorInfo*> used_;
+  std::unordered_map<std::string, FalconTensor> by_name_;
 };
 
 // Files hold, for each KV head: its query heads, its key head, its value head.
 void Planner::fused_qkv(const std::string& name, BiasedLinear& target) {
   const int64_t head = config_.head_dim;
   const int64_t queries = config_.query_heads / config_.kv_heads * head;
-  const TensorInfo& weight =
-      take_tensor(name + ".weight", {config_.qkv_size(), config_.hidden_size});
+  const FalconTensor& weight = weights_for(name + ".weight", target.weight);
   const TensorInfo* bias = nullptr;
   if (config_.linear_bias) {
-    bias = &take_tensor(name + ".bias", {config_.qkv_size()});
+    bias = by_name_.at(name + ".bias").tensor;
     target.bias.resize(config_.qkv_size());
   }
   int64_t source = 0;
   const auto part = [&](int64_t to, int64_t rows) {
-    plan_.matrices.push_back({&weight, &target.weight, source, to, rows});
+    plan_.matrices.push_back({weight.tensor, &target.weight, source, to, rows, weight.scales});
     if (bias != nullptr) plan_.vectors.push_back({bias, target.bias.data() + to, source, rows});
     source += rows;
   };
@@ -113,19 +105,10 @@ void Planner::model(FalconWeights& weights) {
   matrix("word_embeddings.weight", weights.embedding);
   for (uint32_t index = 0; index < config_.layers; ++index) layer(index, weights.layers[index]);
   norm("ln_f", weights.final_norm);
-  if (weights.own_head.n() > 0) matrix(config_.tied_head ? "word_embeddings.weight" : "lm_head.weight", weights.own_head);
-}
-
-void Planner::refuse_surplus() {
-  for (const TensorInfo& tensor : checkpoint_.tensors()) {
-    if (used_.contains(&tensor) || is_ignored_tensor(tensor.name)) continue;
-    if (config_.tied_head && tensor.name == "lm_head.weight") continue;
-    if (!config_.linear_bias && tensor.name.ends_with(".bias") && tensor.shape.size() == 1 && is_weight_dtype(tensor.dtype)) {
-      plan_.zeros.push_back(&tensor);
-      continue;
-    }
-    refuse(tensor, shape_text(tensor.shape) + " has no place in the model config.json describes");
-  }
+  // A tied head of its own is the embedding in 8 bits: made while loading, or stored by `eyrie model convert`.
+  const auto head = by_name_.find("lm_head.weight");
+  const bool stored = head != by_name_.end() && head->second.role == TensorRole::head;
+  if (weights.own_head.n() > 0) matrix(stored ? "lm_head.weight" : "word_embeddings.weight", weights.own_head);
 }
 
 }  // namespace
@@ -133,7 +116,6 @@ void Planner::refuse_surplus() {
 WeightPlan plan_weights(const Checkpoint& checkpoint, const FalconConfig& config, FalconWeights& weights) {
   Planner planner(checkpoint, config);
   planner.model(weights);
-  planner.refuse_surplus();
   return planner.take();
 }
 

@@ -17,6 +17,8 @@ struct MatrixPart {
   int64_t source_row = 0;
   int64_t target_row = 0;
   int64_t rows = 0;
+  /// Of a matrix stored in 8 bits: the scales of all its rows. Else null.
+  const TensorInfo* scales = nullptr;
 };
 
 /// `count` values from `source` on, to be stored as float32 from `target` on.
@@ -34,8 +36,8 @@ struct WeightPlan {
   std::vector<const TensorInfo*> zeros;
 };
 
-/// Sizes the vectors of `weights` and points into it; both arguments must outlive the plan. Throws model_invalid for a missing
-/// tensor, a wrong shape, a dtype other than BF16, F16 and F32, or a tensor the config has no place for.
+/// Sizes the vectors of `weights` and points into it; both arguments must outlive the plan. Throws model_invalid as
+/// match_falcon_tensors() does, and invalid_request for 8-bit weights that should be loaded as another type.
 WeightPlan plan_weights(const Checkpoint& checkpoint, const FalconConfig& config, FalconWeights& weights);
 
 }  // namespace eyrie
