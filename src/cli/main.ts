@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { LocalParts } from './dev/local-service.js';
-import { reportError } from './output.js';
+import { reportError, reportJsonError } from './output.js';
 
 /** The `eyrie` command. Everything behind a command is loaded when that command runs, so that `--help` is quick. */
 
@@ -100,6 +100,22 @@ program
     process.exitCode = await runBatch(options, () => openOffline(options));
   });
 
+const models = program.command('model').description('Look at checkpoints, and convert them.');
+
+models
+  .command('inspect')
+  .description('What a checkpoint is, whether it is sound, what memory it takes, what fits which card, its license.')
+  .argument('<folder>', 'demo, or the folder of a Falcon checkpoint')
+  .option('--json', 'one JSON document', false)
+  .action(async (folder: string, { json }: { json: boolean }) => {
+    const [{ inspectModel }, { printInspection }, { modelDirectoryOf }] = await Promise.all([
+      import('../compose/inspect-model.js'),
+      import('./commands/model-inspect.js'),
+      import('./dev/local-service.js'),
+    ]);
+    printInspection(await inspectModel(modelDirectoryOf(folder)), json);
+  });
+
 interface RunBatchFlags {
   readonly input: string;
   readonly output: string;
@@ -135,6 +151,7 @@ async function openOffline(options: RunBatchFlags) {
 try {
   await program.parseAsync();
 } catch (error) {
-  reportError(error);
+  if (process.argv.includes('--json')) reportJsonError(error);
+  else reportError(error);
   process.exitCode = 1;
 }

@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { errorCode } from '../domain/errors.js';
+import { errorCode, errorKinds, EyrieError } from '../domain/errors.js';
 
 /** Data goes to standard output, all else to standard error. */
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -10,6 +10,14 @@ export function reportError(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   note(`${pc.red('error')} ${errorCode(error)}: ${message}`);
   if (errorCode(error) === 'internal_error' && error instanceof Error && error.stack) note(pc.dim(error.stack));
+}
+
+/** The same as one JSON object with the members of an API error, for commands that were asked for JSON. */
+export function reportJsonError(error: unknown): void {
+  const code = errorCode(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const param = error instanceof EyrieError ? error.param : null;
+  note(JSON.stringify({ message, type: errorKinds[code].type, code, param }));
 }
 
 /** A line on the terminal that is written over; without a terminal a line per tenth. */

@@ -5,8 +5,8 @@ import type { TokenTable } from '../adapters/tokenizer/token-table.js';
 import { EyrieError } from '../domain/errors.js';
 import type { ServedModel } from '../domain/served-model.js';
 import type { Tokenizer } from '../ports/tokenizer.js';
+import { endOfText, endTokens } from './end-tokens.js';
 
-const endOfText = '<|endoftext|>';
 /** The publisher's name in a repository id; the model card's owner otherwise. */
 const ownerOf = (id: string): string => (id.includes('/') ? (id.split('/')[0] ?? id) : 'eyrie');
 
@@ -34,20 +34,14 @@ export interface OpenModel {
   readonly stopTokenIds: Uint32Array;
 }
 
-/** Ids named as the end by the configs, without those that stand for ordinary marks such as `>>ABSTRACT<<`. */
-function trustedEndIds(folder: ModelFolder, tokenizer: Tokenizer): number[] {
-  const isMark = (id: number): boolean => /^>>[A-Z]+<<$/.test(Buffer.from(tokenizer.tokenBytes(id)).toString('latin1'));
-  return folder.configEndIds.filter((id) => id >= 0 && id < folder.shape.vocabSize && !isMark(id));
-}
-
 /** Reads a checkpoint's small files and its tokenizer; the weights are the engine's. */
 export async function openModel(directory: string, name: string | null): Promise<OpenModel> {
   const folder = await readModelFolder(directory, name);
   const { vocabSize } = folder.shape;
   const bpe = folder.tokenizerJson === null ? null : BpeTokenizer.fromJson(folder.tokenizerJson, vocabSize);
   const tokenizer = bpe ?? new NoTokenizer(vocabSize);
-  const end = tokenizer.idOf(endOfText);
-  const stopTokenIds = Uint32Array.from(new Set([...(end === null ? [] : [end]), ...trustedEndIds(folder, tokenizer)]));
+  const { end, trusted } = endTokens(folder, tokenizer);
+  const stopTokenIds = Uint32Array.from(new Set([...(end === null ? [] : [end]), ...trusted]));
   const endTokenId = end ?? stopTokenIds[0];
   if (endTokenId === undefined)
     throw new EyrieError(

@@ -74,6 +74,10 @@ function contextOf(config: FalconConfig, modelMaxLength: number | null): number 
   return limits.length > 0 ? Math.min(...limits) : contextDefault;
 }
 
+/** Whether the fused projection is grouped by KV heads, as in the 40B. */
+export const isNewDecoder = (config: FalconConfig): boolean =>
+  config.new_decoder_architecture ?? (config.model_type === 'RefinedWeb' || config.n_head_kv != null);
+
 function kvHeadsOf(config: FalconConfig, newDecoder: boolean, queryHeads: number): number {
   if (newDecoder) return config.num_kv_heads ?? config.n_head_kv ?? queryHeads;
   // The older forms know only two cases, whatever num_kv_heads says.
@@ -102,8 +106,7 @@ export function toFalconShape(config: FalconConfig, modelMaxLength: number | nul
   const layers = required('num_hidden_layers', config.num_hidden_layers, config.n_layer);
   const queryHeads = required('num_attention_heads', config.num_attention_heads, config.n_head);
   const hiddenSize = required('hidden_size', config.hidden_size, config.n_embed);
-  const newDecoder =
-    config.new_decoder_architecture ?? (config.model_type === 'RefinedWeb' || config.n_head_kv != null);
+  const newDecoder = isNewDecoder(config);
   const kvHeads = kvHeadsOf(config, newDecoder, queryHeads);
   if (hiddenSize % queryHeads !== 0)
     throw invalid('hidden_size', `hidden_size ${hiddenSize} is not a multiple of the ${queryHeads} attention heads.`);

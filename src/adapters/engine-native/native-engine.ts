@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { EyrieError, isErrorCode } from '../../domain/errors.js';
+import { EyrieError } from '../../domain/errors.js';
 import type { Engine, EngineTotals, SequenceRequest, SequenceResult, TokenLogprobs } from '../../ports/engine.js';
+import { fromNative } from './from-native.js';
 import { loadAddon } from './load-addon.js';
 import type {
   NativeEngine,
@@ -14,12 +15,6 @@ import type {
 export interface OpenEngineOptions extends NativeEngineOptions {
   /** Identity of the model's files; part of the fingerprint. */
   readonly modelDigest: string;
-}
-
-/** The addon's error under our class; codes are the same on both sides. */
-function fromNative(error: unknown): unknown {
-  const code: unknown = (error as { code?: unknown } | null)?.code;
-  return error instanceof Error && isErrorCode(code) ? new EyrieError(code, error.message, { cause: error }) : error;
 }
 
 function toNative(request: SequenceRequest): NativeRequest {

@@ -139,6 +139,30 @@ export interface NativeLimits {
   readonly fp32Gflops: number;
 }
 
+export interface NativeCheckpointFile {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+export interface NativeCheckpointTensor {
+  /** Without the `transformer.` prefix. */
+  readonly name: string;
+  /** As safetensors spells it, e.g. "BF16". */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  /** Place in `files`. */
+  readonly file: number;
+}
+
+export interface NativeCheckpoint {
+  readonly files: readonly NativeCheckpointFile[];
+  /** In the order of the model; buffers that any reader recomputes are left out. */
+  readonly tensors: readonly NativeCheckpointTensor[];
+  /** Values of lm_head.weight that differ from word_embeddings.weight; null unless both are stored as floats of one shape. */
+  readonly headDifferences: number | null;
+}
+
 export interface NativeAddon {
   /** Off the main thread. `onProgress(bytesDone, bytesTotal)` is called now and then while weights are read. */
   openEngine(
@@ -147,6 +171,8 @@ export interface NativeAddon {
   ): Promise<NativeEngine>;
   /** Instruction sets this CPU can run, best first. */
   supportedIsas(): readonly string[];
+  /** Headers only, and the values of embedding and head where both are stored. Rejects as openEngine does. */
+  inspectCheckpoint(directory: string, config: NativeModelConfig): Promise<NativeCheckpoint>;
   /** Takes some seconds and 512 MiB. */
   measureLimits(threads: number): Promise<NativeLimits>;
 }

@@ -12,8 +12,10 @@ export interface ModelFolder {
   readonly id: string;
   readonly aliases: readonly string[];
   readonly shape: FalconShape;
-  /** End-of-text ids of config.json and generation_config.json; not to be trusted alone (RefinedWeb defaults name ordinary tokens). */
-  readonly configEndIds: readonly number[];
+  /** config.json as it is written. */
+  readonly config: FalconConfig;
+  /** What the files name as end of text; not to be trusted alone (RefinedWeb defaults name ordinary tokens). */
+  readonly endIds: { readonly config: readonly number[]; readonly generation: readonly number[] };
   /** null when the checkpoint has none: prompts must then be token ids. */
   readonly tokenizerJson: string | null;
   /** Unix seconds: when config.json was written. */
@@ -22,7 +24,8 @@ export interface ModelFolder {
   readonly digest: string;
 }
 
-async function readText(file: string): Promise<string | null> {
+/** null when there is no such file. Throws `model_unreadable`. */
+export async function readText(file: string): Promise<string | null> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
@@ -42,6 +45,7 @@ async function readJson(file: string): Promise<unknown> {
 }
 
 const endIds = z.looseObject({ eos_token_id: z.union([z.number(), z.array(z.number())]).nullish() }).nullable();
+const listed = (ids: number | number[] | null | undefined): number[] => [ids ?? []].flat();
 const tokenizerConfig = z.looseObject({ model_max_length: z.number().nullish() }).nullable();
 
 const weightFile = /\.(safetensors|bin|index\.json)$/;
@@ -85,7 +89,8 @@ export async function readModelFolder(modelDirectory: string, name: string | nul
     id,
     aliases: [path.basename(directory)].filter((alias) => alias !== id),
     shape: toFalconShape(config, tokenizerSettings?.model_max_length ?? null),
-    configEndIds: [config.eos_token_id, generation?.eos_token_id].flat().filter((end) => typeof end === 'number'),
+    config,
+    endIds: { config: listed(config.eos_token_id), generation: listed(generation?.eos_token_id) },
     tokenizerJson,
     created: Math.floor((await stat(at('config.json'))).mtimeMs / 1000),
     digest: await digestOf(directory, [JSON.stringify(json), tokenizerJson]),

@@ -1,0 +1,124 @@
+import pc from 'picocolors';
+import type { ModelInspection } from '../../contract/model-inspection.js';
+import { note, print } from '../output.js';
+
+const count = (value: number): string => value.toLocaleString('en');
+
+/** 82,606,587,904 → "76.9 GiB". */
+export function sizeText(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? count(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
+}
+
+const formText: Readonly<Record<ModelInspection['architecture']['form'], string>> = {
+  '40B': '40B form: attention and MLP side by side, two norms',
+  '7B': '7B form: attention and MLP side by side, one norm; one KV head, or one per query head',
+  '11B': '11B form: attention and MLP side by side, one norm, grouped KV heads',
+  rw: 'rw form: attention, then MLP, each with its norm; alibi positions',
+  other: 'no published form',
+};
+
+function headText({ tied, stored, differences }: ModelInspection['head']): string {
+  const role = tied ? 'tied: the embedding is the head' : 'lm_head.weight';
+  if (!stored) return `${role}; none is stored`;
+  if (differences === null) return `${role}; stored in 8 bits`;
+  if (differences === 0) return `${role}; stored, equal to the embedding`;
+  return `${role}; stored, differs from the embedding in ${count(differences)} values`;
+}
+
+const idsText = (ids: readonly number[]): string => (ids.length > 0 ? ids.join(', ') : 'nothing');
+
+function endText({ id, config, generation_config: generation, used }: ModelInspection['end_of_text']): string {
+  const token = id === null ? 'no <|endoftext|>' : `<|endoftext|> = ${id}`;
+  return `${token}; config.json says ${idsText(config)}, generation_config.json ${idsText(generation)}; used: ${idsText(used)}`;
+}
+
+/** Columns as wide as their widest cell. */
+function table(rows: readonly (readonly string[])[], indent: string): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) => (indent + row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')).trimEnd())
+    .join('\n');
+}
+
+function architectureRows({ architecture: a, parameters, head, end_of_text: end }: ModelInspection): string[][] {
+  const positions = a.positions === 'alibi' ? 'alibi' : `rotary, theta ${count(a.rope_theta ?? 0)}`;
+  return [
+    ['architecture', `${formText[a.form]} (model_type ${a.model_type})`],
+    [
+      'layers',
+      `${count(a.layers)}, ${a.norms_per_layer === 2 ? 'two norms' : 'one norm'} each${a.linear_bias ? ', linear biases' : ''}`,
+    ],
+    ['hidden size', `${count(a.hidden_size)} = ${a.query_heads} heads of ${a.head_dim}`],
+    ['KV heads', `${a.kv_heads}, each for ${a.query_heads / a.kv_heads} query heads`],
+    ['feed-forward', count(a.ffn_size)],
+    ['vocabulary', count(a.vocab_size)],
+    ['context', `${count(a.context_tokens)} tokens; positions: ${positions}`],
+    ['parameters', `${count(parameters.model)}; ${count(parameters.stored)} values stored`],
+    ['head', headText(head)],
+    ['end of text', endText(end)],
+  ];
+}
+
+function fileRows({ files }: ModelInspection): string[][] {
+  return files.map(({ name, bytes, tensors, dtypes }) => {
+    const parts = Object.entries(dtypes).map(([dtype, size]) => `${dtype} ${sizeText(size)}`);
+    return [name, sizeText(bytes), `${count(tensors)} tensors`, parts.join(', ')];
+  });
+}
+
+function memoryRows({ memory, architecture }: ModelInspection): string[][] {
+  const { weight_bytes: weights } = memory;
+  const row = (name: string, bytes: number): string[] => [name, sizeText(bytes), `${count(bytes)} bytes`];
+  return [
+    row('weights, float32', weights.float32),
+    row('weights, bfloat16', weights.bfloat16),
+    row('weights, int8', weights.int8),
+    row('KV cache, per token', memory.kv_bytes_per_token),
+    row(`KV cache, per slot of ${count(architecture.context_tokens)}`, memory.kv_bytes_per_slot),
+  ];
+}
+
+function cardRows({ cards }: ModelInspection): string[][] {
+  const slots = (value: number | null): string => (value === null ? 'does not fit' : `${count(value)} slots`);
+  return cards.map((card) => [
+    `${card.gigabytes} GB (${card.example})`,
+    `bfloat16: ${slots(card.bfloat16_slots)}`,
+    `int8: ${slots(card.int8_slots)}`,
+  ]);
+}
+
+function cardText({ model_card: card }: ModelInspection): string {
+  if (card === null) return 'There is no model card (README.md), so neither a license nor a disclaimer is known.';
+  const license = card.license === null ? 'The model card names no license.' : `license: ${card.license}`;
+  if (card.cautions.length === 0) return `${license}\nThe model card has no section of limitations or disclaimers.`;
+  return [license, ...card.cautions.map(({ title, text }) => `\n${pc.bold(title)}\n${text}`)].join('\n');
+}
+
+function inspectionText(inspection: ModelInspection): string {
+  const part = (title: string, body: string): string => `\n${pc.bold(title)}\n${body}`;
+  return [
+    `${pc.bold(inspection.model)}  ${inspection.directory}`,
+    table(architectureRows(inspection), '  '),
+    part('files', table(fileRows(inspection), '  ')),
+    part('memory', table(memoryRows(inspection), '  ')),
+    part('one card, sequences of the full context', table(cardRows(inspection), '  ')),
+    part('model card', cardText(inspection)),
+  ].join('\n');
+}
+
+/** `eyrie model inspect`: data to standard output, warnings to standard error (with --json they are in the document). */
+export function printInspection(inspection: ModelInspection, json: boolean): void {
+  if (json) {
+    print(JSON.stringify(inspection, null, 2));
+    return;
+  }
+  print(inspectionText(inspection));
+  for (const warning of inspection.warnings) note(`${pc.yellow('warning')} ${warning}`);
+}

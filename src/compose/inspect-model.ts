@@ -1,0 +1,134 @@
+import path from 'node:path';
+import { inspectCheckpoint } from '../adapters/engine-native/inspect-checkpoint.js';
+import type { NativeCheckpoint } from '../adapters/engine-native/native-types.js';
+import { readModelFolder, readText, type ModelFolder } from '../adapters/model-folder/read-model-folder.js';
+import { NoTokenizer } from '../adapters/no-tokenizer/no-tokenizer.js';
+import { BpeTokenizer } from '../adapters/tokenizer/bpe-tokenizer.js';
+import { isNewDecoder } from '../contract/falcon-config.js';
+import type { ModelInspection } from '../contract/model-inspection.js';
+import { cardClasses, slotsOnCard } from '../domain/card-fit.js';
+import { falconForm } from '../domain/falcon-form.js';
+import type { FalconShape } from '../domain/falcon-shape.js';
+import { readModelCard } from '../domain/model-card.js';
+import { kvBytesPerToken, parameterCount, weightBytes } from '../domain/model-memory.js';
+import { endOfText, endTokens, type EndTokens } from './end-tokens.js';
+
+function architecture({ shape, config }: ModelFolder): ModelInspection['architecture'] {
+  return {
+    form: falconForm(shape, isNewDecoder(config)),
+    model_type: config.model_type,
+    layers: shape.layers,
+    hidden_size: shape.hiddenSize,
+    query_heads: shape.queryHeads,
+    kv_heads: shape.kvHeads,
+    head_dim: shape.headDim,
+    ffn_size: shape.ffnSize,
+    vocab_size: shape.vocabSize,
+    context_tokens: shape.contextTokens,
+    parallel_attention: shape.parallelAttention,
+    norms_per_layer: shape.normsPerLayer,
+    linear_bias: shape.linearBias,
+    positions: shape.alibi ? 'alibi' : 'rotary',
+    rope_theta: shape.alibi ? null : shape.ropeTheta,
+  };
+}
+
+function filesOf({ files, tensors }: NativeCheckpoint): ModelInspection['files'] {
+  return files.map(({ name, bytes }, index) => {
+    const own = tensors.filter(({ file }) => file === index);
+    const dtypes: Record<string, number> = {};
+    for (const tensor of own) dtypes[tensor.dtype] = (dtypes[tensor.dtype] ?? 0) + tensor.bytes;
+    return { name, bytes, tensors: own.length, dtypes };
+  });
+}
+
+const valuesOf = ({ shape }: NativeCheckpoint['tensors'][number]): number => shape.reduce((all, size) => all * size, 1);
+
+function memoryOf(shape: FalconShape): ModelInspection['memory'] {
+  return {
+    weight_bytes: {
+      float32: weightBytes(shape, 'float32'),
+      bfloat16: weightBytes(shape, 'bfloat16'),
+      int8: weightBytes(shape, 'int8'),
+    },
+    kv_bytes_per_token: kvBytesPerToken(shape),
+    kv_bytes_per_slot: kvBytesPerToken(shape) * shape.contextTokens,
+  };
+}
+
+function warningsOf(
+  folder: ModelFolder,
+  checkpoint: NativeCheckpoint,
+  { end, trusted, distrusted }: EndTokens,
+): string[] {
+  const warnings: string[] = [];
+  const { headDifferences } = checkpoint;
+  const mayDiffer = folder.shape.tiedHead && headDifferences !== null && headDifferences > 0;
+  if (mayDiffer)
+    warnings.push(
+      `The config ties the head to the embedding, but the stored lm_head.weight differs from it in ${headDifferences.toLocaleString('en')} values. ` +
+        'The embedding is used, as by transformers. If the head was trained on its own, set "tie_word_embeddings": false in config.json.',
+    );
+  for (const [file, ids] of [
+    ['config.json', folder.endIds.config],
+    ['generation_config.json', folder.endIds.generation],
+  ] as const)
+    for (const id of ids.filter((named) => distrusted.includes(named)))
+      warnings.push(
+        `${file} names ${id} as end of text, which is no end but an ordinary mark or no token; it is ignored.`,
+      );
+  if (end === null)
+    warnings.push(
+      folder.tokenizerJson === null
+        ? 'There is no tokenizer.json: prompts must be token ids, and answers have no text.'
+        : `The tokenizer has no "${endOfText}".`,
+    );
+  if (end === null && trusted.length === 0) warnings.push('No end of text is known: the model cannot be served.');
+  return warnings;
+}
+
+/** All that can be said about a checkpoint without loading it. Throws `model_invalid`, `model_unreadable`, `unsupported_device`. */
+export async function inspectModel(directory: string): Promise<ModelInspection> {
+  const folder = await readModelFolder(directory);
+  const { shape } = folder;
+  const [checkpoint, card] = await Promise.all([
+    inspectCheckpoint(folder.directory, shape),
+    readText(path.join(folder.directory, 'README.md')),
+  ]);
+  const tokenizer =
+    folder.tokenizerJson === null
+      ? new NoTokenizer(shape.vocabSize)
+      : BpeTokenizer.fromJson(folder.tokenizerJson, shape.vocabSize);
+  const ends = endTokens(folder, tokenizer);
+  return {
+    schema_version: 1,
+    model: folder.id,
+    directory: folder.directory,
+    architecture: architecture(folder),
+    parameters: {
+      model: parameterCount(shape),
+      stored: checkpoint.tensors.reduce((all, tensor) => all + valuesOf(tensor), 0),
+    },
+    head: {
+      tied: shape.tiedHead,
+      stored: checkpoint.tensors.some(({ name }) => name === 'lm_head.weight'),
+      differences: checkpoint.headDifferences,
+    },
+    end_of_text: {
+      id: ends.end,
+      config: [...folder.endIds.config],
+      generation_config: [...folder.endIds.generation],
+      used: [...new Set([...(ends.end === null ? [] : [ends.end]), ...ends.trusted])],
+    },
+    files: filesOf(checkpoint),
+    memory: memoryOf(shape),
+    cards: cardClasses.map(({ gigabytes, example, memoryBytes }) => ({
+      gigabytes,
+      example,
+      bfloat16_slots: slotsOnCard(shape, 'bfloat16', memoryBytes),
+      int8_slots: slotsOnCard(shape, 'int8', memoryBytes),
+    })),
+    model_card: card === null ? null : { ...readModelCard(card), cautions: [...readModelCard(card).cautions] },
+    warnings: warningsOf(folder, checkpoint, ends),
+  };
+}

@@ -1,0 +1,56 @@
+import type { FalconShape } from './falcon-shape.js';
+
+export type WeightType = 'float32' | 'bfloat16' | 'int8';
+
+const float32Bytes = 4;
+const bfloat16Bytes = 2;
+/** Beside a row of 8-bit weights: its float32 scale and the 32-bit sum of its values. */
+const int8RowBytes = 8;
+
+interface Parts {
+  /** Values and rows of the matrices of all layers. */
+  readonly matrices: number;
+  readonly rows: number;
+  /** Values of norms and linear biases. */
+  readonly vectors: number;
+  /** Values of the embedding, and of the head. */
+  readonly embedding: number;
+}
+
+function partsOf(shape: FalconShape): Parts {
+  const { layers, hiddenSize: hidden, ffnSize: ffn, headDim, queryHeads, kvHeads, vocabSize } = shape;
+  const query = queryHeads * headDim;
+  const qkv = query + 2 * kvHeads * headDim;
+  const rows = qkv + hidden + ffn + hidden;
+  const norms = shape.normsPerLayer * 2 * hidden;
+  return {
+    matrices: layers * (qkv * hidden + hidden * query + 2 * ffn * hidden),
+    rows: layers * rows,
+    vectors: layers * (norms + (shape.linearBias ? rows : 0)) + 2 * hidden,
+    embedding: vocabSize * hidden,
+  };
+}
+
+/** Trained values of the model; a tied head counts once. */
+export function parameterCount(shape: FalconShape): number {
+  const { matrices, vectors, embedding } = partsOf(shape);
+  return matrices + vectors + (shape.tiedHead ? 1 : 2) * embedding;
+}
+
+/**
+ * Bytes of the weights as the engine holds them, but for padding to whole tiles. Norms and biases are float32 always; with int8
+ * the embedding stays bfloat16 and the head is a matrix of its own in 8 bits, tied or not.
+ */
+export function weightBytes(shape: FalconShape, type: WeightType): number {
+  const { matrices, rows, vectors, embedding } = partsOf(shape);
+  const vectorBytes = vectors * float32Bytes;
+  if (type === 'int8')
+    return matrices + embedding + (rows + shape.vocabSize) * int8RowBytes + embedding * bfloat16Bytes + vectorBytes;
+  const heads = shape.tiedHead ? 1 : 2;
+  return (matrices + heads * embedding) * (type === 'float32' ? float32Bytes : bfloat16Bytes) + vectorBytes;
+}
+
+/** Keys and values of one position in all layers, in bfloat16; twice that with float32 weights. */
+export function kvBytesPerToken({ layers, kvHeads, headDim }: FalconShape): number {
+  return layers * 2 * kvHeads * headDim * bfloat16Bytes;
+}
