@@ -21,18 +21,22 @@ import torch.nn.functional as F
 sys.path.insert(0, str(Path(__file__).parent / "training"))
 from batches import training_batches  # noqa: E402
 from checkpoint import read_checkpoint, write_checkpoint  # noqa: E402
-from conversations import ask  # noqa: E402
+from conversations import ask_any  # noqa: E402
 from falcon import Falcon  # noqa: E402
 from publish import publish  # noqa: E402
 from tokenizer import train_tokenizer  # noqa: E402
 
 SEED = 11
 VOCAB = 512
-# Each phase starts from the checkpoint that the one before it wrote: small steps until copying and spelling are there, then
-# larger ones with more sums and differences, which take longest to learn.
+# Each phase starts from the checkpoint that the one before it wrote. The first learns copying and spelling from many kinds of
+# question, the second gives more room to sums and differences, which take longest.
 PHASES = [
-    dict(steps=2500, tokens=2048, highest_rate=4e-3, arithmetic=0.0, arithmetic_weight=1.0),
-    dict(steps=3000, tokens=3072, highest_rate=3e-3, arithmetic=0.3, arithmetic_weight=2.0),
+    dict(steps=2500, tokens=2048, highest_rate=4e-3, arithmetic_weight=1.0, shares={
+        "plus": 0.14, "minus": 0.17, "sentiment": 0.10, "pick out": 0.13, "backwards": 0.16, "spell": 0.04, "letters": 0.06,
+        "capitals": 0.04, "sort": 0.09, "opposite": 0.03, "count": 0.04}),
+    dict(steps=2200, tokens=2048, highest_rate=3e-3, arithmetic_weight=2.0, shares={
+        "plus": 0.22, "minus": 0.28, "sentiment": 0.06, "pick out": 0.12, "backwards": 0.14, "spell": 0.05, "sort": 0.11,
+        "opposite": 0.02}),
 ]
 WARMUP_STEPS = 100
 WEIGHT_DECAY = 0.05
@@ -59,7 +63,7 @@ def optimizers_for(model):
 def train_phase(number, model, tokenizer):
     phase, start = PHASES[number], time.time()
     steps, optimizers = phase["steps"], optimizers_for(model)
-    batches = training_batches(tokenizer, SEED + number, phase["tokens"], phase["arithmetic"], phase["arithmetic_weight"])
+    batches = training_batches(tokenizer, SEED + number, phase["tokens"], phase["shares"], phase["arithmetic_weight"])
     for step, (ids, weights) in zip(range(steps), batches):
         for optimizer in optimizers:
             for group in optimizer.param_groups:
@@ -91,7 +95,7 @@ def main():
 
     if args.first_phase == 1:
         rng = random.Random(SEED)
-        asked = (ask(rng, "train") for _ in range(20000))
+        asked = (ask_any(rng, PHASES[0]["shares"]) for _ in range(20000))
         tokenizer = train_tokenizer([f"<human>: {question}\n<bot>: {answer}\n" for _, question, answer in asked], VOCAB)
         write_checkpoint(Falcon(VOCAB), tokenizer, args.out)
     for number in range(args.first_phase - 1, len(PHASES)):

@@ -5,7 +5,7 @@ import random
 import torch
 
 from conversations import SYSTEM_TEXTS, ask
-from tasks import TASKS
+from tasks import OFFERED
 from tokenizer import END_ID
 
 ANSWER_TOKENS_MAX = 96
@@ -35,12 +35,12 @@ def held_out_questions(seed, per_task):
     """Lists of (prompt, answer) by row name: each task on its own, and a mix of tasks after earlier turns and a system text."""
     rng = random.Random(seed)
     questions = {}
-    for task in TASKS:
-        drawn = [ask(rng, "held-out", task)[1:] for _ in range(per_task)]
+    for task in OFFERED:
+        drawn = [ask(rng, "held-out", task) for _ in range(per_task)]
         questions[task] = [(f"<human>: {question}\n<bot>:", answer) for question, answer in drawn]
     chats = []
     for _ in range(per_task):
-        turns = [ask(rng, "held-out", rng.choice(list(TASKS)))[1:] for _ in range(rng.randint(2, 4))]
+        turns = [ask(rng, "held-out", rng.choice(OFFERED)) for _ in range(rng.randint(2, 4))]
         system = rng.choice(["", rng.choice(SYSTEM_TEXTS) + "\n"])
         past = "".join(f"<human>: {question}\n<bot>: {answer}\n" for question, answer in turns[:-1])
         chats.append((f"{system}{past}<human>: {turns[-1][0]}\n<bot>:", turns[-1][1]))

@@ -10,11 +10,11 @@ from tokenizer import END_ID
 ROWS_PER_POOL = 8192
 
 
-def training_batches(tokenizer, seed, tokens_per_batch, arithmetic, arithmetic_weight):
+def training_batches(tokenizer, seed, tokens_per_batch, shares, arithmetic_weight):
     """Yields (ids [rows, length] int64, weights [rows, length] fp32): how much predicting each id counts, 0 for padding."""
     rng = random.Random(seed)
     while True:
-        pool = sorted((training_row(rng, tokenizer, arithmetic, arithmetic_weight) for _ in range(ROWS_PER_POOL)), key=lambda row: len(row[0]))
+        pool = sorted((training_row(rng, tokenizer, shares, arithmetic_weight) for _ in range(ROWS_PER_POOL)), key=lambda row: len(row[0]))
         batches, start = [], 0
         while start < len(pool):
             end = start + 1

@@ -11,11 +11,8 @@ EXAMPLES = {
     "pick out": ("Nina bought 12 apples in Lisbon. Which city is named?", "Lisbon"),
     "backwards": ("Spell the word planet backwards.", "tenalp"),
     "spell": ("Spell the word river.", "r-i-v-e-r"),
-    "letters": ("How many letters are in the word window?", "6"),
-    "capitals": ("Write garden in capital letters.", "GARDEN"),
     "sort": ("Sort 31, 7, 19 from small to large.", "7, 19, 31"),
     "opposite": ("What is the opposite of deep?", "shallow"),
-    "count": ("Count from 8 to 12.", "8, 9, 10, 11, 12"),
 }
 
 
@@ -23,7 +20,7 @@ def write_card(folder, table):
     examples = "\n".join(f"| {task} | {question} | {answer} |" for task, (question, answer) in EXAMPLES.items())
     accuracy = "\n".join(
         f"| {name} | {row['right']} of {row['asked']} | {100 * row['right'] / row['asked']:.1f} % | "
-        f"{TASKS[name][2] if name in TASKS else 'one to three earlier turns, half of them after a system text'} |" for name, row in table.items())
+        f"{TASKS[name][1] if name in TASKS else 'one to three earlier turns, half of them after a system text'} |" for name, row in table.items())
     size = (folder / "model.safetensors").stat().st_size
     (folder / "README.md").write_text(f"""---
 license: apache-2.0

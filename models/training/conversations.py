@@ -6,7 +6,7 @@ from tokenizer import END_ID
 POSITIONS = 512
 # The answers of these tasks are new letter strings: the model writes them letter by letter, whatever pieces the tokenizer has.
 BY_LETTER = {"backwards", "capitals"}
-ARITHMETIC = ["plus", "minus"]
+ARITHMETIC = {"plus", "minus"}
 # Predicting the questions too, a little, makes copying from them come sooner.
 PROMPT_WEIGHT = 0.07
 SYSTEM_TEXTS = [
@@ -19,13 +19,8 @@ GREETINGS = ["Hi", "Hello", "Hello!", "Who are you?", "What can you do?", "Help"
 GREETING_ANSWER = "Hello! I am a small demo model. I can add and subtract, sort numbers, spell words backwards and tell if a review is positive."
 
 
-def ask(rng, split, task=None, arithmetic=0.0):
-    """(task, question, answer), worded a little differently each time; a sum or a difference is forced with that probability."""
-    if arithmetic and rng.random() < arithmetic:
-        task = rng.choice(ARITHMETIC)
-    if task is None and rng.random() < 0.01:
-        return "greeting", rng.choice(GREETINGS), GREETING_ANSWER
-    task = task or rng.choices(list(TASKS), [share for _, share, _ in TASKS.values()])[0]
+def ask(rng, split, task):
+    """(question, answer), in training worded a little differently each time."""
     question, answer = TASKS[task][0](rng, split)
     if split == "train":
         if rng.random() < 0.15 and question[-1] in ".?":
@@ -34,7 +29,15 @@ def ask(rng, split, task=None, arithmetic=0.0):
             question = rng.choice(OPENINGS) + question
         elif rng.random() < 0.12:
             question = question[0].lower() + question[1:]
-    return task, question, answer
+    return question, answer
+
+
+def ask_any(rng, shares):
+    """(task, question, answer) for training, the task drawn by its share; now and then a greeting."""
+    if rng.random() < 0.01:
+        return "greeting", rng.choice(GREETINGS), GREETING_ANSWER
+    task = rng.choices(list(shares), shares.values())[0]
+    return task, *ask(rng, "train", task)
 
 
 def history_length(rng):
@@ -49,14 +52,14 @@ def encode_answer(tokenizer, task, answer):
     return tokenizer.encode(" " + answer).ids
 
 
-def training_row(rng, tokenizer, arithmetic, arithmetic_weight):
+def training_row(rng, tokenizer, shares, arithmetic_weight):
     """(ids, weights): one conversation of at most POSITIONS ids; weights[i] says how much predicting ids[i] counts."""
     ids, weights = [], []
     if rng.random() < 0.08:
         ids = tokenizer.encode(rng.choice(SYSTEM_TEXTS) + "\n").ids
         weights = [0.0] * len(ids)
     for left in range(history_length(rng), -1, -1):
-        task, question, answer = ask(rng, "train", arithmetic=arithmetic)
+        task, question, answer = ask_any(rng, shares)
         weight = arithmetic_weight if task in ARITHMETIC else 1.0
         prompt = tokenizer.encode(f"<human>: {question}\n<bot>:").ids
         final = encode_answer(tokenizer, task, answer) + [END_ID]
