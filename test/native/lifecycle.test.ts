@@ -197,7 +197,8 @@ describe('opening', () => {
 
 describe('the end of the world around an engine', () => {
   const child = fileURLToPath(new URL('./teardown-child.mjs', import.meta.url));
-  const addon = fileURLToPath(new URL('../../native/build/eyrie_native.node', import.meta.url));
+  const built = fileURLToPath(new URL('../../native/build/eyrie_native.node', import.meta.url));
+  const addon = process.env['EYRIE_NATIVE_ADDON'] ?? built;
   beforeAll(() => expect(loadAddon().supportedIsas().length).toBeGreaterThan(0));
 
   /** Runs a scenario, which ends by exiting with 7. A crash would be a signal, a hang the time limit. */
