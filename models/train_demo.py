@@ -4,8 +4,8 @@
     pip install torch safetensors tokenizers numpy
     python train_demo.py                       writes demo/: checkpoint, tokenizer, accuracy.json, requests, model card
 
-Everything is made up by training/ from fixed seeds; no data is read. The number of steps is fixed, so the same versions on the
-same kind of CPU give the same model again; on another, nearly the same.
+Everything is made up by training/ from fixed seeds; no data is read. The number of steps is fixed, so a run on the same kind of
+CPU, with the same versions and threads, can be repeated; elsewhere the model comes out a little different.
 """
 
 import argparse

@@ -12,9 +12,6 @@ from tokenizer import END, END_ID, SPECIALS
 MODEL_NAME = "eyrie-demo"
 
 
-NAME = "eyrie-demo"
-
-
 def write_json(path, value):
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
@@ -24,7 +21,6 @@ def write_checkpoint(model, tokenizer, folder):
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
     write_json(folder / "config.json", {
-        "_name_or_path": NAME,  # the id under which Eyrie serves the folder
         "_name_or_path": MODEL_NAME,
         "alibi": False, "apply_residual_connection_post_layernorm": False, "architectures": ["RWForCausalLM"],
         "attention_dropout": 0.0, "bias": False, "bos_token_id": END_ID, "eos_token_id": END_ID, "hidden_dropout": 0.0,

@@ -5,7 +5,6 @@ import random
 
 from checkpoint import MODEL_NAME
 from conversations import SYSTEM_TEXTS, ask
-from checkpoint import NAME
 from tasks import OFFERED
 
 COMPLETIONS_PER_TASK = 6
@@ -31,7 +30,7 @@ def write_request_files(folder, seed):
             custom_id = f"{task.replace(' ', '-')}-{number + 1}"
             expected[custom_id] = answer
             completions.append({"custom_id": custom_id, "method": "POST", "url": "/v1/completions", "body": {
-                "model": NAME_NAME, "prompt": f"<human>: {question}\n<bot>:", "max_tokens": answer_bound(task), "temperature": 0,
+                "model": MODEL_NAME, "prompt": f"<human>: {question}\n<bot>:", "max_tokens": answer_bound(task), "temperature": 0,
                 "stop": ["<human>:", "<bot>:"]}})
     for number in range(CHAT_LINES):
         tasks = rng.choices(OFFERED, k=1 + number % 3)
@@ -43,7 +42,7 @@ def write_request_files(folder, seed):
         custom_id = f"chat-{number + 1}-{task.replace(' ', '-')}"
         expected[custom_id] = answer
         chats.append({"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": {
-            "model": NAME_NAME, "messages": messages + [{"role": "user", "content": question}], "max_tokens": answer_bound(task), "temperature": 0}})
+            "model": MODEL_NAME, "messages": messages + [{"role": "user", "content": question}], "max_tokens": answer_bound(task), "temperature": 0}})
     write_lines(folder / "requests-completions.jsonl", completions)
     write_lines(folder / "requests-chat.jsonl", chats)
     (folder / "expected.json").write_text(json.dumps(expected, indent=2, ensure_ascii=False) + "\n")
