@@ -18,6 +18,7 @@ const greedy: Omit<SequenceRequest, 'promptIds' | 'maxTokens' | 'sequenceKey'> =
   logitBias: new Map(),
   logprobs: null,
   promptLogprobs: false,
+  urgent: false,
 };
 
 export interface WorkloadResult {

@@ -1,5 +1,6 @@
 #include "binding/engine_handle.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "binding/js_error.h"
@@ -18,6 +19,20 @@ uint64_t read_id(const Napi::Value& value) {
     throw Error(ErrorCode::invalid_request, "id must be a whole number from 0 to 2^53 - 1");
   }
   return static_cast<uint64_t>(number);
+}
+
+/// While the JavaScript thread is busy, the news of a sequence gather in one piece.
+void add_news(std::vector<TokenNews>& all, TokenNews&& news) {
+  const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  const auto same = std::find_if(all.begin(), all.end(), [&](const TokenNews& other) { return other.id == news.id; });
+  if (same == all.end()) {
+    all.push_back(std::move(news));
+    return;
+  }
+  append(same->token_ids, news.token_ids);
+  append(same->logprobs, news.logprobs);
+  append(same->top_ids, news.top_ids);
+  append(same->top_logprobs, news.top_logprobs);
 }
 
 /// Runs `body` with a handle scope. Calls into JavaScript fail while an environment is being torn down (a terminated worker);
@@ -71,6 +86,11 @@ void EngineHandle::load(EngineOptions options) {
       for (Outcome& outcome : outcomes) box.outcomes.push_back(std::move(outcome));
     });
   };
+  events.on_news = [this](std::vector<TokenNews>&& news) {
+    post([&](Mailbox& box) {
+      for (TokenNews& one : news) add_news(box.news, std::move(one));
+    });
+  };
   events.on_closed = [this] { post([](Mailbox& box) { box.closed = true; }); };
   const LoadProgress on_progress = [this](uint64_t done, uint64_t total) {
     post([&](Mailbox& box) { box.progress = Progress{done, total}; });
@@ -95,6 +115,7 @@ void EngineHandle::on_wake(Napi::Env env, Napi::Function, Wake* wake, void*) {
 void EngineHandle::read_mail() {
   std::optional<Progress> progress;
   std::optional<Loaded> loaded;
+  std::vector<TokenNews> news;
   std::vector<Outcome> outcomes;
   bool closed = false;
   {
@@ -102,11 +123,13 @@ void EngineHandle::read_mail() {
     mailbox_.rung = false;
     progress = std::exchange(mailbox_.progress, std::nullopt);
     loaded = std::exchange(mailbox_.loaded, std::nullopt);
+    news.swap(mailbox_.news);
     outcomes.swap(mailbox_.outcomes);
     closed = std::exchange(mailbox_.closed, false);
   }
   if (progress) with_javascript(env_, [&] { report_progress(*progress); });
   if (loaded) with_javascript(env_, [&] { finish_load(std::move(*loaded)); });
+  for (const TokenNews& one : news) with_javascript(env_, [&] { tell_tokens(one); });
   for (Outcome& outcome : outcomes) with_javascript(env_, [&] { settle(outcome); });
   if (closed) with_javascript(env_, [&] { finish_close(); });
   let_go_if_idle();
@@ -146,13 +169,31 @@ void EngineHandle::finish_load(Loaded loaded) {
   }
 }
 
+/// A callback that throws ends its request, which stays pending until the engine has let it go.
+void EngineHandle::tell_tokens(const TokenNews& news) {
+  const auto found = pending_.find(news.id);
+  if (found == pending_.end() || found->second.thrown) return;
+  try {
+    // The callback may start or end other requests: nothing of the map is held while it runs.
+    const Napi::Function on_tokens = found->second.on_tokens.Value();
+    on_tokens.Call({to_js_tokens(env_, news, found->second.asked)});
+  } catch (const Napi::Error& error) {
+    const auto again = pending_.find(news.id);
+    if (again == pending_.end()) return;
+    again->second.thrown = error;
+    if (engine_) engine_->cancel(news.id);
+  }
+}
+
 void EngineHandle::settle(Outcome& outcome) {
   const auto found = pending_.find(outcome.id);
   if (found == pending_.end()) return;
-  const Pending pending = found->second;
+  const Pending pending = std::move(found->second);
   pending_.erase(found);
   try {
-    if (outcome.failure) {
+    if (pending.thrown) {
+      pending.deferred.Reject(pending.thrown->Value());
+    } else if (outcome.failure) {
       pending.deferred.Reject(to_js_error(env_, *outcome.failure));
     } else {
       pending.deferred.Resolve(to_js_result(env_, outcome.result, pending.asked));
@@ -194,9 +235,14 @@ Napi::Value EngineHandle::generate(const Napi::CallbackInfo& info) {
       throw Error(ErrorCode::invalid_request, "id " + std::to_string(id) + " belongs to a request that has not ended yet");
     }
     Request request = read_request(info[1]);
-    const AskedFor asked{request.logprobs >= 0, request.prompt_logprobs};
-    engine_->submit(id, std::move(request));
-    pending_.emplace(id, Pending{deferred, asked});
+    Pending pending{deferred, {request.logprobs >= 0, request.prompt_logprobs}, {}, std::nullopt};
+    const bool watched = !info[2].IsUndefined();
+    if (watched) {
+      if (!info[2].IsFunction()) throw Error(ErrorCode::invalid_request, "onTokens must be a function or absent");
+      pending.on_tokens = Napi::Persistent(info[2].As<Napi::Function>());
+    }
+    engine_->submit(id, std::move(request), watched);
+    pending_.emplace(id, std::move(pending));
     hold();
   } catch (...) {
     deferred.Reject(current_js_error(env_));

@@ -41,6 +41,10 @@ class EngineHandle : public std::enable_shared_from_this<EngineHandle> {
   struct Pending {
     Napi::Promise::Deferred deferred;
     AskedFor asked;
+    /// Empty: nobody watches the tokens.
+    Napi::FunctionReference on_tokens;
+    /// What on_tokens threw: it becomes the rejection.
+    std::optional<Napi::Error> thrown;
   };
   struct Loaded {
     std::unique_ptr<Engine> engine;
@@ -55,6 +59,7 @@ class EngineHandle : public std::enable_shared_from_this<EngineHandle> {
     bool rung = false;
     std::optional<Progress> progress;
     std::optional<Loaded> loaded;
+    std::vector<TokenNews> news;
     std::vector<Outcome> outcomes;
     bool closed = false;
   };
@@ -71,6 +76,7 @@ class EngineHandle : public std::enable_shared_from_this<EngineHandle> {
   void read_mail();
   void report_progress(const Progress& progress);
   void finish_load(Loaded loaded);
+  void tell_tokens(const TokenNews& news);
   void settle(Outcome& outcome);
   void finish_close();
   Napi::Object to_js();

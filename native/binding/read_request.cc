@@ -25,6 +25,7 @@ Request read_request(const Napi::Value& value) {
   request.logit_bias_values = fields.floats("logitBiasValues");
   request.logprobs = fields.whole_from("logprobs", -1, 20);
   request.prompt_logprobs = fields.boolean("promptLogprobs");
+  request.urgent = fields.boolean("urgent");
   return request;
 }
 

@@ -51,6 +51,15 @@ Napi::Object to_js_result(Napi::Env env, const Result& result, const AskedFor& a
   return out;
 }
 
+Napi::Object to_js_tokens(Napi::Env env, const TokenNews& news, const AskedFor& asked) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("tokenIds", words(env, news.token_ids));
+  out.Set("logprobs", floats(env, news.logprobs, asked.logprobs));
+  out.Set("topIds", words(env, news.top_ids, asked.logprobs));
+  out.Set("topLogprobs", floats(env, news.top_logprobs, asked.logprobs));
+  return out;
+}
+
 Napi::Object to_js_report(Napi::Env env, const EngineReport& report) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("promptTokens", count(env, report.prompt_tokens));

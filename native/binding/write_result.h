@@ -3,6 +3,7 @@
 
 #include "engine/engine_options.h"
 #include "engine/request.h"
+#include "engine/token_news.h"
 
 namespace eyrie {
 
@@ -14,6 +15,8 @@ struct AskedFor {
 
 /// NativeResult, member by member.
 Napi::Object to_js_result(Napi::Env env, const Result& result, const AskedFor& asked);
+/// NativeTokens, member by member.
+Napi::Object to_js_tokens(Napi::Env env, const TokenNews& news, const AskedFor& asked);
 /// NativeReport, member by member.
 Napi::Object to_js_report(Napi::Env env, const EngineReport& report);
 /// NativeEngineInfo, member by member.

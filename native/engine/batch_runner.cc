@@ -41,7 +41,8 @@ BatchRunner::BatchRunner(const EngineOptions& options, std::unique_ptr<FalconWei
 }
 
 void BatchRunner::add(std::unique_ptr<Sequence> sequence) {
-  scheduler_.add({sequence->id, sequence->request.prompt_ids, sequence->request.max_tokens, !sequence->request.prompt_logprobs});
+  const Request& request = sequence->request;
+  scheduler_.add({sequence->id, request.prompt_ids, request.max_tokens, !request.prompt_logprobs, request.urgent});
   sequences_.emplace(sequence->id, std::move(sequence));
 }
 
@@ -66,7 +67,7 @@ void BatchRunner::end_cancelled(std::vector<Outcome>& outcomes) {
   cancelled_.clear();
 }
 
-void BatchRunner::step(std::vector<Outcome>& outcomes) {
+void BatchRunner::step(std::vector<Outcome>& outcomes, std::vector<TokenNews>& news) {
   end_cancelled(outcomes);
   const auto begin = std::chrono::steady_clock::now();
   scheduler_.next_pass(plan_);
@@ -89,8 +90,8 @@ void BatchRunner::step(std::vector<Outcome>& outcomes) {
   finish_rows();
   const auto elapsed = std::chrono::steady_clock::now() - begin;
   count(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed).count()));
-  for (const uint32_t slot : plan_.decode_slots) release_if_over(slot, outcomes);
-  for (const PrefillChunk& chunk : plan_.prefill) release_if_over(chunk.slot, outcomes);
+  for (const uint32_t slot : plan_.decode_slots) conclude(slot, outcomes, news);
+  for (const PrefillChunk& chunk : plan_.prefill) conclude(chunk.slot, outcomes, news);
 }
 
 void BatchRunner::compose() {
@@ -152,8 +153,10 @@ void BatchRunner::finish_row(const HeadRow& row, std::span<float> logits, int th
   }
 }
 
-void BatchRunner::release_if_over(uint32_t slot, std::vector<Outcome>& outcomes) {
-  if (in_slot_[slot]->ended || in_slot_[slot]->failure) release(slot, outcomes);
+void BatchRunner::conclude(uint32_t slot, std::vector<Outcome>& outcomes, std::vector<TokenNews>& news) {
+  Sequence& sequence = *in_slot_[slot];
+  if (sequence.ended || sequence.failure) return release(slot, outcomes);
+  if (sequence.watched && sequence.generated() > 0) news.push_back(sequence.take_news());
 }
 
 void BatchRunner::release(uint32_t slot, std::vector<Outcome>& outcomes) {

@@ -16,6 +16,7 @@
 #include "engine/outcome.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
+#include "engine/token_news.h"
 #include "engine/token_step.h"
 #include "model/falcon_model.h"
 #include "ops/compute.h"
@@ -35,8 +36,8 @@ class BatchRunner {
   /// The sequence ends with what it has, reported by the next step(). Unknown ids are ignored.
   void cancel(uint64_t id);
   bool has_work() const { return !sequences_.empty(); }
-  /// One pass; appends what ended to `outcomes`.
-  void step(std::vector<Outcome>& outcomes);
+  /// One pass; appends what ended to `outcomes`, and what watched sequences that go on have generated to `news`.
+  void step(std::vector<Outcome>& outcomes, std::vector<TokenNews>& news);
   /// Ends everything with the same failure.
   void fail_all(const Failure& failure, std::vector<Outcome>& outcomes);
 
@@ -56,7 +57,7 @@ class BatchRunner {
   void add_span(uint32_t slot, uint32_t first_position, uint32_t rows, uint32_t head_rows, bool generates);
   void finish_rows();
   void finish_row(const HeadRow& row, std::span<float> logits, int thread);
-  void release_if_over(uint32_t slot, std::vector<Outcome>& outcomes);
+  void conclude(uint32_t slot, std::vector<Outcome>& outcomes, std::vector<TokenNews>& news);
   void release(uint32_t slot, std::vector<Outcome>& outcomes);
   void count(uint64_t nanoseconds);
 

@@ -49,9 +49,9 @@ Engine::~Engine() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Engine::submit(uint64_t id, Request request) {
+void Engine::submit(uint64_t id, Request request, bool watched) {
   check_request(request, options_);
-  auto sequence = std::make_unique<Sequence>(id, std::move(request), options_);
+  auto sequence = std::make_unique<Sequence>(id, std::move(request), options_, watched);
   {
     const std::lock_guard lock(mutex_);
     if (closing_) throw Error(ErrorCode::engine_closed, "the engine is closed; open a new one");
@@ -91,10 +91,11 @@ void Engine::run() {
   if (should_pin(options_.threads)) pool_->pin_caller();
   Failure failure{ErrorCode::engine_closed, "the engine was closed before this request ended"};
   std::vector<Outcome> outcomes;
+  std::vector<TokenNews> news;
   try {
     while (take_mail()) {
-      runner_->step(outcomes);
-      deliver(outcomes);
+      runner_->step(outcomes, news);
+      deliver(outcomes, news);
     }
   } catch (...) {
     failure = current_failure();
@@ -121,13 +122,15 @@ bool Engine::take_mail() {
   return true;
 }
 
-void Engine::deliver(std::vector<Outcome>& outcomes) {
+void Engine::deliver(std::vector<Outcome>& outcomes, std::vector<TokenNews>& news) {
   {
     const std::lock_guard lock(mutex_);
     report_ = runner_->report();
     live_ -= outcomes.size();
   }
+  if (!news.empty()) events_.on_news(std::move(news));
   if (!outcomes.empty()) events_.on_outcomes(std::move(outcomes));
+  news.clear();
   outcomes.clear();
 }
 

@@ -20,14 +20,16 @@
 #include "engine/engine_options.h"
 #include "engine/outcome.h"
 #include "engine/request.h"
+#include "engine/token_news.h"
 #include "model/load_falcon.h"
 #include "ops/compute.h"
 
 namespace eyrie {
 
-/// Both are called on the loop's thread and must return quickly; neither may call the engine.
+/// All are called on the loop's thread and must return quickly; none may call the engine.
 struct EngineEvents {
   std::function<void(std::vector<Outcome>&& outcomes)> on_outcomes;
+  std::function<void(std::vector<TokenNews>&& news)> on_news;
   std::function<void()> on_closed;
 };
 
@@ -47,9 +49,10 @@ class Engine {
 
   const EngineInfo& info() const { return info_; }
 
-  /// Queues a request. `id` must differ from those of live requests. Throws invalid_request, engine_closed, or out_of_memory when
-  /// kRequestsMax are live. Thread-safe, as are the calls below.
-  void submit(uint64_t id, Request request);
+  /// Queues a request. `id` must differ from those of live requests. `watched`: news of its tokens are told after each pass that
+  /// it survives, before its outcome. Throws invalid_request, engine_closed, or out_of_memory when kRequestsMax are live.
+  /// Thread-safe, as are the calls below.
+  void submit(uint64_t id, Request request, bool watched = false);
   void cancel(uint64_t id);
   EngineReport report() const;
   /// Returns at once; on_closed follows.
@@ -60,7 +63,7 @@ class Engine {
   void run();
   bool take_mail();
   void end_all(const Failure& failure, std::vector<Outcome>& outcomes);
-  void deliver(std::vector<Outcome>& outcomes);
+  void deliver(std::vector<Outcome>& outcomes, std::vector<TokenNews>& news);
 
   const EngineOptions options_;
   const EngineEvents events_;

@@ -27,6 +27,8 @@ struct Request {
   /// -1 = none, else how many best tokens are reported beside the chosen one.
   int32_t logprobs = -1;
   bool prompt_logprobs = false;
+  /// Somebody waits for it: it takes the next free slot before all requests that are not urgent. Its tokens are the same.
+  bool urgent = false;
 };
 
 enum class FinishReason : uint8_t { stop, length, cancelled };

@@ -54,13 +54,20 @@ void Scheduler::admit(PassPlan& plan) {
     free_slots_.erase(chosen);
     Slot& slot = slots_[index];
     slot.phase = Phase::prefilling;
+    slot.urgent = request->urgent;
     slot.prompt_ids.assign(request->prompt_ids.begin(), request->prompt_ids.end());
     slot.prefilled = in_place ? shared : 0;
     slot.twin = in_place ? kNoSlot : twin;
     slot.shared_tokens = shared;
-    prefilling_.push_back(index);
+    begin_prefill(index);
     plan.admissions.push_back({request->id, index});
   }
+}
+
+void Scheduler::begin_prefill(uint32_t index) {
+  const auto is_patient = [this](uint32_t other) { return !slots_[other].urgent; };
+  const auto first_patient = std::find_if(prefilling_.begin(), prefilling_.end(), is_patient);
+  prefilling_.insert(slots_[index].urgent ? first_patient : prefilling_.end(), index);
 }
 
 /// How many leading tokens of `prompt_ids` the slot holds or is about to hold, in whole chunks, the last prompt token left out:
@@ -98,9 +105,9 @@ bool Scheduler::resolve_twin(uint32_t index, PassPlan& plan) {
   if (slot.twin == kNoSlot) return true;
   const Slot& twin = slots_[slot.twin];
   if (twin.prefilled < slot.shared_tokens) {
-    // Two twins must not wait for each other: the older admission computes.
-    const auto older = [&](uint32_t i) { return std::find(prefilling_.begin(), prefilling_.end(), i); };
-    if (older(slot.twin) < older(index)) return false;
+    // Two twins must not wait for each other: the one whose turn comes first computes.
+    const auto turn = [&](uint32_t i) { return std::find(prefilling_.begin(), prefilling_.end(), i); };
+    if (turn(slot.twin) < turn(index)) return false;
     slot.twin = kNoSlot;
     return true;
   }

@@ -3,8 +3,8 @@
 // simulated alone.
 //
 // A slot is free, prefilling or decoding. A waiting request enters a free slot (admission) the moment there is one. A pass holds
-// one row for every decoding slot and, beside them, up to `prefill_tokens` prompt rows of prefilling slots, oldest admission
-// first; rows of both kinds share each read of the weights. When a slot's last prompt row was in a pass, the slot decodes from
+// one row for every decoding slot and, beside them, up to `prefill_tokens` prompt rows of prefilling slots, urgent ones first, then
+// oldest admission first; rows of both kinds share each read of the weights. When a slot's last prompt row was in a pass, the slot decodes from
 // the next pass on: that pass already yields its first token. `end_sequence` frees a slot for the following pass.
 //
 // A prompt is cut only at multiples of kChunkTokens, and a prefix is copied only up to such a multiple, so that the kernels see
@@ -84,6 +84,7 @@ class Scheduler {
 
   struct Slot {
     Phase phase = Phase::free;
+    bool urgent = false;
     /// The prompt whose keys and values this slot holds, kept after the end; [0, prefilled) of it are valid.
     std::vector<uint32_t> prompt_ids;
     uint32_t prefilled = 0;
@@ -93,6 +94,7 @@ class Scheduler {
   };
 
   void admit(PassPlan& plan);
+  void begin_prefill(uint32_t slot);
   void fill(PassPlan& plan);
   void assume_computed(const PassPlan& plan);
   uint32_t shared_tokens(const Slot& slot, std::span<const uint32_t> prompt_ids) const;
@@ -105,7 +107,7 @@ class Scheduler {
   std::vector<Slot> slots_;
   /// Longest free first, so that recently used prompts stay available as prefixes.
   std::deque<uint32_t> free_slots_;
-  /// Prefilling slots in order of admission.
+  /// Prefilling slots: urgent ones before the others, each part in order of admission.
   std::vector<uint32_t> prefilling_;
 };
 

@@ -1,7 +1,9 @@
 #include "engine/sequence.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 namespace eyrie {
@@ -29,8 +31,11 @@ SamplingParams sampling_params(const Request& request, const EngineOptions& opti
 
 }  // namespace
 
-Sequence::Sequence(uint64_t sequence_id, Request sequence_request, const EngineOptions& options)
-    : id(sequence_id), request(std::move(sequence_request)), sampling(sampling_params(request, options)) {
+Sequence::Sequence(uint64_t sequence_id, Request sequence_request, const EngineOptions& options, bool is_watched)
+    : id(sequence_id),
+      request(std::move(sequence_request)),
+      watched(is_watched),
+      sampling(sampling_params(request, options)) {
   // Four bytes a token is what English text takes; longer text grows the string now and then.
   constexpr size_t kBytesPerToken = 4;
   result.token_ids.reserve(request.max_tokens);
@@ -49,6 +54,17 @@ Sequence::Sequence(uint64_t sequence_id, Request sequence_request, const EngineO
 
 bool Sequence::has_penalties() const {
   return request.repetition_penalty != 1.0f || request.frequency_penalty != 0.0f || request.presence_penalty != 0.0f;
+}
+
+TokenNews Sequence::take_news() {
+  const auto since = [](const auto& all, size_t first) {
+    return std::decay_t<decltype(all)>(all.begin() + static_cast<std::ptrdiff_t>(std::min(first, all.size())), all.end());
+  };
+  const size_t first_top = size_t{told_} * top();
+  TokenNews news{id, since(result.token_ids, told_), since(result.logprobs, told_), since(result.top_ids, first_top),
+                 since(result.top_logprobs, first_top)};
+  told_ = generated();
+  return news;
 }
 
 }  // namespace eyrie

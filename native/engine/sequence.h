@@ -8,26 +8,34 @@
 #include "engine/engine_options.h"
 #include "engine/outcome.h"
 #include "engine/request.h"
+#include "engine/token_news.h"
 #include "ops/sample.h"
 
 namespace eyrie {
 
 struct Sequence {
-  /// `request` must have passed check_request(). All buffers that grow per token are reserved here.
-  Sequence(uint64_t id, Request request, const EngineOptions& options);
+  /// `request` must have passed check_request(). All buffers that grow per token are reserved here. `watched`: its tokens are told
+  /// as they come.
+  Sequence(uint64_t id, Request request, const EngineOptions& options, bool watched);
 
   uint32_t prompt_tokens() const { return static_cast<uint32_t>(request.prompt_ids.size()); }
   uint32_t generated() const { return static_cast<uint32_t>(result.token_ids.size()); }
   /// Best tokens reported beside the chosen one.
   uint32_t top() const { return request.logprobs > 0 ? static_cast<uint32_t>(request.logprobs) : 0; }
   bool has_penalties() const;
+  /// The tokens since the last call.
+  TokenNews take_news();
 
   const uint64_t id;
   const Request request;
+  const bool watched;
   SamplingParams sampling;
   Result result;
   std::optional<Failure> failure;
   bool ended = false;
+
+ private:
+  uint32_t told_ = 0;
 };
 
 }  // namespace eyrie

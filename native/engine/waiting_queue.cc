@@ -17,17 +17,23 @@ uint64_t hash_prefix(const WaitingRequest& request) {
 
 }  // namespace
 
-void WaitingQueue::add(const WaitingRequest& request) { entries_.push_back({request, hash_prefix(request), taken_}); }
+void WaitingQueue::add(const WaitingRequest& request) {
+  const auto behind_urgent = entries_.begin() + static_cast<std::ptrdiff_t>(urgent_);
+  entries_.insert(request.urgent ? behind_urgent : entries_.end(), {request, hash_prefix(request), taken_});
+  if (request.urgent) ++urgent_;
+}
 
 bool WaitingQueue::remove(uint64_t id) {
   const auto found =
       std::find_if(entries_.begin(), entries_.end(), [id](const Entry& entry) { return entry.request.id == id; });
   if (found == entries_.end()) return false;
+  if (found->request.urgent) --urgent_;
   entries_.erase(found);
   return true;
 }
 
 size_t WaitingQueue::choose(const OutputEstimate& estimate) const {
+  if (urgent_ > 0) return 0;
   // Rank: passed over too often, then same prefix as the last one, then length, then arrival (the vector's order).
   using Rank = std::pair<int, uint64_t>;
   size_t best = 0;
@@ -50,6 +56,7 @@ std::optional<WaitingRequest> WaitingQueue::take_next(const OutputEstimate& esti
   const auto chosen = entries_.begin() + static_cast<std::ptrdiff_t>(choose(estimate));
   const WaitingRequest request = chosen->request;
   last_prefix_hash_ = chosen->prefix_hash;
+  if (request.urgent) --urgent_;
   entries_.erase(chosen);
   ++taken_;
   return request;

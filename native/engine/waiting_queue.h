@@ -4,7 +4,8 @@
 // Longest expected first (prompt + expected output): the long sequences start early, so that at the end of a batch no slot is
 // still busy while the others idle. Requests whose first kPrefixTokens are equal follow each other, because the later ones can
 // copy what the first one computed. A request that has been passed over kPassedOverMax times goes next whatever its length:
-// a worker that is fed without end must not starve the short ones. Order never shows in results, only in time.
+// a worker that is fed without end must not starve the short ones. Urgent requests go before all others, first come first
+// served: somebody waits for them. Order never shows in results, only in time.
 
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +27,7 @@ struct WaitingRequest {
   uint32_t max_tokens = 0;
   /// false: every prompt row is needed (prompt log-probabilities), so nothing may be copied.
   bool may_copy_prefix = true;
+  bool urgent = false;
 };
 
 class WaitingQueue {
@@ -49,7 +51,9 @@ class WaitingQueue {
 
   size_t choose(const OutputEstimate& estimate) const;
 
+  /// Urgent ones at the front; both parts in order of arrival.
   std::vector<Entry> entries_;
+  size_t urgent_ = 0;
   uint64_t taken_ = 0;
   uint64_t last_prefix_hash_ = 0;
 };

@@ -25,6 +25,8 @@ export interface SequenceRequest {
   readonly logprobs: number | null;
   /** Log-probabilities of the prompt's tokens too. */
   readonly promptLogprobs: boolean;
+  /** Somebody waits for it: it takes the next free slot before all sequences that are not urgent. */
+  readonly urgent: boolean;
 }
 
 /** Log-probabilities of a run of tokens: natural log over the whole vocabulary, on raw logits. */
@@ -35,6 +37,12 @@ export interface TokenLogprobs {
   readonly topIds: Uint32Array;
   readonly topLogprobs: Float32Array;
   readonly k: number;
+}
+
+/** Tokens that a sequence which goes on has generated since the last news of it. */
+export interface TokenNews {
+  readonly tokenIds: Uint32Array;
+  readonly logprobs: TokenLogprobs | null;
 }
 
 export interface SequenceResult {
@@ -65,9 +73,14 @@ export interface Engine {
   readonly fingerprint: string;
   /**
    * Rejects with `invalid_request` (out of bounds), `numeric_error` (this sequence gave NaN), `engine_closed`, or with
-   * `signal.reason` when aborted.
+   * `signal.reason` when aborted. `onTokens` is told the tokens as they come; those that end the sequence (its last one, or what
+   * completed a stop string) come with the result alone, which has all of them.
    */
-  generate(request: SequenceRequest, signal: AbortSignal): Promise<SequenceResult>;
+  generate(
+    request: SequenceRequest,
+    signal: AbortSignal,
+    onTokens?: (news: TokenNews) => void,
+  ): Promise<SequenceResult>;
   totals(): EngineTotals;
   close(): Promise<void>;
 }

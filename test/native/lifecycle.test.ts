@@ -3,7 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/adapters/engine-native/load-addon.js';
-import type { NativeEngineOptions } from '../../src/adapters/engine-native/native-types.js';
+import type {
+  NativeEngine,
+  NativeEngineOptions,
+  NativeRequest,
+  NativeTokens,
+} from '../../src/adapters/engine-native/native-types.js';
 import { openTiny, tinyCheckpoint, tinyConfig, tinyOptions, tinyRequest } from '../support/tiny-falcon.js';
 
 const ENDLESS = { maxTokens: 400 };
@@ -74,6 +79,74 @@ describe('a busy engine', () => {
   });
 });
 
+describe('a watched sequence', () => {
+  const watch = async (engine: NativeEngine, request: NativeRequest) => {
+    const told: NativeTokens[] = [];
+    const result = await engine.generate(1, request, (tokens) => told.push(tokens));
+    return { told, result, ids: told.flatMap(({ tokenIds }) => [...tokenIds]) };
+  };
+
+  it('tells its tokens as they come, all but the last, and gives the same result', async () => {
+    const engine = await openTiny();
+    const { told, result, ids } = await watch(engine, tinyRequest({ maxTokens: 200 }));
+    expect(ids).toEqual([...result.tokenIds.slice(0, -1)]);
+    expect(told[0]).toMatchObject({ logprobs: null, topIds: null, topLogprobs: null });
+    expect(await engine.generate(2, tinyRequest({ maxTokens: 200 }))).toEqual(result);
+  });
+
+  it('tells log-probabilities beside them', async () => {
+    const { told, result } = await watch(await openTiny(), tinyRequest({ maxTokens: 50, logprobs: 3 }));
+    const joined = (of: (tokens: NativeTokens) => ArrayLike<number> | null) =>
+      told.flatMap((tokens) => Array.from(of(tokens) ?? []));
+    expect(joined(({ logprobs }) => logprobs)).toEqual([...(result.logprobs ?? [])].slice(0, -1));
+    expect(joined(({ topIds }) => topIds)).toEqual([...(result.topIds ?? [])].slice(0, -3));
+    expect(joined(({ topLogprobs }) => topLogprobs)).toEqual([...(result.topLogprobs ?? [])].slice(0, -3));
+  });
+
+  it('never tells what completed a stop string', async () => {
+    const engine = await openTiny();
+    const { result: whole } = await watch(engine, tinyRequest({ maxTokens: 60 }));
+    const stop = [whole.textBytes.slice(20, 23)];
+    const { result, ids } = await watch(engine, tinyRequest({ maxTokens: 60, stop }));
+    expect(result.finishReason).toBe('stop');
+    expect(ids).toEqual([...result.tokenIds.slice(0, -1)]);
+  });
+
+  it('tells nothing of a sequence of one token, and nothing after a cancel', async () => {
+    const engine = await openTiny();
+    expect((await watch(engine, tinyRequest({ maxTokens: 1 }))).told).toEqual([]);
+    let told = 0;
+    const { finishReason } = await engine.generate(1, tinyRequest(ENDLESS), () => {
+      if (++told === 1) engine.cancel(1);
+    });
+    expect(finishReason).toBe('cancelled');
+  });
+
+  it('ends with what its watcher throws, and its id is free again', async () => {
+    const engine = await openTiny();
+    const thrown = engine.generate(1, tinyRequest(ENDLESS), () => {
+      throw new RangeError('from the watcher');
+    });
+    await expect(thrown).rejects.toThrow('from the watcher');
+    expect((await engine.generate(1, tinyRequest())).tokenIds).toHaveLength(16);
+  });
+});
+
+describe('an urgent request', () => {
+  it('takes the next free slot and gives the same tokens', async () => {
+    const engine = await openTiny({ slots: 2 });
+    const expected = await engine.generate(0, tinyRequest());
+    const ended: number[] = [];
+    const patient = Array.from({ length: 60 }, (_, at) =>
+      engine.generate(at + 1, tinyRequest(ENDLESS)).then(() => ended.push(at)),
+    );
+    const urgent = await engine.generate(99, tinyRequest({ urgent: true }));
+    expect(ended.length).toBeLessThan(30);
+    expect(urgent).toEqual(expected);
+    await Promise.all(patient);
+  });
+});
+
 describe('a closed engine', () => {
   it('refuses to generate, ignores cancels, keeps its last report, closes again', async () => {
     const engine = await openTiny();
@@ -109,6 +182,14 @@ describe('the functions of an engine', () => {
     const engine = await openTiny();
     await expect(engine.generate(id as number, tinyRequest())).rejects.toMatchObject({ code: 'invalid_request' });
     expect(() => engine.cancel(id as number)).toThrow(expect.objectContaining({ code: 'invalid_request' }) as Error);
+  });
+
+  it.each([null, 5, 'x', {}, []])('refuse %s as watcher of the tokens', async (onTokens) => {
+    const engine = await openTiny();
+    await expect(engine.generate(1, tinyRequest(), onTokens as never)).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('onTokens') as string,
+    });
   });
 
   it.each([undefined, null, 5, 'x', {}, []])('refuse %s as request', async (request) => {

@@ -27,7 +27,7 @@ const request = () => {
 const open = () => addon.openEngine(options(), () => undefined);
 const startBusy = async () => {
   const engine = await open();
-  for (let id = 0; id < 40; id++) engine.generate(id, request()).catch(() => undefined);
+  for (let id = 0; id < 40; id++) engine.generate(id, request(), () => undefined).catch(() => undefined);
   return engine;
 };
 const processSize = () => {

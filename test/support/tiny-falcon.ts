@@ -158,6 +158,7 @@ export function tinyRequest(changes: Partial<NativeRequest> = {}): NativeRequest
     logitBiasValues: new Float32Array(0),
     logprobs: -1,
     promptLogprobs: false,
+    urgent: false,
     ...changes,
   };
 }

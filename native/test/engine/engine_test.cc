@@ -41,8 +41,13 @@ class Collector {
   EngineEvents events() {
     return {[this](std::vector<Outcome>&& outcomes) {
               const std::lock_guard lock(mutex_);
+              ended_ += outcomes.size();
               for (Outcome& outcome : outcomes) outcomes_[outcome.id] = std::move(outcome);
               changed_.notify_all();
+            },
+            [this](std::vector<TokenNews>&& news) {
+              const std::lock_guard lock(mutex_);
+              for (TokenNews& one : news) news_.push_back(std::move(one));
             },
             [this] {
               const std::lock_guard lock(mutex_);
@@ -55,6 +60,15 @@ class Collector {
     changed_.wait(lock, [&] { return outcomes_.size() >= count; });
     return std::move(outcomes_);
   }
+  /// How many requests have ended so far.
+  size_t ended() {
+    const std::lock_guard lock(mutex_);
+    return ended_;
+  }
+  std::vector<TokenNews> take_news() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(news_, {});
+  }
   void wait_closed() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return closed_; });
@@ -64,6 +78,8 @@ class Collector {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<uint64_t, Outcome> outcomes_;
+  std::vector<TokenNews> news_;
+  size_t ended_ = 0;
   bool closed_ = false;
 };
 
@@ -192,6 +208,49 @@ TEST_F(EngineTest, CancelsRunningAndWaitingRequests) {
     EXPECT_EQ(outcome.result.finish_reason, id % 2 == 0 ? FinishReason::cancelled : FinishReason::length);
     EXPECT_EQ(outcome.result.token_ids.size() == 400, id % 2 == 1);
   }
+}
+
+TEST_F(EngineTest, TellsTheTokensOfAWatchedRequestAsTheyCome) {
+  const auto engine = Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
+  Request request = endless();
+  request.max_tokens = 30;
+  request.logprobs = 2;
+  engine->submit(1, request, true);
+  engine->submit(2, request);
+  const auto outcomes = collector_.wait(2);
+  const Result& whole = outcomes.at(1).result;
+  TokenNews joined;
+  for (const TokenNews& news : collector_.take_news()) {
+    ASSERT_EQ(news.id, 1u);
+    ASSERT_EQ(news.token_ids.size(), 1u);
+    joined.token_ids.insert(joined.token_ids.end(), news.token_ids.begin(), news.token_ids.end());
+    joined.logprobs.insert(joined.logprobs.end(), news.logprobs.begin(), news.logprobs.end());
+    joined.top_ids.insert(joined.top_ids.end(), news.top_ids.begin(), news.top_ids.end());
+  }
+  // All but the last one, which ended the sequence.
+  EXPECT_EQ(joined.token_ids, std::vector<uint32_t>(whole.token_ids.begin(), whole.token_ids.end() - 1));
+  EXPECT_EQ(joined.logprobs, std::vector<float>(whole.logprobs.begin(), whole.logprobs.end() - 1));
+  EXPECT_EQ(joined.top_ids, std::vector<uint32_t>(whole.top_ids.begin(), whole.top_ids.end() - 2));
+  EXPECT_EQ(whole.token_ids, outcomes.at(2).result.token_ids);
+}
+
+TEST_F(EngineTest, GivesAnUrgentRequestTheNextFreeSlot) {
+  EngineOptions options = tiny_options(folder_.path());
+  options.slots = 2;
+  const auto engine = Engine::open(options, collector_.events(), kNoProgress, kNotCancelled);
+  for (uint64_t id = 0; id < 40; ++id) engine->submit(id, endless());
+  Request request = endless();
+  request.max_tokens = 5;
+  engine->submit(100, request);
+  request.urgent = true;
+  engine->submit(101, request);
+  const size_t ended_before = collector_.ended();
+  // The two that hold the slots may end before it or with it, and one that follows; the patient twin, the shortest, ends last.
+  auto outcomes = collector_.wait(1);
+  while (!outcomes.contains(101)) outcomes = collector_.wait(1);
+  EXPECT_LE(collector_.ended(), ended_before + 5);
+  EXPECT_FALSE(outcomes.contains(100));
+  EXPECT_EQ(outcomes.at(101).result.token_ids.size(), 5u);
 }
 
 TEST_F(EngineTest, StopsLoadingWhenTold) {

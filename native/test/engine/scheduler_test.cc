@@ -16,6 +16,7 @@ struct Job {
   std::vector<uint32_t> prompt;
   uint32_t outputs = 1;
   bool may_copy_prefix = true;
+  bool urgent = false;
 };
 
 struct Totals {
@@ -31,7 +32,7 @@ class Simulation {
   Simulation(uint32_t slots, uint32_t prefill_tokens, std::vector<Job> jobs)
       : prefill_tokens_(prefill_tokens), scheduler_(slots, prefill_tokens), jobs_(std::move(jobs)), slots_(slots) {
     for (uint64_t id = 0; id < jobs_.size(); ++id) {
-      scheduler_.add({id, jobs_[id].prompt, jobs_[id].outputs, jobs_[id].may_copy_prefix});
+      scheduler_.add({id, jobs_[id].prompt, jobs_[id].outputs, jobs_[id].may_copy_prefix, jobs_[id].urgent});
     }
   }
 
@@ -143,6 +144,7 @@ TEST(Scheduler, ComputesEveryRowOnceWhateverTheJobs) {
       job.prompt.insert(job.prompt.end(), own.begin(), own.end());
       job.outputs = 1 + random() % 30;
       job.may_copy_prefix = random() % 5 != 0;
+      job.urgent = random() % 6 == 0;
     }
     const uint32_t slots = 1 + random() % 12;
     const uint32_t prefill_tokens = 16 + random() % 400;
@@ -189,6 +191,26 @@ TEST(Scheduler, CutsALongPromptAtTilesAndSharesPasses) {
   EXPECT_EQ(totals.prefill_rows, 1010u);
   // Four passes with 192 rows of the long one (whole tiles of a budget of 250), the short one beside them; a fifth with its last 232.
   EXPECT_EQ(totals.passes, 5u);
+}
+
+TEST(Scheduler, ReadsAnUrgentPromptBeforeThoseThatCameFirst) {
+  std::mt19937 random(6);
+  const std::vector<uint32_t> long_prompt = tokens(random, 640);
+  const std::vector<uint32_t> urgent_prompt = tokens(random, 100);
+  Scheduler scheduler(3, 128);
+  PassPlan plan;
+  scheduler.add({1, long_prompt, 10, true, false});
+  scheduler.next_pass(plan);
+  ASSERT_EQ(plan.prefill.size(), 1u);
+  scheduler.add({2, long_prompt, 10, true, false});
+  scheduler.add({3, urgent_prompt, 10, true, true});
+  scheduler.next_pass(plan);
+  ASSERT_EQ(plan.admissions.size(), 2u);
+  EXPECT_EQ(plan.admissions[0].id, 3u);
+  ASSERT_FALSE(plan.prefill.empty());
+  EXPECT_EQ(plan.prefill[0].slot, plan.admissions[0].slot);
+  EXPECT_EQ(plan.prefill[0].rows, 100u);
+  EXPECT_TRUE(plan.prefill[0].last);
 }
 
 /// The promise on padding: 2,000 log-normal lines on 32 slots idle less than 2 % of the slot-steps.

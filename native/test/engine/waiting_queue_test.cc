@@ -11,7 +11,11 @@ class WaitingQueueTest : public ::testing::Test {
  protected:
   void add(uint64_t id, size_t prompt_tokens, uint32_t max_tokens, uint32_t first_token = 1, bool may_copy = true) {
     prompts_.emplace_back(prompt_tokens, first_token);
-    queue_.add({id, prompts_.back(), max_tokens, may_copy});
+    queue_.add({id, prompts_.back(), max_tokens, may_copy, false});
+  }
+  void add_urgent(uint64_t id, size_t prompt_tokens) {
+    prompts_.emplace_back(prompt_tokens, 1);
+    queue_.add({id, prompts_.back(), 1, true, true});
   }
   std::vector<uint64_t> take_all() {
     std::vector<uint64_t> ids;
@@ -63,6 +67,23 @@ TEST_F(WaitingQueueTest, DoesNotStarveTheShort) {
     ASSERT_LT(++taken, 10'000u);
   }
   EXPECT_EQ(taken, 4096u);
+}
+
+TEST_F(WaitingQueueTest, TakesTheUrgentFirstInTheirOrder) {
+  add(1, 100, 5);
+  add_urgent(2, 1);
+  add(3, 200, 5);
+  add_urgent(4, 50);
+  add_urgent(5, 2);
+  EXPECT_TRUE(queue_.remove(4));
+  EXPECT_EQ(take_all(), (std::vector<uint64_t>{2, 5, 3, 1}));
+}
+
+TEST_F(WaitingQueueTest, TakesTheUrgentBeforeWhatWasPassedOverTooOften) {
+  for (uint64_t id = 0; id < 6000; ++id) add(id, 1, 1);
+  for (int i = 0; i < 5000; ++i) queue_.take_next(estimate_);
+  add_urgent(9999, 1);
+  EXPECT_EQ(queue_.take_next(estimate_)->id, 9999u);
 }
 
 TEST_F(WaitingQueueTest, ForgetsWhatIsRemoved) {

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { EyrieError } from '../../domain/errors.js';
-import type { Engine, EngineTotals, SequenceRequest, SequenceResult, TokenLogprobs } from '../../ports/engine.js';
+import type {
+  Engine,
+  EngineTotals,
+  SequenceRequest,
+  SequenceResult,
+  TokenLogprobs,
+  TokenNews,
+} from '../../ports/engine.js';
 import { fromNative } from './from-native.js';
 import { loadAddon } from './load-addon.js';
 import type {
@@ -10,6 +17,7 @@ import type {
   NativeReport,
   NativeRequest,
   NativeResult,
+  NativeTokens,
 } from './native-types.js';
 
 export interface OpenEngineOptions extends NativeEngineOptions {
@@ -47,6 +55,11 @@ function fromResult(result: NativeResult & { readonly finishReason: 'stop' | 'le
   };
 }
 
+const fromTokens = ({ tokenIds, logprobs, topIds, topLogprobs }: NativeTokens, k: number): TokenNews => ({
+  tokenIds,
+  logprobs: toLogprobs(logprobs, topIds, topLogprobs, k),
+});
+
 /** The native engine behind the `Engine` port: copies requests over, maps aborts to cancels and errors to codes. */
 export class NativeEngineAdapter implements Engine {
   readonly fingerprint: string;
@@ -74,19 +87,28 @@ export class NativeEngineAdapter implements Engine {
     }
   }
 
-  async generate(request: SequenceRequest, signal: AbortSignal): Promise<SequenceResult> {
+  async generate(
+    request: SequenceRequest,
+    signal: AbortSignal,
+    onTokens?: (news: TokenNews) => void,
+  ): Promise<SequenceResult> {
     signal.throwIfAborted();
+    const k = request.logprobs ?? 0;
     const id = this.#nextId++;
     const cancel = (): void => this.#native.cancel(id);
     signal.addEventListener('abort', cancel, { once: true });
     try {
-      const result = await this.#native.generate(id, toNative(request));
+      const result = await this.#native.generate(
+        id,
+        toNative(request),
+        onTokens && ((tokens) => onTokens(fromTokens(tokens, k))),
+      );
       const { finishReason } = result;
       if (finishReason === 'cancelled') {
         signal.throwIfAborted();
         throw new EyrieError('internal_error', 'The engine cancelled a sequence that nobody had cancelled.');
       }
-      return fromResult({ ...result, finishReason }, request.logprobs ?? 0);
+      return fromResult({ ...result, finishReason }, k);
     } catch (error) {
       throw fromNative(error);
     } finally {

@@ -62,6 +62,16 @@ export interface NativeRequest {
   readonly logprobs: number;
   /** Log-probabilities of the prompt tokens too (with the same number of best tokens). */
   readonly promptLogprobs: boolean;
+  /** Takes the next free slot before all requests that are not urgent. */
+  readonly urgent: boolean;
+}
+
+/** Tokens that a sequence which goes on has generated since the last call. k and null as in `NativeResult`. */
+export interface NativeTokens {
+  readonly tokenIds: Uint32Array;
+  readonly logprobs: Float32Array | null;
+  readonly topIds: Uint32Array | null;
+  readonly topLogprobs: Float32Array | null;
 }
 
 /** k = max(logprobs, 0), n = tokenIds.length, p = promptIds.length. */
@@ -119,8 +129,12 @@ export interface NativeEngineInfo {
  */
 export interface NativeEngine {
   readonly info: NativeEngineInfo;
-  /** Resolves when the sequence has ended. `id` is chosen by the caller, unique among live requests. Never blocks the caller. */
-  generate(id: number, request: NativeRequest): Promise<NativeResult>;
+  /**
+   * Resolves when the sequence has ended. `id` is chosen by the caller, unique among live requests. Never blocks the caller.
+   * `onTokens` is called with the tokens as they come; those that end the sequence come with the result alone, which has all of
+   * them. When it throws, the request ends with that error.
+   */
+  generate(id: number, request: NativeRequest, onTokens?: (tokens: NativeTokens) => void): Promise<NativeResult>;
   /** Ends the request at the next step with finishReason "cancelled"; unknown ids are ignored. */
   cancel(id: number): void;
   report(): NativeReport;

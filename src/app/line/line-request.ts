@@ -61,6 +61,7 @@ function toSampling(
     seed,
     stop: [...new Set([...stop, ...extraStops])],
     logitBias,
+    urgent: false,
   };
 }
 
