@@ -10,6 +10,7 @@ const char* code_name(ErrorCode code) noexcept {
     case ErrorCode::invalid_request: return "invalid_request";
     case ErrorCode::out_of_memory: return "out_of_memory";
     case ErrorCode::numeric_error: return "numeric_error";
+    case ErrorCode::disk_full: return "disk_full";
     case ErrorCode::engine_closed: return "engine_closed";
     case ErrorCode::internal_error: break;
   }

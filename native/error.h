@@ -13,6 +13,7 @@ enum class ErrorCode {
   invalid_request,     ///< an argument is outside its documented range
   out_of_memory,       ///< an allocation was refused
   numeric_error,       ///< NaN where a number is needed; ends one sequence, not the engine
+  disk_full,           ///< no space left for what is written
   engine_closed,       ///< the engine was disposed of
   internal_error,      ///< a bug of ours
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "binding/convert_checkpoint.h"
 #include "binding/engine_handle.h"
 #include "binding/inspect_checkpoint.h"
 #include "binding/js_error.h"
@@ -39,6 +40,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openEngine", Napi::Function::New(env, open_engine, "openEngine"));
   exports.Set("supportedIsas", Napi::Function::New(env, supported_isa_names, "supportedIsas"));
   exports.Set("inspectCheckpoint", Napi::Function::New(env, inspect_checkpoint_promise, "inspectCheckpoint"));
+  exports.Set("convertCheckpoint", Napi::Function::New(env, convert_checkpoint_promise, "convertCheckpoint"));
   exports.Set("measureLimits", Napi::Function::New(env, measure_limits_promise, "measureLimits"));
   return exports;
 }

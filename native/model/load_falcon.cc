@@ -4,7 +4,6 @@
 
 #include "error.h"
 #include "io/checkpoint.h"
-#include "io/quoted_text.h"
 #include "model/block_reader.h"
 #include "model/tensor_values.h"
 #include "model/weight_plan.h"
@@ -32,13 +31,7 @@ void read_vectors(const Checkpoint& checkpoint, const WeightPlan& plan) {
     const std::vector<float> values = read_vector(checkpoint, *part.tensor, part.source, part.count);
     std::copy(values.begin(), values.end(), part.target);
   }
-  for (const TensorInfo* tensor : plan.zeros) {
-    const auto values = read_vector(checkpoint, *tensor, 0, static_cast<int64_t>(tensor->shape[0]));
-    if (std::any_of(values.begin(), values.end(), [](float v) { return v != 0; })) {
-      throw Error(ErrorCode::model_invalid, checkpoint.file_name(*tensor) + ": " + quoted_text(tensor->name) +
-                                                " is not zero, but config.json says the model has no linear biases");
-    }
-  }
+  for (const TensorInfo* tensor : plan.zeros) require_zeros(checkpoint, *tensor);
 }
 
 /// The parts in the order of the files, cut into blocks that fit a buffer.

@@ -35,6 +35,14 @@ void check_finite(const Checkpoint& checkpoint, const TensorInfo& tensor, const 
   }
 }
 
+void require_zeros(const Checkpoint& checkpoint, const TensorInfo& tensor) {
+  const std::vector<float> values = read_values(checkpoint, tensor, 0, tensor.shape[0]);
+  check_finite(checkpoint, tensor, values);
+  if (std::all_of(values.begin(), values.end(), [](float value) { return value == 0; })) return;
+  throw Error(ErrorCode::model_invalid, checkpoint.file_name(tensor) + ": " + quoted_text(tensor.name) +
+                                            " is not zero, but config.json says the model has no linear biases");
+}
+
 void refuse_nonfinite(const Checkpoint& checkpoint, const TensorInfo& tensor) {
   throw Error(ErrorCode::model_invalid,
               checkpoint.file_name(tensor) + ": tensor " + quoted_text(tensor.name) + " holds NaN or infinite weights");

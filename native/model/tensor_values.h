@@ -14,6 +14,8 @@ std::vector<float> read_values(const Checkpoint& checkpoint, const TensorInfo& t
 
 /// Throws model_invalid naming the tensor unless all `values` are finite.
 void check_finite(const Checkpoint& checkpoint, const TensorInfo& tensor, const std::vector<float>& values);
+/// Throws model_invalid unless all values are zero: a linear bias in a checkpoint whose config has none.
+void require_zeros(const Checkpoint& checkpoint, const TensorInfo& tensor);
 [[noreturn]] void refuse_nonfinite(const Checkpoint& checkpoint, const TensorInfo& tensor);
 
 }  // namespace eyrie

@@ -116,6 +116,40 @@ models
     printInspection(await inspectModel(modelDirectoryOf(folder)), json);
   });
 
+models
+  .command('convert')
+  .description('Write a checkpoint of any form in ours: safetensors shards with bfloat16 or 8-bit weights.')
+  .argument('<folder>', 'demo, or the folder of a Falcon checkpoint')
+  .argument('<out>', 'the folder to write; it appears whole or not at all')
+  .addOption(
+    new Option('--dtype <type>', 'number format of the weights').choices(['bfloat16', 'int8']).default('bfloat16'),
+  )
+  .option('--shard-mib <number>', 'most MiB of tensors in a file', wholeNumber(1, 1 << 20), 4096)
+  .option('--threads <number>', 'threads that convert', wholeNumber(1, 256), availableParallelism())
+  .option('--force', 'replace a model that lies there already', false)
+  .action(
+    async (
+      folder: string,
+      out: string,
+      options: { dtype: 'bfloat16' | 'int8'; shardMib: number; threads: number; force: boolean },
+    ) => {
+      const [{ convertModel }, { runModelConvert }, { modelDirectoryOf }] = await Promise.all([
+        import('../compose/convert-model.js'),
+        import('./commands/model-convert.js'),
+        import('./dev/local-service.js'),
+      ]);
+      const { dtype, threads, force: replace } = options;
+      const shardBytesMax = options.shardMib * 2 ** 20;
+      process.exitCode = await runModelConvert(out, (onProgress, signal) =>
+        convertModel(
+          { directory: modelDirectoryOf(folder), out, dtype, shardBytesMax, replace, threads },
+          onProgress,
+          signal,
+        ),
+      );
+    },
+  );
+
 interface RunBatchFlags {
   readonly input: string;
   readonly output: string;

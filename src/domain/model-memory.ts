@@ -4,8 +4,8 @@ export type WeightType = 'float32' | 'bfloat16' | 'int8';
 
 const float32Bytes = 4;
 const bfloat16Bytes = 2;
-/** Beside a row of 8-bit weights: its float32 scale and the 32-bit sum of its values. */
-const int8RowBytes = 8;
+/** Beside a row of 8-bit weights: its float32 scale. */
+const int8RowBytes = 4;
 
 interface Parts {
   /** Values and rows of the matrices of all layers. */

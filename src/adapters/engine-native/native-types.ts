@@ -177,6 +177,30 @@ export interface NativeCheckpoint {
   readonly headDifferences: number | null;
 }
 
+export interface NativeConvertOptions {
+  readonly modelDirectory: string;
+  /** Must exist, and hold no file of the names to be written. */
+  readonly outDirectory: string;
+  readonly config: NativeModelConfig;
+  readonly dtype: 'bfloat16' | 'int8';
+  /** Bytes of tensors per file, at least 2^20. */
+  readonly shardBytesMax: bigint;
+  readonly threads: number;
+}
+
+export interface NativeConversion {
+  readonly files: readonly string[];
+  /** `file` = place in `files`. */
+  readonly tensors: readonly { readonly name: string; readonly file: number }[];
+  /** Source tensors that the model does not use. */
+  readonly leftOut: readonly string[];
+  readonly tensorBytes: number;
+  /** Values that BF16 could not hold exactly. */
+  readonly rounded: number;
+  /** Values stored in 8 bits. */
+  readonly quantised: number;
+}
+
 export interface NativeAddon {
   /** Off the main thread. `onProgress(bytesDone, bytesTotal)` is called now and then while weights are read. */
   openEngine(
@@ -187,6 +211,14 @@ export interface NativeAddon {
   supportedIsas(): readonly string[];
   /** Headers only, and the values of embedding and head where both are stored. Rejects as openEngine does. */
   inspectCheckpoint(directory: string, config: NativeModelConfig): Promise<NativeCheckpoint>;
+  /**
+   * Writes the shards of a converted checkpoint, durably. `onProgress` as in openEngine; when it returns false, the conversion ends with
+   * `engine_closed`. Rejects as openEngine does, and with `disk_full`.
+   */
+  convertCheckpoint(
+    options: NativeConvertOptions,
+    onProgress: (bytesDone: number, bytesTotal: number) => boolean,
+  ): Promise<NativeConversion>;
   /** Takes some seconds and 512 MiB. */
   measureLimits(threads: number): Promise<NativeLimits>;
 }

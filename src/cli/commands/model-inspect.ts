@@ -1,20 +1,9 @@
 import pc from 'picocolors';
 import type { ModelInspection } from '../../contract/model-inspection.js';
 import { note, print } from '../output.js';
+import { sizeText } from '../size-text.js';
 
 const count = (value: number): string => value.toLocaleString('en');
-
-/** 82,606,587,904 → "76.9 GiB". */
-export function sizeText(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? count(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
-}
 
 const formText: Readonly<Record<ModelInspection['architecture']['form'], string>> = {
   '40B': '40B form: attention and MLP side by side, two norms',
