@@ -1,5 +1,4 @@
 #include "ops/attention_groups.h"
-#include "ops/simd/vec_avx512.h"
 
 namespace eyrie {
 
@@ -46,7 +45,7 @@ struct PairProducts {
 };
 
 void attend_tasks(const AttentionTask* tasks, int64_t count) {
-  for (int64_t i = 0; i < count; i++) attend_in_groups<avx512::Vec, PairProducts>(tasks[i]);
+  for (int64_t i = 0; i < count; i++) attend_in_groups<PairProducts>(tasks[i]);
 }
 
 }  // namespace

@@ -102,8 +102,6 @@ class CodedWeights {
  public:
   static constexpr int64_t kBytes = kStepBytes / 2;
   EYRIE_INLINE CodedWeights(const char* slice, int64_t steps, const char* next) : slice_(slice), next_(next), steps_(steps) {
-    low_[0] = _mm512_load_si512(kMagnitudes.low), low_[1] = _mm512_load_si512(kMagnitudes.low + 64);
-    high_[0] = _mm512_load_si512(kMagnitudes.high), high_[1] = _mm512_load_si512(kMagnitudes.high + 64);
     for (int64_t i = 0; i < kAhead && i < steps; i++)
       for (int64_t quarter = 0; quarter < 4; quarter++) expand(i, quarter);
   }
@@ -120,13 +118,16 @@ class CodedWeights {
 
   EYRIE_INLINE const char* ahead(int64_t i) const { return i < steps_ ? slice_ + i * kBytes : next_ + (i - steps_) * kBytes; }
 
+  // Of a constant, so that the compiler may keep it in a register in spite of the stores.
+  static EYRIE_INLINE __m512i table(const uint8_t* p) { return _mm512_load_si512(p); }
+
   EYRIE_INLINE void expand(int64_t i, int64_t quarter) {
     const char* from = slice_ + i * kBytes + quarter * 256;
     char* to = const_cast<char*>(at(i)) + quarter * 512;
     for (int64_t group = 0; group < 4; group++, from += 64, to += 128) {
       const __m512i codes = _mm512_loadu_si512(from);
-      const __m512i low = _mm512_permutex2var_epi8(low_[0], codes, low_[1]);
-      __m512i high = _mm512_permutex2var_epi8(high_[0], codes, high_[1]);
+      const __m512i low = _mm512_permutex2var_epi8(table(kMagnitudes.low), codes, table(kMagnitudes.low + 64));
+      __m512i high = _mm512_permutex2var_epi8(table(kMagnitudes.high), codes, table(kMagnitudes.high + 64));
       high = _mm512_ternarylogic_epi32(high, codes, _mm512_set1_epi8(static_cast<char>(0x80)), 0xf8);  // high | (codes & 0x80)
       _mm512_store_si512(to, _mm512_unpacklo_epi8(low, high));
       _mm512_store_si512(to + 64, _mm512_unpackhi_epi8(low, high));
@@ -136,7 +137,6 @@ class CodedWeights {
   const char* slice_;
   const char* next_;
   int64_t steps_;
-  __m512i low_[2], high_[2];
   ExpandedSlice expanded_;
 };
 
