@@ -1,12 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { copyFile, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import pc from 'picocolors';
 import { EyrieError } from '../../domain/errors.js';
 import { formatTable, matchAnswers } from '../demo/answer-table.js';
 import { catchWebhooks, type WebhookCatcher } from '../demo/webhook-catcher.js';
 import { modelDirectoryOf, startLocalService, type LocalParts, type LocalService } from '../dev/local-service.js';
-import { note, print } from '../output.js';
+import { note, pc, print } from '../output.js';
 
 const webhookWaitMs = 120_000;
 const pollMs = 200;

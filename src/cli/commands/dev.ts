@@ -1,7 +1,6 @@
 import path from 'node:path';
-import pc from 'picocolors';
 import { modelDirectoryOf, startLocalService, type LocalParts, type LocalService } from '../dev/local-service.js';
-import { note, print } from '../output.js';
+import { note, pc, print } from '../output.js';
 
 export interface DevOptions {
   readonly data: string;

@@ -1,6 +1,5 @@
-import pc from 'picocolors';
 import type { ModelInspection } from '../../contract/model-inspection.js';
-import { note, print } from '../output.js';
+import { note, pc, print } from '../output.js';
 import { sizeText } from '../size-text.js';
 
 const count = (value: number): string => value.toLocaleString('en');

@@ -1,4 +1,4 @@
-import pc from 'picocolors';
+import { pc } from '../output.js';
 
 export interface AnsweredLine {
   readonly question: string;
