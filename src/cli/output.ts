@@ -1,8 +1,9 @@
+import { isatty } from 'node:tty';
 import picocolors from 'picocolors';
 import { errorCode, errorKinds, EyrieError } from '../domain/errors.js';
 
 /** Colours only where a person looks: what a program reads from a pipe stays plain, also where `CI` is set. */
-export const pc = picocolors.createColors(Boolean(process.stdout.isTTY) && !process.env['NO_COLOR']);
+export const pc = picocolors.createColors(isatty(1) && !process.env['NO_COLOR']);
 
 /** Data goes to standard output, all else to standard error. */
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
