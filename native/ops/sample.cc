@@ -5,6 +5,7 @@
 #include <string>
 
 #include "error.h"
+#include "ops/kept_tokens.h"
 #include "ops/philox.h"
 #include "ops/vector_kernels.h"
 
@@ -44,39 +45,23 @@ void apply_penalties(float* z, const SamplingParams& params, const TokenHistory&
   }
 }
 
-// Keeps the shortest run in descending order (equal logits: ascending id) whose mass reaches `limit`; the others become
-// kNever. mass(id) >= 0. Instead of sorting the vocabulary, entries are counted into bins by their distance from the
-// best one, and only the bin in which the limit falls is sorted.
-template <class Mass>
-void keep_best(float* z, int64_t vocab, float best, double limit, std::vector<int32_t>& ids, Mass mass) {
-  constexpr int kBins = 1024;
-  constexpr float kBinsPerNat = 32.0f;
-  const auto bin_of = [best](float v) {
-    const float distance = (best - v) * kBinsPerNat;
-    return distance < static_cast<float>(kBins - 1) ? static_cast<int>(distance) : kBins - 1;
-  };
-  double masses[kBins] = {};
-  for (int64_t id = 0; id < vocab; id++)
-    if (z[id] != kNever) masses[bin_of(z[id])] += mass(id);
-  int last = 0;
-  double reached = 0;
-  while (last < kBins - 1 && reached + masses[last] < limit) reached += masses[last++];
-  ids.clear();
-  for (int64_t id = 0; id < vocab; id++) {
-    if (z[id] == kNever) continue;
-    const int bin = bin_of(z[id]);
-    if (bin == last) ids.push_back(static_cast<int32_t>(id));
-    if (bin > last) z[id] = kNever;
+// The smallest id whose cumulative weight exceeds u times the total; rounding past the end takes the last kept id.
+int32_t draw_kept(const SampleScratch& kept, float u) {
+  double total = 0, reached = 0;
+  for (float w : kept.weights) total += w;
+  const double target = static_cast<double>(u) * total;
+  size_t last = 0;
+  for (size_t i = 0; i < kept.ids.size(); i++) {
+    if (kept.weights[i] == 0) continue;
+    last = i;
+    reached += kept.weights[i];
+    if (reached > target) break;
   }
-  std::sort(ids.begin(), ids.end(), [z](int32_t a, int32_t b) { return z[a] != z[b] ? z[a] > z[b] : a < b; });
-  for (int32_t id : ids) {
-    if (reached >= limit) z[id] = kNever;
-    else reached += mass(id);
-  }
+  return kept.ids[last];
 }
 
-// The smallest id whose cumulative weight exceeds u times the total; rounding past the end takes the last kept id.
-int32_t draw(const VectorKernels& kernels, const float* weights, int64_t vocab, float u) {
+// The same over the whole vocabulary, by blocks.
+int32_t draw_any(const VectorKernels& kernels, const float* weights, int64_t vocab, float u) {
   double total = 0;
   for (int64_t i = 0; i < vocab; i += kCdfBlock) total += kernels.sum(weights + i, std::min(kCdfBlock, vocab - i));
   const double target = static_cast<double>(u) * total;
@@ -120,24 +105,24 @@ int32_t sample(const Compute& compute, float* z, int64_t vocab, const SamplingPa
   kernels.scale(z, vocab, 1.0f / params.temperature);
   const RowMax best = kernels.max(z, vocab);
   if (best.has_nan || !std::isfinite(best.value)) refuse_logits(best);
-  if (params.top_k > 0 && params.top_k < vocab)
-    keep_best(z, vocab, best.value, params.top_k, scratch.ids, [](int64_t) { return 1.0; });
-  scratch.weights.resize(static_cast<size_t>(vocab));
-  float* weights = scratch.weights.data();
-  kernels.exp(z, vocab, best.value, weights);
-  if (params.top_p < 1.0f) {
-    double total = 0;
-    for (int64_t i = 0; i < vocab; i += kCdfBlock) total += kernels.sum(weights + i, std::min(kCdfBlock, vocab - i));
-    keep_best(z, vocab, best.value, static_cast<double>(params.top_p) * total, scratch.ids,
-              [weights](int64_t id) { return static_cast<double>(weights[id]); });
-    for (int64_t id = 0; id < vocab; id++)
-      if (z[id] == kNever) weights[id] = 0;
-  }
-  if (params.min_p > 0)  // the best token's weight is 1
-    for (int64_t id = 0; id < vocab; id++)
-      if (weights[id] < params.min_p) weights[id] = 0;
   const float u = philox_uniform(params.seed, params.request, static_cast<uint64_t>(history.output_tokens()));
-  return draw(kernels, weights, vocab, u);
+  bool kept = false;
+  if (params.top_k > 0 && params.top_k < vocab) {
+    keep_top_k(kernels, z, vocab, best.value, params.top_k, scratch);
+    kept = true;
+  }
+  if (params.top_p < 1.0f) {
+    keep_top_p(kernels, z, vocab, best.value, static_cast<double>(params.top_p), kept, scratch);
+    kept = true;
+  }
+  if (params.min_p > 0) {
+    keep_min_p(kernels, z, vocab, best.value, params.min_p, kept, scratch);
+    kept = true;
+  }
+  if (kept) return draw_kept(scratch, u);
+  scratch.weights.resize(static_cast<size_t>(vocab));
+  kernels.exp(z, vocab, best.value, scratch.weights.data());
+  return draw_any(kernels, scratch.weights.data(), vocab, u);
 }
 
 void TokenHistory::see(int32_t id) {

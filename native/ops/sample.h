@@ -60,8 +60,10 @@ class TokenHistory {
 
 /// Memory that sample() keeps between calls.
 struct SampleScratch {
-  std::vector<float> weights;
-  std::vector<int32_t> ids;
+  std::vector<int32_t> ids;      // the kept tokens, ascending
+  std::vector<float> logits;     // theirs
+  std::vector<float> weights;    // e^(logit - best), of the kept tokens or of the whole vocabulary
+  std::vector<int32_t> edge;     // those among which the last place is decided
 };
 
 /// Draws one token. logits: one row [vocab] float32, overwritten. `allowed`: null, or a bitmap of vocab bits (bit

@@ -30,6 +30,8 @@ struct VectorKernels {
   RowMax (*max)(const float* x, int64_t n);
   /// Smallest i with x[i] == value, or n.
   int64_t (*find)(const float* x, int64_t n, float value);
+  /// Writes the i with x[i] >= threshold, ascending, and returns their number. ids has room for n.
+  int64_t (*collect)(const float* x, int64_t n, float threshold, int32_t* ids);
   /// Sum of e^(x - shift): float lanes within blocks of 1,024, double across blocks.
   double (*sum_exp)(const float* x, int64_t n, float shift);
   /// y = e^(x - shift)

@@ -84,6 +84,17 @@ int64_t find_row(const float* x, int64_t n, float value) {
 }
 
 template <class V>
+int64_t collect_row(const float* x, int64_t n, float threshold, int32_t* ids) {
+  int64_t count = 0, i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (uint32_t mask = V::load(x + i).at_least_mask(threshold); mask != 0; mask &= mask - 1)
+      ids[count++] = static_cast<int32_t>(i + __builtin_ctz(mask));
+  for (; i < n; i++)
+    if (x[i] >= threshold) ids[count++] = static_cast<int32_t>(i);
+  return count;
+}
+
+template <class V>
 double sum_exp_row(const float* x, int64_t n, float shift) {
   const V s = V::set(shift);
   double total = 0;
@@ -179,7 +190,7 @@ float max_abs_row(const void* x, DType source, int64_t n, uint64_t* nonfinite) {
 template <class V>
 constexpr VectorKernels make_vector_kernels() {
   return {layer_norm_row<V>, gelu_row<V>, rotary_row<V>, max_row<V>, find_row<V>,
-          sum_exp_row<V>,    exp_row<V>,  sum_row<V>,    scale_row<V>,
+          collect_row<V>,    sum_exp_row<V>,    exp_row<V>,  sum_row<V>,    scale_row<V>,
           transpose_words_of<V>, to_float32_row<V>, to_bfloat16_row<V>, to_int8_row<V>, max_abs_row<V>};
 }
 

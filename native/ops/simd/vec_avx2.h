@@ -112,6 +112,10 @@ struct Vec {
     const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
   }
+  EYRIE_INLINE uint32_t at_least_mask(float x) const {
+    const __m256 v = _mm256_set1_ps(x);
+    return bits(_mm256_cmp_ps(lo, v, _CMP_GE_OQ), _mm256_cmp_ps(hi, v, _CMP_GE_OQ));
+  }
   EYRIE_INLINE uint32_t equal_mask(float x) const {
     const __m256 v = _mm256_set1_ps(x);
     return bits(_mm256_cmp_ps(lo, v, _CMP_EQ_OQ), _mm256_cmp_ps(hi, v, _CMP_EQ_OQ));

@@ -69,6 +69,7 @@ struct Vec {
   EYRIE_INLINE void store_int8(int8_t* p) const {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
   }
+  EYRIE_INLINE uint32_t at_least_mask(float x) const { return _mm512_cmp_ps_mask(v, _mm512_set1_ps(x), _CMP_GE_OQ); }
   EYRIE_INLINE uint32_t equal_mask(float x) const { return _mm512_cmp_ps_mask(v, _mm512_set1_ps(x), _CMP_EQ_OQ); }
 
 

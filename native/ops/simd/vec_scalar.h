@@ -100,6 +100,12 @@ struct Vec {
   EYRIE_INLINE void store_int8(int8_t* p) const {
     for (int i = 0; i < 16; i++) p[i] = static_cast<int8_t>(lane[i]);
   }
+  /// Bit i is set where lane i is at least v.
+  EYRIE_INLINE uint32_t at_least_mask(float v) const {
+    uint32_t mask = 0;
+    for (int i = 0; i < 16; i++) mask |= static_cast<uint32_t>(lane[i] >= v) << i;
+    return mask;
+  }
   /// Bit i is set where lane i equals v.
   EYRIE_INLINE uint32_t equal_mask(float v) const {
     uint32_t mask = 0;

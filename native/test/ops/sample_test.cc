@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "error.h"
+#include "ops/kept_tokens.h"
 #include "ops/log_softmax.h"
 #include "ops/philox.h"
 #include "oracle.h"
@@ -121,6 +122,36 @@ TEST_P(Sample, TopKOfEqualsKeepsTheLowestIds) {
   SamplingParams p;
   p.top_k = 3;
   for (p.seed = 0; p.seed < 50; p.seed++) EXPECT_LT(draw(logits, p, TokenHistory(2000)), 3);
+}
+
+TEST_P(Sample, KeepsTheBestOfALargeVocabularyWithTies) {
+  const int64_t vocab = 65024;
+  std::vector<float> logits = random_values(vocab, 4, 4.0f);
+  for (float& z : logits) z = std::round(z * 8) / 8;  // hundreds of equals
+  logits[77] = -INFINITY;
+  const float best = *std::max_element(logits.begin(), logits.end());
+  std::vector<int32_t> order(static_cast<size_t>(vocab));
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return logits[a] > logits[b]; });
+  SampleScratch scratch;
+  for (int64_t k : {1, 2, 50, 3000, 60000, 65023}) {
+    keep_top_k(*compute.vector, logits.data(), vocab, best, k, scratch);
+    std::vector<int32_t> want(order.begin(), order.begin() + k);
+    std::sort(want.begin(), want.end());
+    ASSERT_EQ(scratch.ids, want) << "k = " << k;
+  }
+  double total = 0;
+  for (float z : logits) total += std::exp(static_cast<double>(z) - best);
+  for (double p : {1e-6, 0.1, 0.5, 0.9, 0.999}) {
+    keep_top_p(*compute.vector, logits.data(), vocab, best, p, false, scratch);
+    std::vector<int32_t> want(order.begin(), order.begin() + static_cast<int64_t>(scratch.ids.size()));
+    double mass = 0;
+    for (int32_t id : want) mass += std::exp(static_cast<double>(logits[id]) - best);
+    EXPECT_GE(mass, p * total * (1 - 1e-5)) << "p = " << p;
+    EXPECT_LT(mass - std::exp(static_cast<double>(logits[want.back()]) - best), p * total * (1 + 1e-5)) << "p = " << p;
+    std::sort(want.begin(), want.end());
+    ASSERT_EQ(scratch.ids, want) << "p = " << p;
+  }
 }
 
 TEST_P(Sample, BiasMasksAndPenaltiesInOrder) {
