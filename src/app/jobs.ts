@@ -1,5 +1,5 @@
 import type { PlannedShard } from '../contract/stored-objects.js';
-import type { BatchJob, DeliveryJob, ShardJob } from '../contract/queue-payload.js';
+import type { BatchJob, DeliveryJob, LiveJob, ShardJob } from '../contract/queue-payload.js';
 import { shardPriority } from '../domain/shard-priority.js';
 import type { Job } from '../ports/job-queue.js';
 
@@ -14,6 +14,11 @@ export const shardJobOf = (batch: BatchJob, { n }: Pick<PlannedShard, 'n'>): Job
   id: `s-${batch.batchId}-${n}`,
   payload: { ...pointer(batch), shard: n } satisfies ShardJob,
   priority: shardPriority(n),
+});
+
+export const liveJobOf = ({ tenant, callId }: LiveJob): Job => ({
+  id: `live-${callId}`,
+  payload: { tenant, callId } satisfies LiveJob,
 });
 
 export const deliveryJobOf = (batch: BatchJob, endpointId: string, attempt: number, delayMs: number): Job => ({

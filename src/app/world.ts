@@ -2,6 +2,7 @@ import type { ServedModel } from '../domain/served-model.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ids } from '../ports/ids.js';
 import type { JobQueue } from '../ports/job-queue.js';
+import type { LiveChannel } from '../ports/live-channel.js';
 import type { Log } from '../ports/log.js';
 import type { ObjectStore } from '../ports/object-store.js';
 import type { ProgressBoard } from '../ports/progress-board.js';
@@ -15,6 +16,7 @@ export interface World {
   readonly store: ObjectStore;
   readonly queue: JobQueue;
   readonly progress: ProgressBoard;
+  readonly live: LiveChannel;
   readonly tenants: Tenants;
   readonly clock: Clock;
   readonly ids: Ids;

@@ -9,6 +9,7 @@ import { EyrieError } from '../domain/errors.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ids } from '../ports/ids.js';
 import type { JobQueue } from '../ports/job-queue.js';
+import type { LiveChannel } from '../ports/live-channel.js';
 import type { Log } from '../ports/log.js';
 import type { ObjectStore } from '../ports/object-store.js';
 import type { ProgressBoard } from '../ports/progress-board.js';
@@ -70,6 +71,7 @@ export interface OpenWorld {
   readonly store: ObjectStore;
   readonly queue: JobQueue;
   readonly progress: ProgressBoard;
+  readonly live: LiveChannel;
   readonly tenants: Tenants;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -96,6 +98,7 @@ export async function openWorld(program: string, settings: WorldSettings): Promi
     store,
     queue: bull.queue,
     progress: bull.progress,
+    live: bull.live,
     tenants,
     clock: new SystemClock(),
     ids: new UlidIds(),

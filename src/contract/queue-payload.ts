@@ -15,7 +15,13 @@ export const deliveryJob = z.strictObject({
   endpointId: z.string().max(64),
   attempt: z.number().int().min(0),
 });
+/** A call that somebody waits for; its body lies in the object store. */
+export const liveJob = z.strictObject({
+  tenant: z.string().refine(isTenant),
+  callId: z.string().refine((id) => isId('call', id)),
+});
 
 export type BatchJob = z.output<typeof batchJob>;
 export type ShardJob = z.output<typeof shardJob>;
 export type DeliveryJob = z.output<typeof deliveryJob>;
+export type LiveJob = z.output<typeof liveJob>;

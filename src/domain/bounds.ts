@@ -25,6 +25,29 @@ export const bounds = Object.freeze({
   completionTokensDefault: 16,
   chatTokensDefault: 256,
 
+  // Live calls: somebody holds a connection open for the answer.
+  /** A call that is not answered, or a stream that has not begun, by then is given up: below the 300 s that clients wait at most. */
+  liveWaitMs: 285_000,
+  /** Longest life of a stream. */
+  liveStreamMs: 3_600_000,
+  /** A worker shows this often that it is at work, and whether anybody still listens. */
+  livePulseMs: 1000,
+  /** A worker silent for this long is lost. */
+  liveSilenceMs: 10_000,
+  /** Answers above this go through the object store, not through Redis, which would drop a slow reader. */
+  liveInlineBytes: 256 * 1024,
+  liveMessageBytesMax: 4 * 1024 * 1024,
+  /** Chunks kept for a client that does not read them; then its connection is cut. */
+  liveUnreadBytesMax: 8 * 1024 * 1024,
+  /** Objects of a call older than this were left behind by a crash: every call is taken up or given up long before. */
+  liveObjectMs: 600_000,
+  /** Calls that one worker takes at once, as the scaler counts; also the default of the worker's setting. */
+  liveCallsPerWorker: 32,
+  /** When the API is told to end, streams under way get this long. */
+  liveShutdownMs: 10_000,
+  /** A stream without news is shown to be alive this often, so that no proxy cuts it. */
+  liveCommentMs: 15_000,
+
   metadataPairsMax: 16,
   metadataKeyCharsMax: 64,
   metadataValueCharsMax: 512,

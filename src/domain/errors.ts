@@ -74,6 +74,8 @@ export const errorKinds = Object.freeze({
   engine_closed: server(503, true),
   store_unavailable: server(503, true),
   queue_unavailable: server(503, true),
+  generation_timeout: server(503, true),
+  worker_lost: server(503, true),
   service_unavailable: server(503, true),
   internal_error: server(500, true),
 } satisfies Record<string, ErrorKind>);

@@ -13,6 +13,7 @@ export const idPrefixes = Object.freeze({
   drop: 'drop_',
   upload: 'upload_',
   part: 'part_',
+  call: 'call_',
 });
 export type IdKind = keyof typeof idPrefixes;
 

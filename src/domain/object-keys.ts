@@ -46,6 +46,10 @@ export const keys = Object.freeze({
   uploadPart: (tenant: string, uploadId: string, partId: string) => `t/${tenant}/uploads/${uploadId}/parts/${partId}`,
   uploadEnd: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/end.json`,
 
+  liveCalls: 'live/',
+  liveRequest: (tenant: string, callId: string) => `live/${tenant}/${callId}/request.json`,
+  liveAnswer: (tenant: string, callId: string) => `live/${tenant}/${callId}/answer.json`,
+
   inbox: (tenant: string) => `inbox/${tenant}/`,
   outbox: (
     tenant: string,

@@ -15,6 +15,9 @@ const serverMessages: Partial<Record<ErrorCode, string>> = {
   queue_unavailable: 'The work queue does not answer right now. Nothing that was accepted is lost. Try again.',
   disk_full: 'The object store has no space left. Delete files that are not needed any more, or ask the operator.',
   engine_closed: 'The engine is shutting down. Try again.',
+  generation_timeout:
+    'No answer so far: workers are starting, or busy with other calls. Try again; for many prompts use a batch.',
+  worker_lost: 'The worker that was making this answer has ended. Try again.',
   service_unavailable: 'The service cannot take this request right now. Try again.',
 };
 
@@ -26,6 +29,8 @@ const retryAfterSeconds: Partial<Record<ErrorCode, number>> = {
   queue_unavailable: 5,
   engine_closed: 5,
   service_unavailable: 5,
+  generation_timeout: 10,
+  worker_lost: 1,
   disk_full: 30,
 };
 

@@ -1,5 +1,5 @@
 /** The steps that are done by jobs. One queue each, so that CPU work never waits behind GPU work. */
-export const jobKinds = ['plan', 'shard', 'finish', 'deliver'] as const;
+export const jobKinds = ['plan', 'shard', 'live', 'finish', 'deliver'] as const;
 export type JobKind = (typeof jobKinds)[number];
 
 export interface Job {
@@ -47,6 +47,8 @@ export interface JobQueue {
   add(kind: JobKind, jobs: readonly Job[]): Promise<void>;
   /** Whether the job is waiting, delayed or being done. */
   has(kind: JobKind, id: string): Promise<boolean>;
+  /** Takes a job back that waits or is delayed. One that is being done, or unknown, is left alone. */
+  remove(kind: JobKind, id: string): Promise<void>;
   backlog(kind: JobKind): Promise<Backlog>;
   consume(kind: JobKind, options: { readonly concurrency: number }, handler: JobHandler): Consumer;
   /** Watches for jobs of dead workers although this process does none of that kind. */

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll } from 'vitest';
 import { rm } from 'node:fs/promises';
 import { openBullmq } from '../../src/adapters/bullmq/open-bullmq.js';
+import { parseRedisUrl } from '../../src/adapters/bullmq/redis-options.js';
 import { startRedisChild, type RedisChild } from '../../src/adapters/redis-child/redis-child.js';
 import { ChildScript } from '../support/child-script.js';
 import { eventually } from '../support/eventually.js';
 import { MemoryLog } from '../support/memory-log.js';
 import { makeTempFolder } from '../support/temp-folder.js';
 import { describeJobQueue, retryDelayMs } from './job-queue.js';
+import { describeLiveChannel } from './live-channel.js';
 import { describeProgressBoard } from './progress-board.js';
 
 let redis: RedisChild;
@@ -59,5 +62,24 @@ describeProgressBoard('Redis', () => {
     speedTtlMs: settings.speedTtlMs,
     pass: (ms) => sleep(ms),
     close: () => opened.close(),
+  };
+});
+
+describeLiveChannel('Redis', () => {
+  const settings = nextSettings();
+  const open = () => openBullmq({ redisUrl: redis.url, log: new MemoryLog(), settings });
+  const [here, there] = [open(), open()];
+  return {
+    channel: here.live,
+    other: there.live,
+    until: (what, condition) => eventually(what, condition),
+    breakConnections: async () => {
+      const admin = new Redis(parseRedisUrl(redis.url));
+      await admin.client('KILL', 'TYPE', 'pubsub');
+      admin.disconnect();
+    },
+    close: async () => {
+      await Promise.all([here.close(), there.close()]);
+    },
   };
 });

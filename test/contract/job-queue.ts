@@ -100,6 +100,25 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
       expect(payloads).toEqual([{ first: true }, {}, { again: true }]);
     });
 
+    it('takes a waiting or delayed job back, and leaves one that is being done', async () => {
+      const { queue, until } = await start();
+      await queue.add('live', [
+        { id: 'waits', payload: {} },
+        { id: 'waits-long', payload: {}, priority: 3 },
+        { id: 'later', payload: {}, delayMs: 60_000 },
+      ]);
+      for (const id of ['waits', 'waits-long', 'later', 'unknown']) await queue.remove('live', id);
+      expect(await queue.backlog('live')).toEqual({ waiting: 0, active: 0, delayed: 0 });
+      await queue.add('live', [{ id: 'held', payload: {} }]);
+      const { handler, open: letGo } = gate();
+      const consumer = consume('live', 1, handler);
+      await until('it is active', () => consumer.active() === 1);
+      await queue.remove('live', 'held');
+      expect(await queue.has('live', 'held')).toBe(true);
+      letGo();
+      await until('it is done', () => emptied('live'));
+    });
+
     it('keeps kinds apart', async () => {
       const { queue } = await start();
       await queue.add('finish', [{ id: 'a', payload: {} }]);

@@ -3,6 +3,7 @@ import type { ServedModel } from '../../src/domain/served-model.js';
 import type { WebhookEndpoint } from '../../src/ports/tenants.js';
 import { CountingIds } from './counting-ids.js';
 import { FakeClock } from './fake-clock.js';
+import { MemoryLiveChannel } from './memory-live-channel.js';
 import { MemoryLog } from './memory-log.js';
 import { MemoryProgress } from './memory-progress.js';
 import { MemoryQueue, type MemoryQueueSettings } from './memory-queue.js';
@@ -26,6 +27,7 @@ export interface FakeWorld extends World {
   readonly store: MemoryStore;
   readonly queue: MemoryQueue;
   readonly progress: MemoryProgress;
+  readonly live: MemoryLiveChannel;
   readonly clock: FakeClock;
   readonly log: MemoryLog;
 }
@@ -39,6 +41,7 @@ export function fakeWorld(
     store: new MemoryStore(clock),
     queue: new MemoryQueue(clock, options.queue),
     progress: new MemoryProgress(clock),
+    live: new MemoryLiveChannel(),
     clock,
     log: new MemoryLog(),
     ids: new CountingIds(),

@@ -71,6 +71,13 @@ export class MemoryQueue implements JobQueue {
     return this.#call(() => this.#entries(kind).has(id));
   }
 
+  remove(kind: JobKind, id: string): Promise<void> {
+    return this.#call(() => {
+      const entries = this.#entries(kind);
+      if (entries.get(id)?.state !== 'active') entries.delete(id);
+    });
+  }
+
   backlog(kind: JobKind): Promise<Backlog> {
     return this.#call(() => {
       const counts = { waiting: 0, active: 0, delayed: 0 };

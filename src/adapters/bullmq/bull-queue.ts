@@ -77,6 +77,10 @@ export class BullQueue implements JobQueue {
     return liveStates.has(await this.#call(kind, (queue) => queue.getJobState(id)));
   }
 
+  async remove(kind: JobKind, id: string): Promise<void> {
+    await this.#call(kind, (queue) => queue.remove(id));
+  }
+
   async backlog(kind: JobKind): Promise<Backlog> {
     const counts = await this.#call(kind, (queue) => queue.getJobCounts('wait', 'prioritized', 'active', 'delayed'));
     return {

@@ -1,16 +1,19 @@
 import type { JobQueue } from '../../ports/job-queue.js';
+import type { LiveChannel } from '../../ports/live-channel.js';
 import type { Log } from '../../ports/log.js';
 import type { ProgressBoard } from '../../ports/progress-board.js';
 import { BullQueue } from './bull-queue.js';
 import { QueueConnection } from './queue-connection.js';
 import { defaultQueueSettings, type QueueSettings } from './queue-settings.js';
 import { parseRedisUrl } from './redis-options.js';
+import { RedisLiveChannel } from './redis-live-channel.js';
 import { RedisProgress } from './redis-progress.js';
 
 export interface OpenQueue {
   readonly queue: JobQueue;
   readonly progress: ProgressBoard;
-  /** Ends the connection for calls. Consumers are closed before, each by its own `close`. */
+  readonly live: LiveChannel;
+  /** Ends the connections for calls and for listening. Consumers are closed before, each by its own `close`. */
   close(): Promise<void>;
 }
 
@@ -22,16 +25,20 @@ export interface BullmqOptions {
 }
 
 /**
- * The queue and the progress board on one Redis. Returns at once and connects in the background: while Redis is away calls throw
+ * The queue, the progress board and the live channel on one Redis. Returns at once and connects in the background: while Redis is away calls throw
  * `queue_unavailable` and consumers wait. Throws `config_invalid` for a bad URL.
  */
 export function openBullmq({ redisUrl, log, settings }: BullmqOptions): OpenQueue {
   const redis = parseRedisUrl(redisUrl);
   const all = { ...defaultQueueSettings, ...settings };
   const connection = new QueueConnection(redis, all, log);
+  const live = new RedisLiveChannel(connection, redis, all, log);
   return {
     queue: new BullQueue(connection, redis, all, log),
     progress: new RedisProgress(connection, all),
-    close: () => connection.close(),
+    live,
+    close: async () => {
+      await Promise.all([connection.close(), live.close()]);
+    },
   };
 }

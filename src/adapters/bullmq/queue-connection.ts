@@ -15,7 +15,7 @@ export const sharedOptions: RedisOptions = {
   reconnectOnError: (error) => error.message.startsWith('READONLY'),
 };
 
-function unavailable(reason: string, cause?: unknown): EyrieError {
+export function unavailable(reason: string, cause?: unknown): EyrieError {
   return new EyrieError(
     'queue_unavailable',
     `The work queue (Redis) did not do its part: ${reason}. Nothing that was accepted is lost; check that Redis runs, then try again.`,

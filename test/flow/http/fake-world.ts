@@ -3,6 +3,7 @@ import type { ManifestObject } from '../../../src/contract/stored-objects.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { CountingIds } from '../../support/counting-ids.js';
 import { FakeClock } from '../../support/fake-clock.js';
+import { MemoryLiveChannel } from '../../support/memory-live-channel.js';
 import { MemoryLog } from '../../support/memory-log.js';
 import { MemoryProgress } from '../../support/memory-progress.js';
 import { MemoryQueue } from '../../support/memory-queue.js';
@@ -21,6 +22,7 @@ const tenantOf = new Map([
 export interface FakeWorld extends World {
   readonly store: MemoryStore;
   readonly queue: MemoryQueue;
+  readonly live: MemoryLiveChannel;
   readonly log: MemoryLog;
   readonly clock: FakeClock;
 }
@@ -32,6 +34,7 @@ export function fakeWorld(): FakeWorld {
     store: new MemoryStore(clock),
     queue: new MemoryQueue(clock),
     progress: new MemoryProgress(clock),
+    live: new MemoryLiveChannel(),
     log: new MemoryLog(),
     ids: new CountingIds(),
     tenants: {

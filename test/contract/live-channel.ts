@@ -1,0 +1,87 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { bounds } from '../../src/domain/bounds.js';
+import type { LiveChannel, Listener } from '../../src/ports/live-channel.js';
+
+export interface LiveChannelHarness {
+  readonly channel: LiveChannel;
+  /** The same channel from another process. */
+  readonly other: LiveChannel;
+  until(what: string, condition: () => boolean): Promise<void>;
+  /** Breaks all connections that listen. */
+  breakConnections(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const deaf = { onMessage: () => undefined, onLost: () => undefined };
+
+export function describeLiveChannel(name: string, open: () => LiveChannelHarness): void {
+  describe(`${name} as LiveChannel`, () => {
+    let harness: LiveChannelHarness;
+    afterEach(() => harness.close());
+
+    const hear = async (topic: string): Promise<{ texts: string[]; lost: unknown[]; listener: Listener }> => {
+      const texts: string[] = [];
+      const lost: unknown[] = [];
+      const listener = await harness.channel.listen(topic, {
+        onMessage: (text) => texts.push(text),
+        onLost: (error) => lost.push(error),
+      });
+      return { texts, lost, listener };
+    };
+
+    it('brings every message to who listens, in order, and says how many did', async () => {
+      const { other, until } = (harness = open());
+      const { texts } = await hear('call_1');
+      const sent = Array.from({ length: 100 }, (_, at) => `{"n":${at},"text":"ü\\n\n😀"}`);
+      expect(await Promise.all(sent.map((text) => other.send('call_1', text)))).toEqual(sent.map(() => 1));
+      await until('all have come', () => texts.length === sent.length);
+      expect(texts).toEqual(sent);
+    });
+
+    it('keeps topics apart and nothing for later', async () => {
+      const { channel, other, until } = (harness = open());
+      expect(await other.send('call_1', 'too early')).toBe(0);
+      const [first, second] = [await hear('call_1'), await hear('call_2')];
+      await channel.send('call_2', 'b');
+      await other.send('call_1', 'a');
+      await until('both have come', () => first.texts.length + second.texts.length === 2);
+      expect(first.texts).toEqual(['a']);
+      expect(second.texts).toEqual(['b']);
+    });
+
+    it('brings nothing to a listener that was closed', async () => {
+      const { other, until } = (harness = open());
+      const [first, second] = [await hear('call_1'), await hear('call_2')];
+      await first.listener.close();
+      await first.listener.close();
+      expect(await other.send('call_1', 'x')).toBe(0);
+      await other.send('call_2', 'y');
+      await until('the other has come', () => second.texts.length === 1);
+      expect(first.texts).toEqual([]);
+    });
+
+    it('tells every listener once when messages may be lost, and works again after', async () => {
+      const { other, until, breakConnections } = (harness = open());
+      const [first, second, closed] = [await hear('call_1'), await hear('call_2'), await hear('call_3')];
+      await closed.listener.close();
+      await breakConnections();
+      await until('both are told', () => first.lost.length + second.lost.length === 2);
+      expect([...first.lost, ...second.lost, ...closed.lost]).toMatchObject([
+        { code: 'queue_unavailable' },
+        { code: 'queue_unavailable' },
+      ]);
+      await first.listener.close();
+      const again = await hear('call_1');
+      expect(await other.send('call_1', 'back')).toBe(1);
+      await until('it has come', () => again.texts.length === 1);
+      expect(first.texts).toEqual([]);
+    });
+
+    it('refuses what would make Redis drop a reader', async () => {
+      const { channel } = (harness = open());
+      await channel.listen('call_1', deaf);
+      await expect(channel.send('call_1', 'x'.repeat(bounds.liveMessageBytesMax + 1))).rejects.toThrow();
+      expect(await channel.send('call_1', 'x'.repeat(bounds.liveMessageBytesMax))).toBe(1);
+    });
+  });
+}
