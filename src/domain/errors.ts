@@ -26,6 +26,7 @@ export const errorKinds = Object.freeze({
   upload_incomplete: user(400),
   upload_ended: user(400),
   invalid_api_key: user(401),
+  insufficient_scope: { status: 403, type: 'permission_error', retryable: false },
   not_found: user(404),
   model_not_found: user(404),
   method_not_allowed: user(405),

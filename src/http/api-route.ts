@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import type { Access } from '../domain/scopes.js';
 
 export interface ApiCall<Query, Headers, Body> {
   /** Owner of the API key; empty on public routes. */
@@ -17,8 +18,8 @@ interface RouteText {
   /** `:name` is one segment, `*` the rest of the path. */
   readonly path: string;
   readonly summary: string;
-  /** Who may call: holders of an API key, or everybody. */
-  readonly access: 'key' | 'public';
+  /** Who may call. There is no default: a route that does not say it does not compile. */
+  readonly access: Access;
   /** What a good answer holds; a media type when it is no JSON. */
   readonly answer: z.ZodType | string;
   /** For routes that read multipart/form-data on their own: the part that is a file, and the text fields beside it. */

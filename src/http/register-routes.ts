@@ -2,12 +2,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { parseWith, shown } from '../contract/parse.js';
 import { EyrieError } from '../domain/errors.js';
+import type { Access } from '../domain/scopes.js';
 import type { ApiRoute } from './api-route.js';
 import { readJsonBody } from './json-body.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    access?: 'key' | 'public';
+    access?: Access;
   }
 }
 
@@ -46,7 +47,7 @@ function refuseOtherMethods(app: FastifyInstance, path: string, routes: readonly
   app.route({
     method: methods.filter((method) => !allowed.includes(method)),
     url: path,
-    config: { access: routes[0]?.access ?? 'key' },
+    config: { access: routes.every(({ access }) => access === 'public') ? 'public' : 'any key' },
     handler: async (request, reply) => {
       void reply.header('allow', allowed.join(', '));
       throw new EyrieError('method_not_allowed', `${request.method} is not allowed here. Use ${allowed.join(' or ')}.`);

@@ -3,7 +3,7 @@ import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import type { LogFields } from '../ports/log.js';
-import { authenticate } from './authenticate.js';
+import { authenticate, requireScope } from './authenticate.js';
 import { watchBodyRate, type BodyRate } from './body-rate.js';
 import { drainBody, hasBody } from './drain-body.js';
 import { RateLimit } from './rate-limit.js';
@@ -51,9 +51,13 @@ export function addRequestHooks(app: FastifyInstance, world: World, rules: Reque
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
     if (hasBody(request.raw)) watchBodyRate(request.raw, rules.bodyRate);
-    if (request.routeOptions.config.access !== 'key') return;
-    request.tenant = await authenticate(world, request);
+    // A path that is not there may be asked for by everybody; a route that says nothing is open to nobody but an admin.
+    const access = request.is404 ? 'public' : (request.routeOptions.config.access ?? 'admin');
+    if (access === 'public') return;
+    const caller = await authenticate(world, request);
+    request.tenant = caller.tenant;
     if (limit) countRequest(limit, world.clock.monotonic(), request, reply);
+    if (access !== 'any key') requireScope(caller, access);
   });
   let closing = false;
   app.addHook('preClose', async () => {

@@ -64,13 +64,19 @@ const parameterTable = (title: string, place: Parameter['in'], { parameters }: O
     parameters.filter((parameter) => parameter.in === place),
   );
 
+function keyNeeded({ security }: Operation): string {
+  const [scope] = security[0]?.['key'] ?? [];
+  if (security.length === 0) return 'Needs no key.';
+  return scope === undefined ? 'Any key will do.' : `The key needs the scope ${code(scope)}.`;
+}
+
 function section(path: string, method: string, operation: Operation): string {
   const [bodyType = '', body] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
   const [answerType = '', answer] = Object.entries(operation.responses['200']?.content ?? {})[0] ?? [];
   return [
     `<details id="${operation.operationId}"><summary><b class="${method}">${method.toUpperCase()}</b> ${code(path)}`,
     ` <span>${escape(operation.summary)}</span></summary>`,
-    operation.security.length === 0 ? '<p>Needs no key.</p>' : '',
+    `<p>${keyNeeded(operation)}</p>`,
     parameterTable('Path', 'path', operation),
     parameterTable('Query', 'query', operation),
     parameterTable('Headers', 'header', operation),

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { errorObject } from '../../contract/error-object.js';
+import type { Access } from '../../domain/scopes.js';
 import type { ApiRoute } from '../api-route.js';
 import { toJsonSchema, type JsonSchema } from './json-schema.js';
 
@@ -96,11 +97,17 @@ const tagOf = (path: string): string => {
   return first === 'v1' ? second : 'service';
 };
 
+/** OpenAPI 3.1 lets the list of a scheme that is no OAuth name the roles that a call needs. */
+const securityOf = (access: Access): Operation['security'] => {
+  if (access === 'public') return [];
+  return [{ key: access === 'any key' ? [] : [access] }];
+};
+
 const toOperation = (route: ApiRoute): Operation => ({
   operationId: operationId(route),
   summary: route.summary,
   tags: [tagOf(route.path)],
-  security: route.access === 'key' ? [{ key: [] }] : [],
+  security: securityOf(route.access),
   parameters: [
     ...pathParameters(route.path),
     ...parametersOf(route.query, 'query'),
@@ -122,6 +129,10 @@ export function toOpenApi(routes: readonly ApiRoute[], version: string): OpenApi
       description: 'Batch generation for the Falcon models, in the words of the OpenAI API.',
     },
     paths,
-    components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+    components: {
+      securitySchemes: {
+        key: { type: 'http', scheme: 'bearer', description: 'An API key; operations name the scope that it needs.' },
+      },
+    },
   };
 }

@@ -22,7 +22,7 @@ export function batchResultRoutes(world: World): ApiRoute[] {
       method: 'GET',
       path: '/v1/batches/:batch_id/results',
       summary: 'Read result lines in input order, also while the batch runs',
-      access: 'key',
+      access: 'batches:read',
       query: resultsQuery,
       answer: resultsPage,
       handle: async ({ tenant, params, query, reply }) => {

@@ -33,7 +33,7 @@ export function fileContentRoutes(world: World): ApiRoute[] {
       method: 'GET',
       path: '/v1/files/:file_id/content',
       summary: 'Read the content of a file, or a range of it',
-      access: 'key',
+      access: 'files:read',
       headers: contentHeaders,
       answer: 'application/octet-stream',
       handle: async ({ tenant, params, headers, request, reply }) => {

@@ -31,7 +31,7 @@ export function fileRoutes(world: World, fileBytesMax: number): ApiRoute[] {
       method: 'POST',
       path: '/v1/files',
       summary: 'Upload a file',
-      access: 'key',
+      access: 'files:write',
       form: { file: 'file', fields: createFileForm },
       answer: fileObject,
       handle: ({ tenant, request }) =>
@@ -47,7 +47,7 @@ export function fileRoutes(world: World, fileBytesMax: number): ApiRoute[] {
       method: 'GET',
       path: '/v1/files',
       summary: 'List files',
-      access: 'key',
+      access: 'files:read',
       query: filesQuery,
       answer: listOf(fileObject),
       handle: ({ tenant, query }) =>
@@ -57,7 +57,7 @@ export function fileRoutes(world: World, fileBytesMax: number): ApiRoute[] {
       method: 'GET',
       path: '/v1/files/:file_id',
       summary: 'Show a file',
-      access: 'key',
+      access: 'files:read',
       answer: fileObject,
       handle: ({ tenant, params }) => viewFile(world, tenant, params['file_id'] ?? ''),
     }),
@@ -65,7 +65,7 @@ export function fileRoutes(world: World, fileBytesMax: number): ApiRoute[] {
       method: 'DELETE',
       path: '/v1/files/:file_id',
       summary: 'Delete a file',
-      access: 'key',
+      access: 'files:write',
       answer: deletedFile,
       handle: async ({ tenant, params }): Promise<z.output<typeof deletedFile>> => {
         const id = params['file_id'] ?? '';

@@ -12,7 +12,7 @@ export function modelRoutes({ model }: Pick<World, 'model'>): ApiRoute[] {
       method: 'GET',
       path: '/v1/models',
       summary: 'List the models',
-      access: 'key',
+      access: 'any key',
       answer: z.object({ object: z.literal('list'), data: z.array(modelObject) }),
       handle: () => ({ object: 'list', data: [toModelObject(model)] }),
     }),
@@ -21,7 +21,7 @@ export function modelRoutes({ model }: Pick<World, 'model'>): ApiRoute[] {
       // Model ids hold slashes, raw or as %2F.
       path: '/v1/models/*',
       summary: 'Show a model',
-      access: 'key',
+      access: 'any key',
       answer: modelObject,
       handle: ({ params }) => {
         const name = params['*'] ?? '';

@@ -19,7 +19,7 @@ export const notOfferedRoutes = (): ApiRoute[] =>
       method: 'POST',
       path,
       summary: `${subject} not offered: always 400`,
-      access: 'key',
+      access: 'any key',
       answer: errorObject,
       handle: () => {
         throw new EyrieError(

@@ -37,7 +37,7 @@ export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRo
       method: 'POST',
       path: '/tokenize',
       summary: 'Turn a text into token ids',
-      access: 'key',
+      access: 'any key',
       body: tokenizeRequest,
       answer: tokenizeAnswer,
       handle: async ({ body }) => {
@@ -55,7 +55,7 @@ export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRo
       method: 'POST',
       path: '/detokenize',
       summary: 'Turn token ids into a text',
-      access: 'key',
+      access: 'any key',
       body: detokenizeRequest,
       answer: detokenizeAnswer,
       handle: ({ body }) => {
@@ -67,7 +67,7 @@ export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRo
       method: 'GET',
       path: '/tokenizer_info',
       summary: 'Show what the tokenizer is',
-      access: 'key',
+      access: 'any key',
       answer: tokenizerInfo,
       handle: () =>
         parseWith(tokenizerInfo, {

@@ -45,7 +45,7 @@ test('what the document says of fields and limits comes from the schemas that ch
   const { url } = await listening();
   const { paths } = await read(url);
   expect(paths['/v1/files']?.['post']).toMatchObject({
-    security: [{ key: [] }],
+    security: [{ key: ['files:write'] }],
     requestBody: {
       content: {
         'multipart/form-data': {
