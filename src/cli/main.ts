@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { addAdminCommands } from './admin-command.js';
 import type { LocalParts } from './dev/local-service.js';
 import { reportError, reportJsonError } from './output.js';
 
@@ -181,6 +182,19 @@ async function openOffline(options: RunBatchFlags) {
   const named = { ...model.served, aliases: [...new Set([...model.served.aliases, options.model])] };
   return { engine, tokenizer: model.tokenizer, model: named, clock: new SystemClock(), ids: new UlidIds() };
 }
+
+addAdminCommands(program, async () => {
+  const [{ readStoreSettings }, { openStore }, { SystemClock }, { UlidIds }, { PinoLog }] = await Promise.all([
+    import('../config/read-environment.js'),
+    import('../compose/open-store.js'),
+    import('../adapters/system-clock/system-clock.js'),
+    import('../adapters/ulid-ids/ulid-ids.js'),
+    import('../adapters/pino-log/pino-log.js'),
+  ]);
+  const store = await openStore(readStoreSettings(process.env));
+  const log = new PinoLog({ level: 'warn', pretty: true, program: 'admin' });
+  return { store, clock: new SystemClock(), ids: new UlidIds(), log };
+});
 
 try {
   await program.parseAsync();

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { EyrieError } from '../domain/errors.js';
-import { apiSettings, commonSettings, controlSettings, generateSettings } from './settings.js';
+import { apiSettings, commonSettings, controlSettings, generateSettings, storeSettings } from './settings.js';
 
 /** Every name of ours; another `EYRIE_` variable is a misspelling and stops the start. */
 const known = new Set(
@@ -42,5 +42,7 @@ export const readApiSettings = (environment: NodeJS.ProcessEnv) =>
   read(commonSettings.extend(apiSettings.shape), environment);
 export const readControlSettings = (environment: NodeJS.ProcessEnv) =>
   read(commonSettings.extend(controlSettings.shape), environment);
+/** For commands that work on the object store alone. */
+export const readStoreSettings = (environment: NodeJS.ProcessEnv) => read(storeSettings, environment);
 export const readGenerateSettings = (environment: NodeJS.ProcessEnv) =>
   read(commonSettings.extend(generateSettings.shape), environment);

@@ -11,7 +11,7 @@ const whole = (min: number, max: number) =>
     .max(max, `${min} to ${max} is allowed`);
 const flag = z.enum(['true', 'false'], '"true" or "false" is allowed').transform((text) => text === 'true');
 
-export const commonSettings = z.object({
+export const storeSettings = z.object({
   /** `folder:/path` or `s3://bucket/prefix`. */
   EYRIE_STORE: z
     .string('"folder:/path" or "s3://bucket/prefix" is required')
@@ -19,6 +19,9 @@ export const commonSettings = z.object({
   /** Only for S3-compatible stores other than AWS. */
   EYRIE_S3_ENDPOINT: z.url('a URL is required').optional(),
   EYRIE_S3_REGION: z.string().default('us-east-1'),
+});
+
+export const commonSettings = storeSettings.extend({
   EYRIE_REDIS_URL: z
     .string('a redis:// or rediss:// URL is required')
     .regex(/^(rediss?|unix):\/\//, 'a redis:// or rediss:// URL is required'),
@@ -44,6 +47,8 @@ export const apiSettings = z.object({
   EYRIE_PORT: whole(0, 65_535).default(8787),
   /** When the port is taken, so many following ones are tried. */
   EYRIE_PORT_TRIES: whole(0, 1000).default(0),
+  /** Keys of the tenants file may make and revoke keys of their own tenant (scope `admin`). */
+  EYRIE_TENANTS_FILE_ADMIN: flag.default(false),
 });
 
 export const controlSettings = z.object({

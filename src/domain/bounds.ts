@@ -103,6 +103,17 @@ export const bounds = Object.freeze({
   formFieldsMax: 16,
   formFieldBytesMax: 64 * 1024,
   apiKeyCharsMax: 512,
+  keyNameCharsMax: 100,
+  /** 256 bits: no list and no hardware gets through them, so the stored hash needs no salt and no slowness. */
+  keySecretBytes: 32,
+  keySecondsMin: 60,
+  keySecondsMax: 10 * 365 * 24 * 3600,
+  keysPageMax: 100,
+  /** What was found of a key is believed for this long: a revoked key works no longer than that. */
+  keyFreshMs: 30_000,
+  keysCachedMax: 10_000,
+  /** A key's last use is noted this often at most. */
+  keyUseNotedMs: 3_600_000,
   /** Per tenant and process: far above what polling needs, below what a client in a loop does. */
   requestsPerMinute: 6000,
   headerBytesMax: 16 * 1024,

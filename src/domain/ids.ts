@@ -14,6 +14,7 @@ export const idPrefixes = Object.freeze({
   upload: 'upload_',
   part: 'part_',
   call: 'call_',
+  key: 'key_',
 });
 export type IdKind = keyof typeof idPrefixes;
 

@@ -50,6 +50,13 @@ export const keys = Object.freeze({
   liveRequest: (tenant: string, callId: string) => `live/${tenant}/${callId}/request.json`,
   liveAnswer: (tenant: string, callId: string) => `live/${tenant}/${callId}/answer.json`,
 
+  apiKey: (keyId: string) => `keys/${keyId}/key.json`,
+  apiKeyRevoked: (keyId: string) => `keys/${keyId}/revoked.json`,
+  apiKeyUsed: (keyId: string) => `keys/${keyId}/used`,
+  apiKeyIndex: (tenant: string) => `t/${tenant}/idx/k/`,
+  apiKeyIndexEntry: (tenant: string, createdMs: number, keyId: string) =>
+    `t/${tenant}/idx/k/${invertedTime(createdMs)}-${keyId}`,
+
   inbox: (tenant: string) => `inbox/${tenant}/`,
   outbox: (
     tenant: string,

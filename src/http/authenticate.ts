@@ -1,15 +1,8 @@
 import type { FastifyRequest } from 'fastify';
-import type { World } from '../app/world.js';
+import type { KeyHolder, KeyRing } from '../app/keys/key-ring.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
-import { plainScopes, type Scope } from '../domain/scopes.js';
-
-/** Whom a request comes from. */
-export interface Caller {
-  /** From the key alone, never from a path, body or other header. */
-  readonly tenant: string;
-  readonly scopes: readonly Scope[];
-}
+import type { Scope } from '../domain/scopes.js';
 
 /** Missing, malformed, unknown, revoked and expired keys all get this one answer. */
 const refused = (): EyrieError =>
@@ -18,18 +11,21 @@ const refused = (): EyrieError =>
     'A valid API key is needed. Send it as "Authorization: Bearer ey_..."; `OPENAI_API_KEY` does so in the OpenAI clients.',
   );
 
-/** The caller that the request's key stands for. Throws `invalid_api_key`. */
-export async function authenticate({ tenants }: Pick<World, 'tenants'>, request: FastifyRequest): Promise<Caller> {
+/**
+ * Whom the request's key stands for: the tenant comes from the key alone, never from a path, body or other header. Throws
+ * `invalid_api_key`.
+ */
+export async function authenticate(keyRing: KeyRing, request: FastifyRequest): Promise<KeyHolder> {
   const match = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '');
   const key = match?.[1] ?? '';
   // Also looked up when it cannot be one, so that the time tells nothing.
-  const tenant = await tenants.tenantOfKey(key.length <= bounds.apiKeyCharsMax ? key : '');
-  if (tenant === null || key === '') throw refused();
-  return { tenant, scopes: plainScopes };
+  const holder = await keyRing.find(key.length <= bounds.apiKeyCharsMax ? key : '');
+  if (holder === null || key === '') throw refused();
+  return holder;
 }
 
 /** Throws `insufficient_scope` with the scope that is missing. */
-export function requireScope({ scopes }: Caller, scope: Scope): void {
+export function requireScope({ scopes }: Pick<KeyHolder, 'scopes'>, scope: Scope): void {
   if (scopes.includes(scope)) return;
   throw new EyrieError(
     'insufficient_scope',

@@ -28,7 +28,10 @@ async function listen(server: FastifyInstance, host: string, first: number, last
 await runProgram('api', async () => {
   const settings = readApiSettings(process.env);
   const world = await openWorld('api', settings);
-  const server = createServer(world, { tokenizer: world.openedModel.tokenizer });
+  const server = createServer(world, {
+    tokenizer: world.openedModel.tokenizer,
+    configuredKeysAdmin: settings.EYRIE_TENANTS_FILE_ADMIN,
+  });
   const { EYRIE_HOST: host, EYRIE_PORT: port, EYRIE_PORT_TRIES: tries } = settings;
   await listen(server, host, port, port + tries);
   const address = server.server.address();

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { KeyRing } from '../app/keys/key-ring.js';
 import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
@@ -12,6 +13,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Owner of the API key; empty on public routes. */
     tenant: string;
+    /** Public id of the API key; null on public routes and for keys of the configuration. */
+    keyId: string | null;
   }
 }
 
@@ -40,22 +43,25 @@ function countRequest(limit: RateLimit, nowMs: number, request: FastifyRequest, 
 const fieldsOf = (request: FastifyRequest): LogFields => ({
   requestId: request.id,
   tenant: request.tenant || null,
+  keyId: request.keyId,
   method: request.method,
   route: request.routeOptions.url ?? null,
 });
 
 /** What happens around every request: its id, its key, its rate, and the rest of its body when the answer goes out early. */
-export function addRequestHooks(app: FastifyInstance, world: World, rules: RequestRules): void {
+export function addRequestHooks(app: FastifyInstance, world: World, keyRing: KeyRing, rules: RequestRules): void {
   const limit = rules.requestsPerMinute === null ? null : new RateLimit(rules.requestsPerMinute);
   app.decorateRequest('tenant', '');
+  app.decorateRequest('keyId', null);
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
     if (hasBody(request.raw)) watchBodyRate(request.raw, rules.bodyRate);
     // A path that is not there may be asked for by everybody; a route that says nothing is open to nobody but an admin.
     const access = request.is404 ? 'public' : (request.routeOptions.config.access ?? 'admin');
     if (access === 'public') return;
-    const caller = await authenticate(world, request);
+    const caller = await authenticate(keyRing, request);
     request.tenant = caller.tenant;
+    request.keyId = caller.keyId;
     if (limit) countRequest(limit, world.clock.monotonic(), request, reply);
     if (access !== 'any key') requireScope(caller, access);
   });

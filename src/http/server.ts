@@ -1,14 +1,17 @@
 import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { KeyRing } from '../app/keys/key-ring.js';
 import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
+import { plainScopes, scopes } from '../domain/scopes.js';
 import type { Tokenizer } from '../ports/tokenizer.js';
 import type { ApiRoute } from './api-route.js';
 import type { BodyRate } from './body-rate.js';
 import { answerClientError } from './client-error.js';
 import { registerRoutes } from './register-routes.js';
 import { addRequestHooks } from './request-hooks.js';
+import { apiKeyRoutes } from './routes/api-keys.js';
 import { batchResultRoutes } from './routes/batch-results.js';
 import { batchRoutes } from './routes/batches.js';
 import { docsRoutes } from './routes/docs.js';
@@ -31,9 +34,11 @@ export interface ServerOptions {
   readonly requestsPerMinute?: number | null;
   /** null: `/tokenize` and its companions are not offered. */
   readonly tokenizer?: Tokenizer | null;
+  /** The keys of the configuration may make and revoke keys of their own tenant. */
+  readonly configuredKeysAdmin?: boolean;
 }
 
-function allRoutes(world: World, options: ServerOptions): ApiRoute[] {
+function allRoutes(world: World, keyRing: KeyRing, options: ServerOptions): ApiRoute[] {
   const { tokenizer = null, fileBytesMax = bounds.inputFileBytesMax, version = '0.0.0' } = options;
   const routes = [
     ...modelRoutes(world),
@@ -43,6 +48,7 @@ function allRoutes(world: World, options: ServerOptions): ApiRoute[] {
     ...batchRoutes(world),
     ...batchResultRoutes(world),
     ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
+    ...apiKeyRoutes(world, keyRing),
     ...healthRoutes(world),
   ];
   return [...routes, ...docsRoutes(routes, version), ...notOfferedRoutes()];
@@ -72,7 +78,8 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   void app.register(multipart);
-  addRequestHooks(app, world, {
+  const keyRing = new KeyRing(world, options.configuredKeysAdmin === true ? scopes : plainScopes);
+  addRequestHooks(app, world, keyRing, {
     bodyRate: options.bodyRate ?? { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, graceMs: bounds.bodyGraceMs },
     requestsPerMinute: options.requestsPerMinute === undefined ? bounds.requestsPerMinute : options.requestsPerMinute,
   });
@@ -81,6 +88,6 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     const path = request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
     throw new EyrieError('not_found', `There is no ${request.method} ${path} here. GET /docs lists what there is.`);
   });
-  registerRoutes(app, allRoutes(world, options));
+  registerRoutes(app, allRoutes(world, keyRing, options));
   return app;
 }

@@ -18,4 +18,8 @@ export class UlidIds implements Ids {
   next(kind: IdKind): string {
     return idPrefixes[kind] + this.#ulid(this.#now()).toLowerCase();
   }
+
+  secret(length: number): Uint8Array {
+    return randomBytes(length);
+  }
 }

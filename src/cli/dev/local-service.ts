@@ -91,6 +91,8 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
     environmentOf: (name) => {
       if (name === 'api')
         return {
+          // Whoever runs it on the own machine is the operator, too.
+          EYRIE_TENANTS_FILE_ADMIN: 'true',
           EYRIE_HOST: options.host,
           EYRIE_PORT: String(port ?? portDefault),
           EYRIE_PORT_TRIES: port === null ? '50' : '0',

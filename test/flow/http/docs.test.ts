@@ -21,6 +21,8 @@ test('the document names every route that is offered, each operation once', asyn
     '/ready',
     '/tokenize',
     '/tokenizer_info',
+    '/v1/admin/keys',
+    '/v1/admin/keys/{key_id}',
     '/v1/batches',
     '/v1/batches/{batch_id}',
     '/v1/batches/{batch_id}/cancel',

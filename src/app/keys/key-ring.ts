@@ -1,0 +1,96 @@
+import { timingSafeEqual } from 'node:crypto';
+import { apiKeyHash, keyIdOf } from '../../domain/api-key.js';
+import { bounds } from '../../domain/bounds.js';
+import { errorCode } from '../../domain/errors.js';
+import { keys } from '../../domain/object-keys.js';
+import type { Scope } from '../../domain/scopes.js';
+import type { World } from '../world.js';
+import { findKey, type FoundKey } from './find-key.js';
+
+/** Whom a key stands for. */
+export interface KeyHolder {
+  readonly tenant: string;
+  /** null: a key of the configuration, which has no id. */
+  readonly keyId: string | null;
+  readonly scopes: readonly Scope[];
+}
+
+interface Look {
+  readonly atMs: number;
+  readonly found: Promise<FoundKey | null>;
+  /** When a use was last noted, Unix ms; null: not by this look. */
+  notedMs: number | null;
+}
+
+/** Compared with where there is no key, so that the work is the same. */
+const noHash = Buffer.alloc(32);
+
+/**
+ * Finds out whom a key stands for. Looks into the store are by the public id of a key and believed for `bounds.keyFreshMs`, hits
+ * and misses alike: a revoked key works no longer than that. The secret is compared on each call, in a time that tells nothing of
+ * it. The oldest looks are dropped when there are too many; a failed one is not kept.
+ */
+export class KeyRing {
+  readonly #world: Pick<World, 'store' | 'clock' | 'tenants' | 'log'>;
+  readonly #configuredScopes: readonly Scope[];
+  readonly #looks = new Map<string, Look>();
+
+  /** `configuredScopes`: what the keys of the configuration may be used for. */
+  constructor(world: Pick<World, 'store' | 'clock' | 'tenants' | 'log'>, configuredScopes: readonly Scope[]) {
+    this.#world = world;
+    this.#configuredScopes = configuredScopes;
+  }
+
+  /** null: unknown, mistyped, revoked or expired. Throws `store_unavailable`. */
+  async find(text: string): Promise<KeyHolder | null> {
+    const configured = await this.#world.tenants.tenantOfKey(text);
+    if (configured !== null) return { tenant: configured, keyId: null, scopes: this.#configuredScopes };
+    const keyId = keyIdOf(text);
+    return keyId === null ? null : this.#findStored(keyId, text);
+  }
+
+  /** The next call looks into the store again. */
+  forget(keyId: string): void {
+    this.#looks.delete(keyId);
+  }
+
+  async #findStored(keyId: string, text: string): Promise<KeyHolder | null> {
+    const look = this.#look(keyId);
+    const found = await look.found;
+    const fits = timingSafeEqual(apiKeyHash(text), found ? Buffer.from(found.key.hash, 'hex') : noHash);
+    if (!found || !fits || found.revokedMs !== null) return null;
+    const now = this.#world.clock.now();
+    const { tenant, scopes, expiresMs } = found.key;
+    if (expiresMs !== null && now >= expiresMs) return null;
+    if (now - (look.notedMs ?? found.usedMs ?? -Infinity) >= bounds.keyUseNotedMs) {
+      look.notedMs = now;
+      void this.#noteUse(keyId);
+    }
+    return { tenant, keyId, scopes };
+  }
+
+  #look(keyId: string): Look {
+    const now = this.#world.clock.monotonic();
+    const known = this.#looks.get(keyId);
+    if (known && now - known.atMs < bounds.keyFreshMs) return known;
+    const look: Look = { atMs: now, found: findKey(this.#world.store, keyId), notedMs: null };
+    // Looks stand in the map in their order.
+    this.#looks.delete(keyId);
+    this.#looks.set(keyId, look);
+    const [oldest] = this.#looks.keys();
+    if (this.#looks.size > bounds.keysCachedMax && oldest !== undefined) this.#looks.delete(oldest);
+    look.found.catch(() => {
+      if (this.#looks.get(keyId) === look) this.#looks.delete(keyId);
+    });
+    return look;
+  }
+
+  /** Nobody waits for it, and nothing depends on it. */
+  async #noteUse(keyId: string): Promise<void> {
+    try {
+      await this.#world.store.put(keys.apiKeyUsed(keyId), Buffer.of());
+    } catch (error) {
+      this.#world.log.warn('key.use_not_noted', { keyId, code: errorCode(error) });
+    }
+  }
+}
