@@ -1,12 +1,11 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { once, setMaxListeners } from 'node:events';
-import type { Writable } from 'node:stream';
+import { createReadStream } from 'node:fs';
+import { setMaxListeners } from 'node:events';
 import { runOffline } from '../../app/run-offline.js';
 import type { LineRunner } from '../../app/line/run-line.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { Engine } from '../../ports/engine.js';
 import { note, ProgressLine } from '../output.js';
+import { fromFileError, ResultFile } from '../result-file.js';
 
 export interface RunBatchOptions {
   readonly input: string;
@@ -18,21 +17,6 @@ export interface OfflineEngine extends LineRunner {
   readonly engine: Engine & { close(): Promise<void> };
 }
 
-function fromFileError(error: unknown, file: string, what: string): EyrieError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC')
-    return new EyrieError(
-      'disk_full',
-      `${file} could not be ${what}: the disk is full. Free some space and run again.`,
-      { cause: error },
-    );
-  if (code === 'ENOENT')
-    return new EyrieError('not_found', `${file} could not be ${what}: there is no such file or folder.`, {
-      cause: error,
-    });
-  return new EyrieError('invalid_value', `${file} could not be ${what}: ${message}.`, { cause: error });
-}
-
 async function* readInput(file: string): AsyncGenerator<Uint8Array> {
   const stream = file === '-' ? process.stdin : createReadStream(file);
   try {
@@ -42,51 +26,21 @@ async function* readInput(file: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Results go to `FILE.partial` first: FILE is whole or absent. */
-class ResultFile {
-  readonly #file: string;
-  readonly #partial: string;
-  readonly #stream: Writable;
-  #failure: Error | null = null;
-
-  constructor(file: string) {
-    this.#file = file;
-    this.#partial = `${file}.partial`;
-    this.#stream = file === '-' ? process.stdout : createWriteStream(this.#partial);
-    this.#stream.on('error', (error) => (this.#failure ??= error));
-  }
-
-  async write(line: string): Promise<void> {
-    this.#check();
-    if (!this.#stream.write(line))
-      await Promise.race([once(this.#stream, 'drain'), once(this.#stream, 'error')]).catch(() => undefined);
-    this.#check();
-  }
-
-  async finish(): Promise<void> {
-    if (this.#file === '-') return;
-    await new Promise<void>((resolve) => this.#stream.end(() => resolve()));
-    this.#check();
-    await rename(this.#partial, this.#file);
-  }
-
-  async abandon(): Promise<void> {
-    if (this.#file === '-') return;
-    this.#stream.destroy();
-    await rm(this.#partial, { force: true });
-  }
-
-  #check(): void {
-    if (this.#failure) throw fromFileError(this.#failure, this.#file, 'written');
-  }
-}
-
-/** Lines of the input, for the progress line; 0 when they cannot be counted beforehand. */
+/**
+ * Lines of the input, for the progress line; 0 when they cannot be counted beforehand. No text has a zero byte: a file that does
+ * is something else, and is refused before a model is loaded.
+ */
 async function countLines(file: string): Promise<number> {
   if (file === '-') return 0;
   let lines = 0;
-  for await (const chunk of readInput(file))
+  for await (const chunk of readInput(file)) {
+    if (chunk.includes(0))
+      throw new EyrieError(
+        'invalid_value',
+        `${file} is not a JSONL file: it holds bytes that no text has. Give a file with one JSON object in each line.`,
+      );
     for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++;
+  }
   return lines;
 }
 
@@ -94,6 +48,17 @@ interface Tally {
   lines: number;
   failed: number;
   tokens: number;
+  /** The first failed line's record. */
+  firstFailure: string | null;
+}
+
+/** When nothing came out, the first reason is likely the reason of all. */
+function allFailed({ firstFailure, lines }: Tally): string {
+  const record = JSON.parse(firstFailure ?? '{}') as {
+    response?: { body: { error: { code: string; message: string } } };
+  };
+  const { code = 'unknown', message = '' } = record.response?.body.error ?? {};
+  return `All ${lines.toLocaleString('en')} lines failed. The first: ${code}: ${message}`;
 }
 
 function summary({ lines, failed, tokens }: Tally, seconds: number): string {
@@ -102,13 +67,19 @@ function summary({ lines, failed, tokens }: Tally, seconds: number): string {
 }
 
 /**
- * `eyrie run-batch`: a batch file through the engine, without queue or server. `open` loads the model after the input was found,
- * so that a misspelt file name costs no time. Returns the exit code.
+ * `eyrie run-batch`: a batch file through the engine, without queue or server. `open` loads the model after input and output were
+ * opened, so that a misspelt file name costs no time. Returns the exit code.
  */
 export async function runBatch(options: RunBatchOptions, open: () => Promise<OfflineEngine>): Promise<number> {
   const total = await countLines(options.input);
-  const runner = await open();
-  const result = new ResultFile(options.output);
+  const result = await ResultFile.open(options.output);
+  let runner: OfflineEngine;
+  try {
+    runner = await open();
+  } catch (error) {
+    await result.abandon();
+    throw error;
+  }
   const progress = new ProgressLine();
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
@@ -116,13 +87,16 @@ export async function runBatch(options: RunBatchOptions, open: () => Promise<Off
     stop.abort(new EyrieError('service_unavailable', 'Interrupted; no results were written.'));
   process.once('SIGINT', onInterrupt);
   const started = performance.now();
-  const tally: Tally = { lines: 0, failed: 0, tokens: 0 };
+  const tally: Tally = { lines: 0, failed: 0, tokens: 0, firstFailure: null };
   try {
     for await (const record of runOffline(runner, readInput(options.input), stop.signal)) {
       await result.write(`${record.json}\n`);
       tally.lines++;
       tally.tokens += record.inputTokens + record.outputTokens;
-      if (!record.ok) tally.failed++;
+      if (!record.ok) {
+        tally.failed++;
+        tally.firstFailure ??= record.json;
+      }
       const seconds = (performance.now() - started) / 1000;
       const part = total > 0 ? Math.min(1, tally.lines / total) : 0;
       const percent = total > 0 ? `${Math.floor(part * 100)} %  ` : '';
@@ -139,5 +113,6 @@ export async function runBatch(options: RunBatchOptions, open: () => Promise<Off
   }
   note(summary(tally, (performance.now() - started) / 1000) + (options.output === '-' ? '' : `  →  ${options.output}`));
   if (tally.lines === 0) note(`${options.input} holds no requests.`);
+  else if (tally.failed === tally.lines) note(allFailed(tally));
   return options.failOnError && tally.failed > 0 ? 3 : 0;
 }

@@ -158,6 +158,11 @@ describe('eyrie run-batch', () => {
     await writeFile(input, requestLines(1, '40b', 2));
     const unwritable = await runBatch(input, path.join(folder, 'none/out.jsonl'));
     expect(unwritable).toMatchObject({ code: 1, stderr: expect.stringContaining('could not be written') as string });
+    const program = await runBatch(process.execPath, path.join(folder, 'out.jsonl'));
+    expect(program).toMatchObject({ code: 1, stderr: expect.stringContaining('is not a JSONL file') as string });
+    await writeFile(input, 'name,age\nAnna,5\n');
+    const table = await runBatch(input, path.join(folder, 'out.jsonl'));
+    expect(table.stderr).toContain('All 2 lines failed. The first: invalid_json_line');
   }, 60_000);
 
   test('on a full disk fails with disk_full and leaves no half file', async (context) => {
