@@ -1,6 +1,7 @@
 import { bounds } from '../domain/bounds.js';
 import { desiredWorkers } from '../domain/desired-workers.js';
 import type { FleetLauncher } from '../ports/fleet-launcher.js';
+import type { Backlog } from '../ports/job-queue.js';
 import type { World } from './world.js';
 
 export interface FleetRules {
@@ -15,13 +16,17 @@ export async function scaleFleet(
   launcher: FleetLauncher,
   rules: FleetRules,
 ): Promise<number> {
-  const [{ waiting, active, delayed }, tokensPerSecond] = await Promise.all([
+  const [shards, calls, tokensPerSecond] = await Promise.all([
     world.queue.backlog('shard'),
+    world.queue.backlog('live'),
     world.progress.meanSpeed(),
   ]);
   // Active counts too: after all workers died, their jobs are still active and nobody else would see them.
+  const open = ({ waiting, active, delayed }: Backlog): number => waiting + active + delayed;
   const count = desiredWorkers({
-    openShards: waiting + active + delayed,
+    openShards: open(shards),
+    openCalls: open(calls),
+    callsPerWorker: bounds.liveCallsPerWorker,
     tokensPerShard: bounds.shardTokensMax,
     tokensPerSecond,
     ...rules,

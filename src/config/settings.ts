@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { bounds } from '../domain/bounds.js';
 
 /** All settings, by the environment variable that carries each. docs/operations.md explains them; a test compares the two. */
 
@@ -74,6 +75,8 @@ export const generateSettings = z.object({
   EYRIE_PREFILL_TOKENS: whole(16, 8192).default(512),
   /** Shards worked on at once, so that the engine always has more sequences waiting than slots. */
   EYRIE_SHARDS_IN_FLIGHT: whole(1, 64).default(4),
+  /** Calls that somebody waits for, answered at once beside the shards and before them. */
+  EYRIE_LIVE_CALLS_IN_FLIGHT: whole(1, 1024).default(bounds.liveCallsPerWorker),
   /** A worker without work for this long ends itself; 0 = never. */
   EYRIE_IDLE_EXIT_MS: whole(0, 86_400_000).default(300_000),
   /** After SIGTERM shards get this long to finish before they are handed back. */

@@ -52,7 +52,7 @@ export const samplingFields = {
   ignore_eos: optional(z.boolean()),
   return_token_ids: optional(z.boolean()),
   stream: optional(z.boolean()),
-  stream_options: optional(z.looseObject({})),
+  stream_options: optional(z.looseObject({ include_usage: optional(z.boolean('true or false is allowed')) })),
   user: optional(z.string()),
 };
 

@@ -28,6 +28,8 @@ export const bounds = Object.freeze({
   // Live calls: somebody holds a connection open for the answer.
   /** A call that is not answered, or a stream that has not begun, by then is given up: below the 300 s that clients wait at most. */
   liveWaitMs: 285_000,
+  /** How often a call is given to a worker: another time when the first one ended before it had said anything. */
+  liveAttemptsMax: 2,
   /** Longest life of a stream. */
   liveStreamMs: 3_600_000,
   /** A worker shows this often that it is at work, and whether anybody still listens. */

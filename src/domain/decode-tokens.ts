@@ -18,16 +18,20 @@ export function tokenText(bytes: Uint8Array): string {
 
 const isContinuation = (byte: number): boolean => (byte & 0xc0) === 0x80;
 
+/** Characters that begin in these bytes. */
+export const charactersIn = (bytes: Uint8Array): number =>
+  bytes.reduce((count, byte) => (isContinuation(byte) ? count : count + 1), 0);
+
 /**
  * Offset of each token in the text of all, in Unicode code points, none beyond `codePointsMax`. Tokens that share a character
- * share its offset.
+ * share its offset. `charactersBefore`: those of the tokens that stand before these.
  */
-export function textOffsets(tokens: readonly Uint8Array[], codePointsMax: number): number[] {
-  let characters = 0;
+export function textOffsets(tokens: readonly Uint8Array[], codePointsMax: number, charactersBefore = 0): number[] {
+  let characters = charactersBefore;
   return tokens.map((bytes) => {
     const [first] = bytes;
     const offset = first !== undefined && isContinuation(first) && characters > 0 ? characters - 1 : characters;
-    for (const byte of bytes) if (!isContinuation(byte)) characters++;
+    characters += charactersIn(bytes);
     return Math.min(offset, codePointsMax);
   });
 }

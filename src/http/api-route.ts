@@ -9,6 +9,8 @@ export interface ApiCall<Query, Headers, Body> {
   readonly query: Query;
   readonly headers: Headers;
   readonly body: Body;
+  /** The JSON body as it came, before the schema; undefined where none is read. */
+  readonly json: unknown;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }
@@ -22,6 +24,8 @@ interface RouteText {
   readonly access: Access;
   /** What a good answer holds; a media type when it is no JSON. */
   readonly answer: z.ZodType | string;
+  /** What each event holds where a good answer may also be a stream of server-sent events. */
+  readonly events?: z.ZodType;
   /** For routes that read multipart/form-data on their own: the part that is a file, and the text fields beside it. */
   readonly form?: { readonly file: string; readonly fields: z.ZodObject };
 }

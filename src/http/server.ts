@@ -9,11 +9,13 @@ import type { Tokenizer } from '../ports/tokenizer.js';
 import type { ApiRoute } from './api-route.js';
 import type { BodyRate } from './body-rate.js';
 import { answerClientError } from './client-error.js';
+import { LiveCalls } from './live-calls.js';
 import { registerRoutes } from './register-routes.js';
 import { addRequestHooks } from './request-hooks.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
 import { batchResultRoutes } from './routes/batch-results.js';
 import { batchRoutes } from './routes/batches.js';
+import { completionRoutes } from './routes/completions.js';
 import { docsRoutes } from './routes/docs.js';
 import { fileContentRoutes } from './routes/file-content.js';
 import { fileRoutes } from './routes/files.js';
@@ -32,13 +34,13 @@ export interface ServerOptions {
   readonly bodyRate?: BodyRate;
   /** Per tenant and process; null = no limit. */
   readonly requestsPerMinute?: number | null;
-  /** null: `/tokenize` and its companions are not offered. */
+  /** null: calls that wait for their answer, `/tokenize` and its companions are not offered. */
   readonly tokenizer?: Tokenizer | null;
   /** The keys of the configuration may make and revoke keys of their own tenant. */
   readonly configuredKeysAdmin?: boolean;
 }
 
-function allRoutes(world: World, keyRing: KeyRing, options: ServerOptions): ApiRoute[] {
+function allRoutes(world: World, keyRing: KeyRing, calls: LiveCalls, options: ServerOptions): ApiRoute[] {
   const { tokenizer = null, fileBytesMax = bounds.inputFileBytesMax, version = '0.0.0' } = options;
   const routes = [
     ...modelRoutes(world),
@@ -47,6 +49,7 @@ function allRoutes(world: World, keyRing: KeyRing, options: ServerOptions): ApiR
     ...uploadRoutes(world),
     ...batchRoutes(world),
     ...batchResultRoutes(world),
+    ...(tokenizer ? completionRoutes(world, tokenizer, calls) : []),
     ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
     ...apiKeyRoutes(world, keyRing),
     ...healthRoutes(world),
@@ -88,6 +91,8 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     const path = request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
     throw new EyrieError('not_found', `There is no ${request.method} ${path} here. GET /docs lists what there is.`);
   });
-  registerRoutes(app, allRoutes(world, keyRing, options));
+  const calls = new LiveCalls(world.clock);
+  app.addHook('preClose', async () => void calls.close());
+  registerRoutes(app, allRoutes(world, keyRing, calls, options));
   return app;
 }

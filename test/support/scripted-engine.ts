@@ -1,6 +1,13 @@
 import { EyrieError } from '../../src/domain/errors.js';
 import type { Clock } from '../../src/ports/clock.js';
-import type { Engine, EngineTotals, SequenceRequest, SequenceResult, TokenLogprobs } from '../../src/ports/engine.js';
+import type {
+  Engine,
+  EngineTotals,
+  SequenceRequest,
+  SequenceResult,
+  TokenLogprobs,
+  TokenNews,
+} from '../../src/ports/engine.js';
 
 /** What the model "says" to a prompt: a text, one token per byte of UTF-8, or an error to throw. */
 export type Script = (promptIds: Uint32Array, request: SequenceRequest) => string | Error;
@@ -10,6 +17,10 @@ export interface ScriptedEngineOptions {
   /** With a clock, each sequence takes this long. */
   readonly clock?: Clock;
   readonly sequenceMs?: number;
+  /** With a clock, each token of a watched sequence takes this long. */
+  readonly tokenMs?: number;
+  /** Tokens told at once to who watches; default 1. */
+  readonly tokensPerNews?: number;
 }
 
 /** Id of the end token, behind the 256 byte tokens. */
@@ -23,29 +34,54 @@ export class ScriptedEngine implements Engine {
   readonly fingerprint: string;
   /** Every request so far. */
   readonly requests: SequenceRequest[] = [];
+  /** Sequences under way: slots that are taken. */
+  active = 0;
   readonly #script: Script;
   readonly #clock: Clock | undefined;
   readonly #sequenceMs: number;
+  readonly #tokenMs: number;
+  readonly #tokensPerNews: number;
   #promptTokens = 0;
   #generatedTokens = 0;
   #closed = false;
 
-  constructor(script: Script, { fingerprint = 'scripted', clock, sequenceMs = 0 }: ScriptedEngineOptions = {}) {
+  constructor(script: Script, options: ScriptedEngineOptions = {}) {
+    const { fingerprint = 'scripted', clock, sequenceMs = 0, tokenMs = 0, tokensPerNews = 1 } = options;
     this.#script = script;
     this.fingerprint = fingerprint;
     this.#clock = clock;
     this.#sequenceMs = sequenceMs;
+    this.#tokenMs = tokenMs;
+    this.#tokensPerNews = tokensPerNews;
   }
 
-  async generate(request: SequenceRequest, signal: AbortSignal): Promise<SequenceResult> {
+  async generate(
+    request: SequenceRequest,
+    signal: AbortSignal,
+    onTokens?: (news: TokenNews) => void,
+  ): Promise<SequenceResult> {
     if (this.#closed) throw new EyrieError('engine_closed', 'The engine was closed.');
     signal.throwIfAborted();
     this.requests.push(request);
+    this.active++;
+    try {
+      return await this.#generate(request, signal, onTokens);
+    } finally {
+      this.active--;
+    }
+  }
+
+  async #generate(
+    request: SequenceRequest,
+    signal: AbortSignal,
+    onTokens?: (news: TokenNews) => void,
+  ): Promise<SequenceResult> {
     await this.#clock?.sleep(this.#sequenceMs, signal);
     signal.throwIfAborted();
     const said = this.#script(request.promptIds, request);
     if (said instanceof Error) throw said;
     const { tokenIds, text, finishReason } = cut(said, request);
+    if (onTokens) await this.#tell(tokenIds.subarray(0, -1), request, signal, onTokens);
     this.#promptTokens += request.promptIds.length;
     this.#generatedTokens += tokenIds.length;
     return {
@@ -55,6 +91,20 @@ export class ScriptedEngine implements Engine {
       logprobs: request.logprobs === null ? null : flatLogprobs(tokenIds, request.logprobs),
       promptLogprobs: request.promptLogprobs ? flatLogprobs(request.promptIds, request.logprobs ?? 0, true) : null,
     };
+  }
+
+  async #tell(
+    tokenIds: Uint32Array,
+    { logprobs }: SequenceRequest,
+    signal: AbortSignal,
+    onTokens: (news: TokenNews) => void,
+  ): Promise<void> {
+    for (let from = 0; from < tokenIds.length; from += this.#tokensPerNews) {
+      if (this.#tokenMs > 0) await this.#clock?.sleep(this.#tokenMs, signal);
+      signal.throwIfAborted();
+      const ids = tokenIds.slice(from, from + this.#tokensPerNews);
+      onTokens({ tokenIds: ids, logprobs: logprobs === null ? null : flatLogprobs(ids, logprobs) });
+    }
   }
 
   totals(): EngineTotals {

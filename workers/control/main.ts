@@ -1,4 +1,5 @@
 import { finishBatch } from '../../src/app/finish-batch.js';
+import { sweepLive } from '../../src/app/live/sweep-live.js';
 import { planBatch } from '../../src/app/plan-batch.js';
 import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
@@ -13,8 +14,8 @@ import { runProgram, tellParent } from '../../src/compose/run-program.js';
 import { readControlSettings } from '../../src/config/read-environment.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
 
-/** Uploads live for an hour; a minute more or less does not matter. */
-const uploadSweepMs = 60_000;
+/** Uploads and what calls leave behind live for long; a minute more or less does not matter. */
+const slowSweepMs = 60_000;
 
 /** The control program: all steps that need no GPU. Several may run; each step is safe beside itself. */
 await runProgram('control', async () => {
@@ -30,6 +31,7 @@ await runProgram('control', async () => {
     queue.consume('deliver', { concurrency: 16 }, (job) => sendWebhook({ ...world, sender }, job)),
     // When every generate worker has died, only this notices.
     queue.watchStalled('shard'),
+    queue.watchStalled('live'),
   ];
 
   const stopping = new AbortController();
@@ -38,7 +40,8 @@ await runProgram('control', async () => {
   const loops = [
     repeat(world, 'inbox', settings.EYRIE_INBOX_POLL_MS, () => inbox.poll(), stopping.signal),
     repeat(world, 'janitor', settings.EYRIE_SWEEP_MS, () => janitor.sweep(), stopping.signal),
-    repeat(world, 'uploads', uploadSweepMs, () => sweepUploads(world), stopping.signal),
+    repeat(world, 'uploads', slowSweepMs, () => sweepUploads(world), stopping.signal),
+    repeat(world, 'live', slowSweepMs, () => sweepLive(world), stopping.signal),
   ];
   if (settings.EYRIE_LAUNCHER === 'ipc') {
     const launcher = new IpcLauncher();

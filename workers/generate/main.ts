@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { generateShard } from '../../src/app/generate-shard.js';
+import { answerCall } from '../../src/app/live/answer-call.js';
 import { repeat } from '../../src/app/repeat.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { SpeedMeter } from '../../src/app/speed-meter.js';
@@ -38,9 +39,14 @@ await runProgram('generate', async (end) => {
     meter: new ShapeMeter(() => engine.totals()),
     workerId,
   };
-  const consumer = world.queue.consume('shard', { concurrency: settings.EYRIE_SHARDS_IN_FLIGHT }, (job, signal) =>
-    generateShard(generator, job, signal),
-  );
+  const consumers = [
+    world.queue.consume('shard', { concurrency: settings.EYRIE_SHARDS_IN_FLIGHT }, (job, signal) =>
+      generateShard(generator, job, signal),
+    ),
+    world.queue.consume('live', { concurrency: settings.EYRIE_LIVE_CALLS_IN_FLIGHT }, (job, signal) =>
+      answerCall(generator, job, signal),
+    ),
+  ];
   tellParent({ type: 'ready' });
 
   const stopping = new AbortController();
@@ -48,7 +54,7 @@ await runProgram('generate', async (end) => {
   let busyMs = world.clock.monotonic();
   const tick = async (): Promise<void> => {
     const now = world.clock.monotonic();
-    if (consumer.active() > 0) busyMs = now;
+    if (consumers.some((consumer) => consumer.active() > 0)) busyMs = now;
     else if (settings.EYRIE_IDLE_EXIT_MS > 0 && now - busyMs >= settings.EYRIE_IDLE_EXIT_MS) {
       world.log.info('generate.idle_exit', { workerId });
       end();
@@ -60,7 +66,7 @@ await runProgram('generate', async (end) => {
 
   return async () => {
     stopping.abort();
-    await consumer.close(settings.EYRIE_SHUTDOWN_GRACE_MS);
+    await Promise.all(consumers.map((consumer) => consumer.close(settings.EYRIE_SHUTDOWN_GRACE_MS)));
     await ticking;
     await engine.close();
     await world.close();

@@ -14,14 +14,19 @@ export interface ResponseFrame {
   readonly fingerprint: string;
 }
 
-const concatTokens = (ids: Uint32Array, tokenizer: Tokenizer): Uint8Array =>
+export const concatTokens = (ids: Uint32Array, tokenizer: Tokenizer): Uint8Array =>
   Buffer.concat(Array.from(ids, (id) => tokenizer.tokenBytes(id)));
 
-function tokenIds(line: LineRequest, prompt: Uint32Array, result: SequenceResult): object {
+/** `token_ids` and `prompt_token_ids`, when they were asked for. */
+export function tokenIdsOf(line: LineRequest, prompt: Uint32Array, result: SequenceResult): object {
   return line.returnTokenIds ? { token_ids: Array.from(result.tokenIds), prompt_token_ids: Array.from(prompt) } : {};
 }
 
-function completionChoice(
+/** The generated text as it is shown. */
+export const toAnswerText = ({ format }: LineRequest, generated: string): string =>
+  format === 'chat' ? cleanHumanBotAnswer(generated) : generated;
+
+export function completionChoice(
   line: LineRequest,
   prompt: Uint32Array,
   result: SequenceResult,
@@ -37,7 +42,7 @@ function completionChoice(
     if (result.logprobs) runs.push({ ids: result.tokenIds, logprobs: result.logprobs });
     logprobs = toLegacyLogprobs(runs, text, tokenizer);
   }
-  return { index, text, logprobs, finish_reason: result.finishReason, ...tokenIds(line, prompt, result) };
+  return { index, text, logprobs, finish_reason: result.finishReason, ...tokenIdsOf(line, prompt, result) };
 }
 
 function chatChoice(
@@ -53,10 +58,10 @@ function chatChoice(
       : null;
   return {
     index,
-    message: { role: 'assistant', content: cleanHumanBotAnswer(decodeText(result.textBytes)), refusal: null },
+    message: { role: 'assistant', content: toAnswerText(line, decodeText(result.textBytes)), refusal: null },
     logprobs,
     finish_reason: result.finishReason,
-    ...tokenIds(line, prompt, result),
+    ...tokenIdsOf(line, prompt, result),
   };
 }
 
@@ -64,6 +69,24 @@ export interface LineUsage {
   readonly promptTokens: number;
   readonly completionTokens: number;
 }
+
+const usageOf = (line: LineRequest, results: readonly PromptResult[]): LineUsage => ({
+  promptTokens: line.prompts.reduce((sum, prompt) => sum + prompt.ids.length, 0),
+  completionTokens: results.reduce((sum, result) => sum + result.generatedTokens, 0),
+});
+
+/** `usage` as it stands in a body. */
+export function toUsage(line: LineRequest, results: readonly PromptResult[]): object {
+  const { promptTokens, completionTokens } = usageOf(line, results);
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
+}
+
+/** What it takes to get the same answer again. */
+export const toRecipe = (line: LineRequest): object => ({ seed: Number(BigInt.asIntN(64, line.seed)) });
 
 /** The response body of a line in OpenAI's shape. One choice per prompt p and answer k, `index` = p * n + k. */
 export function toResponseBody(
@@ -76,24 +99,15 @@ export function toResponseBody(
   const choices = line.prompts.flatMap(({ ids }, p) =>
     (results[p]?.chosen ?? []).map((result, k) => toChoice(line, ids, result, p * line.choices + k, tokenizer)),
   );
-  const usage: LineUsage = {
-    promptTokens: line.prompts.reduce((sum, prompt) => sum + prompt.ids.length, 0),
-    completionTokens: results.reduce((sum, result) => sum + result.generatedTokens, 0),
-  };
   const body = {
     id: frame.id,
     object: line.format === 'chat' ? 'chat.completion' : 'text_completion',
     created: frame.created,
     model: frame.model,
     choices,
-    usage: {
-      prompt_tokens: usage.promptTokens,
-      completion_tokens: usage.completionTokens,
-      total_tokens: usage.promptTokens + usage.completionTokens,
-    },
+    usage: toUsage(line, results),
     system_fingerprint: frame.fingerprint,
-    // What it takes to get the same answer again.
-    eyrie: { seed: Number(BigInt.asIntN(64, line.seed)) },
+    eyrie: toRecipe(line),
   };
-  return { body, usage };
+  return { body, usage: usageOf(line, results) };
 }

@@ -152,6 +152,7 @@ const engineSettings = [
   'EYRIE_SLOTS',
   'EYRIE_PREFILL_TOKENS',
   'EYRIE_SHARDS_IN_FLIGHT',
+  'EYRIE_LIVE_CALLS_IN_FLIGHT',
 ];
 function passedOn(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(

@@ -74,8 +74,12 @@ function responses(route: ApiRoute): Operation['responses'] {
     content: { 'application/json': { schema: toJsonSchema(errorObject, 'output') } },
   };
   if (typeof route.answer !== 'string') {
-    const schema = toJsonSchema(route.answer, 'output');
-    return { '200': { description: 'Done', content: { 'application/json': { schema } } }, default: error };
+    const content = {
+      'application/json': { schema: toJsonSchema(route.answer, 'output') },
+      // Each event's data is JSON of this schema; the last one's is the text [DONE].
+      ...(route.events ? { 'text/event-stream': { schema: toJsonSchema(route.events, 'output') } } : {}),
+    };
+    return { '200': { description: 'Done', content }, default: error };
   }
   const content = { [route.answer]: { schema: {} } };
   return {

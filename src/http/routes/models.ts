@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import type { World } from '../../app/world.js';
 import { modelObject, toModelObject } from '../../contract/model-object.js';
-import { shown } from '../../contract/parse.js';
-import { EyrieError } from '../../domain/errors.js';
-import { servesModel } from '../../domain/served-model.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
+import { checkModel } from '../check-model.js';
 
 export function modelRoutes({ model }: Pick<World, 'model'>): ApiRoute[] {
   return [
@@ -25,14 +23,7 @@ export function modelRoutes({ model }: Pick<World, 'model'>): ApiRoute[] {
       answer: modelObject,
       handle: ({ params }) => {
         const name = params['*'] ?? '';
-        if (!servesModel(model, name))
-          throw new EyrieError(
-            'model_not_found',
-            `The model ${shown(name)} does not exist. GET /v1/models lists them.`,
-            {
-              param: 'model',
-            },
-          );
+        checkModel(model, name);
         return toModelObject(model);
       },
     }),

@@ -24,7 +24,7 @@ export const notOfferedRoutes = (): ApiRoute[] =>
       handle: () => {
         throw new EyrieError(
           'unsupported_value',
-          `${subject} not offered: this service generates text. Use /v1/batches with /v1/completions or /v1/chat/completions.`,
+          `${subject} not offered: this service generates text. Use /v1/completions or /v1/chat/completions, or /v1/batches with one of them.`,
         );
       },
     }),

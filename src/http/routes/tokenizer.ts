@@ -1,4 +1,4 @@
-import { parseWith, shown } from '../../contract/parse.js';
+import { parseWith } from '../../contract/parse.js';
 import {
   detokenizeAnswer,
   detokenizeRequest,
@@ -8,16 +8,10 @@ import {
 } from '../../contract/tokenize.js';
 import { decodeText, tokenText } from '../../domain/decode-tokens.js';
 import { EyrieError } from '../../domain/errors.js';
-import { servesModel, type ServedModel } from '../../domain/served-model.js';
+import type { ServedModel } from '../../domain/served-model.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
-
-function checkModel(model: ServedModel, name: string | undefined): void {
-  if (name !== undefined && !servesModel(model, name))
-    throw new EyrieError('model_not_found', `The model ${shown(name)} does not exist. GET /v1/models lists them.`, {
-      param: 'model',
-    });
-}
+import { checkModel } from '../check-model.js';
 
 function bytesOf(tokenizer: Tokenizer, tokens: readonly number[]): Uint8Array {
   const wrong = tokens.findIndex((id) => id >= tokenizer.vocabSize);
@@ -41,7 +35,7 @@ export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRo
       body: tokenizeRequest,
       answer: tokenizeAnswer,
       handle: async ({ body }) => {
-        checkModel(model, body.model);
+        if (body.model !== undefined) checkModel(model, body.model);
         const tokens = [...(await tokenizer.encode(body.prompt, 'parse'))];
         return {
           count: tokens.length,
@@ -59,7 +53,7 @@ export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRo
       body: detokenizeRequest,
       answer: detokenizeAnswer,
       handle: ({ body }) => {
-        checkModel(model, body.model);
+        if (body.model !== undefined) checkModel(model, body.model);
         return { prompt: decodeText(bytesOf(tokenizer, body.tokens)) };
       },
     }),

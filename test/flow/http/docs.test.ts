@@ -27,6 +27,8 @@ test('the document names every route that is offered, each operation once', asyn
     '/v1/batches/{batch_id}',
     '/v1/batches/{batch_id}/cancel',
     '/v1/batches/{batch_id}/results',
+    '/v1/chat/completions',
+    '/v1/completions',
     '/v1/files',
     '/v1/files/{file_id}',
     '/v1/files/{file_id}/content',

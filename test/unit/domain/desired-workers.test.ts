@@ -3,6 +3,8 @@ import { desiredWorkers } from '../../../src/domain/desired-workers.js';
 
 const demand = {
   openShards: 100,
+  openCalls: 0,
+  callsPerWorker: 32,
   tokensPerShard: 1000,
   tokensPerSecond: 10,
   drainGoalSeconds: 1000,
@@ -18,6 +20,10 @@ test.each([
   ['nothing measured yet', { tokensPerSecond: 0 }, 1],
   ['one open shard', { openShards: 1 }, 1],
   ['never more than shards', { openShards: 3, drainGoalSeconds: 1 }, 3],
+  ['one call that somebody waits for', { openShards: 0, openCalls: 1 }, 1],
+  ['more calls than a worker takes', { openShards: 0, openCalls: 65 }, 3],
+  ['calls beside a larger backlog', { openCalls: 65 }, 10],
+  ['calls beside a smaller backlog', { openShards: 1, openCalls: 65 }, 3],
 ] as const)('%s', (_, change, expected) => {
   expect(desiredWorkers({ ...demand, ...change })).toBe(expected);
 });
