@@ -295,8 +295,10 @@ describe('the end of the world around an engine', () => {
     const { seed: _seed, sequenceKey: _key, ...plain } = tinyRequest({ maxTokens: 60 });
     const request = { ...plain, promptIds: [20, 30, 40] };
     const execute = promisify(execFile);
+    // Far beyond what it takes: a hang is told from a slow machine with the sanitizers.
+    const childMs = 170_000;
     const args = ['--expose-gc', child, scenario, addon, JSON.stringify(options), JSON.stringify(request)];
-    const error: unknown = await execute(process.execPath, args, { timeout: 50_000 }).then(
+    const error: unknown = await execute(process.execPath, args, { timeout: childMs }).then(
       () => new Error('ended with 0'),
       (reason: unknown) => reason,
     );
@@ -319,11 +321,11 @@ describe('the end of the world around an engine', () => {
     'workers terminated while loading',
   ])('%s: no crash, no hang', async (scenario) => {
     expect(await run(scenario)).toBe('');
-  });
+  }, 180_000);
 
   it('forget while busy: the promise still settles', async () => {
     expect(await run('forget while busy')).toBe('60\n');
-  });
+  }, 180_000);
 
   it.each(['open and close', 'open and forget'])('%s, 60 times: nothing is left', async (scenario) => {
     const grown = JSON.parse(await run(scenario)) as Record<string, number>;
@@ -332,5 +334,5 @@ describe('the end of the world around an engine', () => {
     // malloc reserves 64 MB for each of a few arenas, whatever we do; sixty leaked engines would be 2,400 MB.
     expect(grown['mappedMiB']).toBeLessThan(600);
     expect(grown['residentMiB']).toBeLessThan(30);
-  });
+  }, 180_000);
 });
