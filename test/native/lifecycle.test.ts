@@ -319,20 +319,28 @@ describe('the end of the world around an engine', () => {
     'end with an idle engine',
     'workers terminated while busy',
     'workers terminated while loading',
-  ])('%s: no crash, no hang', async (scenario) => {
-    expect(await run(scenario)).toBe('');
-  }, 180_000);
+  ])(
+    '%s: no crash, no hang',
+    async (scenario) => {
+      expect(await run(scenario)).toBe('');
+    },
+    180_000,
+  );
 
   it('forget while busy: the promise still settles', async () => {
     expect(await run('forget while busy')).toBe('60\n');
   }, 180_000);
 
-  it.each(['open and close', 'open and forget'])('%s, 60 times: nothing is left', async (scenario) => {
-    const grown = JSON.parse(await run(scenario)) as Record<string, number>;
-    expect(grown['threads']).toBe(0);
-    expect(grown['files']).toBe(0);
-    // malloc reserves 64 MB for each of a few arenas, whatever we do; sixty leaked engines would be 2,400 MB.
-    expect(grown['mappedMiB']).toBeLessThan(600);
-    expect(grown['residentMiB']).toBeLessThan(30);
-  }, 180_000);
+  it.each(['open and close', 'open and forget'])(
+    '%s, 60 times: nothing is left',
+    async (scenario) => {
+      const grown = JSON.parse(await run(scenario)) as Record<string, number>;
+      expect(grown['threads']).toBe(0);
+      expect(grown['files']).toBe(0);
+      // malloc reserves 64 MB for each of a few arenas, whatever we do; sixty leaked engines would be 2,400 MB.
+      expect(grown['mappedMiB']).toBeLessThan(600);
+      expect(grown['residentMiB']).toBeLessThan(30);
+    },
+    180_000,
+  );
 });
