@@ -6,6 +6,7 @@ import { bounds } from '../domain/bounds.js';
 import { EyrieError, errorCode } from '../domain/errors.js';
 import { derivedId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
+import { isDeleted } from './batch-records.js';
 import { findFile } from './files/find-file.js';
 import { planJob } from './jobs.js';
 import { createJson, getJson, putJson } from './stored-json.js';
@@ -77,11 +78,22 @@ export async function commitSubmit(world: World, submit: SubmitObject): Promise<
   return submit;
 }
 
+/** The id of a deleted batch is never used again: a repeat of its create must not bring it back. */
+async function refuseDeleted({ store }: World, tenant: string, batchId: string): Promise<void> {
+  if (await isDeleted(store, tenant, batchId))
+    throw new EyrieError(
+      'idempotency_key_reused',
+      'The batch that was made with this Idempotency-Key has been deleted. Use a new key for a new batch.',
+      { param: 'Idempotency-Key' },
+    );
+}
+
 /** Accepts a batch over an uploaded file. Needs the object store only; validation follows in `plan-batch`. */
 export async function acceptBatch(world: World, input: CreateBatch): Promise<BatchObject> {
   const { tenant, request } = input;
   const requestHash = hashOf(request);
   const batchId = await chooseBatchId(world, input, requestHash);
+  await refuseDeleted(world, tenant, batchId);
   const file = await findInput(world, tenant, request.input_file_id);
   const endpoints = await world.tenants.webhookEndpoints(tenant);
   const own = request.eyrie?.webhook;

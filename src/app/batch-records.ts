@@ -8,6 +8,7 @@ import {
   type PartHeader,
   type PlanObject,
   type SubmitObject,
+  type WorkPlan,
 } from '../contract/stored-objects.js';
 import { EyrieError } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
@@ -17,9 +18,24 @@ import { getJson } from './stored-json.js';
 
 /** Reads of a batch's objects. Nothing here writes. */
 
+export const noSuchBatch = (batchId: string): EyrieError =>
+  new EyrieError('not_found', `No batch found with id '${batchId.slice(0, 80)}'.`);
+
+/** For jobs: a batch that was deleted still has its record until its end was told. */
 export async function loadSubmit(store: ObjectStore, tenant: string, batchId: string): Promise<SubmitObject> {
   const submit = isId('batch', batchId) ? await getJson(store, keys.submit(tenant, batchId), submitObject) : null;
-  if (!submit) throw new EyrieError('not_found', `No batch found with id '${batchId}'.`);
+  if (!submit) throw noSuchBatch(batchId);
+  return submit;
+}
+
+export const isDeleted = async (store: ObjectStore, tenant: string, batchId: string): Promise<boolean> =>
+  (await store.head(keys.batchDeleted(tenant, batchId))) !== null;
+
+/** For users: throws `not_found` for an unknown, a foreign and a deleted batch, with the same words. */
+export async function loadShownSubmit(store: ObjectStore, tenant: string, batchId: string): Promise<SubmitObject> {
+  if (!isId('batch', batchId)) throw noSuchBatch(batchId);
+  const [submit, deleted] = await Promise.all([loadSubmit(store, tenant, batchId), isDeleted(store, tenant, batchId)]);
+  if (deleted) throw noSuchBatch(batchId);
   return submit;
 }
 
@@ -48,6 +64,10 @@ export async function decidedShards(store: ObjectStore, tenant: string, batchId:
   } while (after !== null);
   return decided;
 }
+
+/** When the last shard was decided, Unix ms by the store's clock: from then on the batch is being finished. */
+export const lastDecidedMs = (plan: WorkPlan, decided: ReadonlyMap<number, number>): number =>
+  Array.from(decided.values()).reduce((last, ms) => Math.max(last, ms), plan.plannedMs);
 
 /** A header line fits in this many bytes by far. */
 const headerBytesMax = 4096;

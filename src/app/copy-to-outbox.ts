@@ -1,23 +1,24 @@
 import type { ManifestObject, SubmitObject } from '../contract/stored-objects.js';
-import { findPlan } from './batch-records.js';
+import { findPlan, isDeleted } from './batch-records.js';
 import { EyrieError } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
+import { findFile } from './files/find-file.js';
 import { putJson } from './stored-json.js';
 import type { World } from './world.js';
 
 /**
  * Puts a bucket drop's results beside it, in the outbox. manifest.json is written last: who sees it sees whole files. Copying
- * again writes the same bytes.
+ * again writes the same bytes; files that were deleted or have expired meanwhile are left out.
  */
 export async function copyToOutbox(world: World, submit: SubmitObject, manifest: ManifestObject): Promise<void> {
   const { tenant, batchId, outboxName } = submit;
-  if (outboxName === null) return;
+  if (outboxName === null || (await isDeleted(world.store, tenant, batchId))) return;
   const copies = [
     [manifest.output, 'output.jsonl'],
     [manifest.errors, 'errors.jsonl'],
   ] as const;
   for (const [file, name] of copies) {
-    if (!file) continue;
+    if (!file || !(await findFile(world, tenant, file.fileId))) continue;
     const source = await world.store.getStream(file.key);
     if (!source) throw new EyrieError('store_unavailable', `${file.key} could not be read.`);
     await world.store.putStream(keys.outbox(tenant, outboxName, batchId, name), source.body);

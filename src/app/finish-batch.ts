@@ -1,13 +1,15 @@
 import type { BatchJob } from '../contract/queue-payload.js';
 import type { ManifestObject, PlanObject, StoredFile, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
 import { terminalState, type Verdict } from '../domain/batch-state.js';
+import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { derivedId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
-import { decidedShards, findManifest, findPlan, loadSubmit } from './batch-records.js';
+import { decidedShards, findManifest, findPlan, lastDecidedMs, loadSubmit } from './batch-records.js';
 import { closeBatch } from './close-batch.js';
 import { noWaste } from './give-up-shard.js';
 import { decodePart } from './part.js';
+import { putOnAgenda } from './retention/agenda.js';
 import { addShapes } from './shape-meter.js';
 import { createJson } from './stored-json.js';
 import type { World } from './world.js';
@@ -101,6 +103,8 @@ async function writeResults(
     throw new EyrieError('store_unavailable', `${key} was stored with ${object.bytes} of ${bytesSeen} bytes.`);
   const fileId = derivedId('file', world.idSecret, batchId, kind);
   const createdMs = world.clock.now();
+  const expiresMs = submit.outputExpiresSeconds === null ? null : createdMs + submit.outputExpiresSeconds * 1000;
+  if (expiresMs !== null) await putOnAgenda(world.store, expiresMs + bounds.removalDelayMs, tenant, fileId);
   await createJson(world.store, keys.file(tenant, fileId), {
     v: 1,
     id: fileId,
@@ -109,7 +113,7 @@ async function writeResults(
     filename: `${batchId}_${kind === 'output' ? 'output' : 'error'}.jsonl`,
     purpose: 'batch_output',
     createdMs,
-    expiresMs: submit.outputExpiresSeconds === null ? null : createdMs + submit.outputExpiresSeconds * 1000,
+    expiresMs,
     contentKey: key,
     etag: object.etag,
     batchId,
@@ -118,7 +122,12 @@ async function writeResults(
   return { file: { fileId, key, bytes: object.bytes, lines, sha256: object.sha256 }, tally };
 }
 
-async function makeManifest(world: World, submit: SubmitObject, plan: PlanObject): Promise<ManifestObject> {
+async function makeManifest(
+  world: World,
+  submit: SubmitObject,
+  plan: PlanObject,
+  finalizingMs: number,
+): Promise<ManifestObject> {
   const { batchId } = submit;
   const eventId = derivedId('event', world.idSecret, batchId, 'terminal');
   if (plan.kind === 'verdict')
@@ -127,7 +136,7 @@ async function makeManifest(world: World, submit: SubmitObject, plan: PlanObject
       batchId,
       state: terminalState(plan.verdict, new Set()),
       finishedMs: world.clock.now(),
-      finalizingMs: plan.plannedMs,
+      finalizingMs,
       generatingMs: 0,
       counts: { total: 0, completed: 0, failed: 0 },
       output: null,
@@ -150,7 +159,7 @@ async function makeManifest(world: World, submit: SubmitObject, plan: PlanObject
     batchId,
     state: terminalState('work', tally.verdicts),
     finishedMs: world.clock.now(),
-    finalizingMs: tally.finishedMs,
+    finalizingMs,
     generatingMs: Math.max(0, tally.finishedMs - tally.startedMs),
     counts: { total: plan.lines, completed: tally.completed, failed: tally.failed },
     output: output.file,
@@ -173,8 +182,14 @@ export async function finishBatch(world: World, batch: BatchJob): Promise<void> 
   if (!manifest) {
     const plan = await findPlan(world.store, tenant, batchId);
     if (!plan) return;
-    if (plan.kind === 'work' && (await decidedShards(world.store, tenant, batchId)).size < plan.shards.length) return;
-    const made = await makeManifest(world, submit, plan);
+    const decided = await decidedShards(world.store, tenant, batchId);
+    if (plan.kind === 'work' && decided.size < plan.shards.length) return;
+    const made = await makeManifest(
+      world,
+      submit,
+      plan,
+      plan.kind === 'work' ? lastDecidedMs(plan, decided) : plan.plannedMs,
+    );
     const { created } = await createJson(world.store, keys.manifest(tenant, batchId), made);
     manifest = created ? made : await findManifest(world.store, tenant, batchId);
     if (created) {

@@ -115,6 +115,8 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
 
   const partKey = keys.part(tenant, batchId, n);
   if (await world.store.head(partKey)) return;
+  // An ended batch without parts: its results were removed, and a late job must not make them again.
+  if (await world.store.head(keys.manifest(tenant, batchId))) return;
   const cancelled = (await cancelRequestedMs(world.store, tenant, batchId)) !== null;
   if (cancelled || world.clock.now() >= submit.expiresMs) {
     await giveUpShard(world, submit, plan, shard, cancelled ? 'cancelled' : 'expired');

@@ -1,35 +1,53 @@
 import type { BatchObject } from '../contract/batch-object.js';
 import { toListPage, type ListPage } from '../contract/file-object.js';
-import { EyrieError } from '../domain/errors.js';
-import { idPrefixes } from '../domain/ids.js';
+import { batchTombstone, submitObject } from '../contract/stored-objects.js';
+import { EyrieError, errorCode } from '../domain/errors.js';
+import { idPrefixes, isId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
-import { loadSubmit } from './batch-records.js';
+import { readIndex, type ListOrder } from './index-walk.js';
+import { getJson } from './stored-json.js';
 import { viewBatch } from './view-batch.js';
 import type { World } from './world.js';
 
-async function cursorKey(world: World, tenant: string, after: string): Promise<string> {
+export interface BatchesPage {
+  /** Id of the last batch seen; it may have been deleted since. */
+  readonly after: string | null;
+  /** 1..100. */
+  readonly limit: number;
+  /** By time of creation. */
+  readonly order: ListOrder;
+}
+
+async function cursorKey({ store }: World, tenant: string, after: string): Promise<string> {
+  if (isId('batch', after)) {
+    const submit = await getJson(store, keys.submit(tenant, after), submitObject);
+    const createdMs =
+      submit?.createdMs ?? (await getJson(store, keys.batchDeleted(tenant, after), batchTombstone))?.listedMs;
+    if (createdMs !== undefined) return keys.batchIndexEntry(tenant, createdMs, after);
+  }
+  throw new EyrieError('invalid_value', `Invalid value for 'after': no batch has the id '${after.slice(0, 80)}'.`, {
+    param: 'after',
+  });
+}
+
+async function viewIfThere(world: World, tenant: string, batchId: string): Promise<BatchObject | null> {
   try {
-    const submit = await loadSubmit(world.store, tenant, after);
-    return keys.batchIndexEntry(tenant, submit.createdMs, after);
-  } catch (cause) {
-    if (cause instanceof EyrieError && cause.code === 'not_found')
-      throw new EyrieError('invalid_value', `Invalid value for 'after': no batch has the id '${after}'.`, {
-        param: 'after',
-        cause,
-      });
-    throw cause;
+    return await viewBatch(world, tenant, batchId);
+  } catch (error) {
+    // Deleted while the list was read.
+    if (errorCode(error) === 'not_found') return null;
+    throw error;
   }
 }
 
-/** A page of the tenant's batches, newest first, read from the index in the store. `limit` 1..100. */
-export async function listBatches(
-  world: World,
-  tenant: string,
-  page: { readonly after: string | null; readonly limit: number },
-): Promise<ListPage<BatchObject>> {
-  const after = page.after === null ? {} : { after: await cursorKey(world, tenant, page.after) };
-  const found = await world.store.list(keys.batchIndex(tenant), { ...after, limit: page.limit + 1 });
-  const ids = found.objects.map(({ key }) => key.slice(key.lastIndexOf(idPrefixes.batch)));
-  const batches = await Promise.all(ids.slice(0, page.limit).map((id) => viewBatch(world, tenant, id)));
-  return toListPage(batches, ids.length > page.limit);
+/** A page of the tenant's batches, read from the index in the store. Throws `invalid_value` for an unknown `after`. */
+export async function listBatches(world: World, tenant: string, page: BatchesPage): Promise<ListPage<BatchObject>> {
+  const after = page.after === null ? null : await cursorKey(world, tenant, page.after);
+  const { found, hasMore } = await readIndex(
+    world.store,
+    keys.batchIndex(tenant),
+    { after, limit: page.limit, order: page.order },
+    (key) => viewIfThere(world, tenant, key.slice(key.lastIndexOf(idPrefixes.batch))),
+  );
+  return toListPage(found, hasMore);
 }

@@ -2,8 +2,9 @@ import type { PlannedShard } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
-import { findManifest, findPlan, loadSubmit } from './batch-records.js';
+import { findManifest, findPlan, loadShownSubmit } from './batch-records.js';
 import { decodePart } from './part.js';
+import { hasResults } from './retention/result-file.js';
 import type { World } from './world.js';
 
 export interface ResultsPage {
@@ -32,24 +33,30 @@ function parseCursor(batchId: string, cursor: string): number {
   return Number(line);
 }
 
+export const resultsGone = (batchId: string): EyrieError =>
+  new EyrieError('not_found', `The results of batch '${batchId}' are gone: their file was deleted or has expired.`);
+
 /** Shards from the one that holds `line` on. */
 const shardsFrom = (shards: readonly PlannedShard[], line: number): readonly PlannedShard[] =>
   shards.filter(({ firstLine, count }) => firstLine + count > line);
 
 /**
  * Result lines of a batch while it runs and after, by line index, up to the first undecided shard. Reads the object store only,
- * so it works while the queue is away. Throws `not_found`, `invalid_value` for a foreign cursor.
+ * so it works while the queue is away. Throws `not_found`, also when the result files are gone, and `invalid_value` for a foreign cursor.
  */
 export async function readResults(
-  { store }: Pick<World, 'store'>,
+  world: Pick<World, 'store' | 'clock'>,
   tenant: string,
   batchId: string,
   page: { readonly after: string | null; readonly limit: number },
 ): Promise<ResultsPage> {
-  await loadSubmit(store, tenant, batchId);
+  const { store } = world;
+  await loadShownSubmit(store, tenant, batchId);
   const first = page.after === null ? 0 : parseCursor(batchId, page.after);
   // The manifest is looked for first: found, all parts are there.
-  const ended = (await findManifest(store, tenant, batchId)) !== null;
+  const manifest = await findManifest(store, tenant, batchId);
+  if (manifest && !(await hasResults(world, tenant, manifest))) throw resultsGone(batchId);
+  const ended = manifest !== null;
   const plan = await findPlan(store, tenant, batchId);
   const total = plan?.kind === 'work' ? plan.lines : 0;
   const lines: Uint8Array[] = [];

@@ -2,14 +2,17 @@ import type { BatchObject, RequestCounts } from '../contract/batch-object.js';
 import type { ManifestObject, PlanObject, SubmitObject } from '../contract/stored-objects.js';
 import { deriveState } from '../domain/batch-state.js';
 import { errorCode } from '../domain/errors.js';
+import { isId } from '../domain/ids.js';
 import type { ShardProgress } from '../ports/progress-board.js';
 import {
   cancelRequestedMs,
   decidedShards,
   findManifest,
   findPlan,
+  lastDecidedMs,
   loadPartHeader,
-  loadSubmit,
+  loadShownSubmit,
+  noSuchBatch,
 } from './batch-records.js';
 import type { World } from './world.js';
 
@@ -35,22 +38,24 @@ async function readHint(world: ProgressReader, batchId: string): Promise<Readonl
 /** Counts of a running batch: which shards are decided comes from the store; their counts from the hint, else from the parts. */
 async function readProgress(world: ProgressReader, submit: SubmitObject, plan: PlanObject | null): Promise<Progress> {
   if (plan?.kind !== 'work')
-    return { counts: { total: 0, completed: 0, failed: 0 }, allDecided: plan !== null, lastDecidedMs: null };
+    return {
+      counts: { total: 0, completed: 0, failed: 0 },
+      allDecided: plan !== null,
+      lastDecidedMs: plan?.plannedMs ?? null,
+    };
   const { tenant, batchId } = submit;
   const [decided, hint] = await Promise.all([decidedShards(world.store, tenant, batchId), readHint(world, batchId)]);
   let completed = 0;
   let failed = 0;
-  let lastDecidedMs: number | null = null;
-  for (const [shard, modifiedMs] of decided) {
+  for (const shard of decided.keys()) {
     const known = hint.get(shard) ?? (await loadPartHeader(world.store, tenant, batchId, shard));
     completed += known?.completed ?? 0;
     failed += known?.failed ?? 0;
-    lastDecidedMs = Math.max(lastDecidedMs ?? 0, modifiedMs);
   }
   return {
     counts: { total: plan.lines, completed, failed },
     allDecided: decided.size === plan.shards.length,
-    lastDecidedMs,
+    lastDecidedMs: lastDecidedMs(plan, decided),
   };
 }
 
@@ -70,11 +75,16 @@ function speedOf({ shapes, generatingMs }: ManifestObject): number | null {
 
 /** The batch as users see it, derived from the objects found. Throws `not_found`, also for another tenant's id. */
 export async function viewBatch(world: World, tenant: string, batchId: string): Promise<BatchObject> {
-  const submit = await loadSubmit(world.store, tenant, batchId);
-  const [plan, cancelMs, manifest] = await Promise.all([
-    findPlan(world.store, tenant, batchId),
-    cancelRequestedMs(world.store, tenant, batchId),
-    findManifest(world.store, tenant, batchId),
+  const { store } = world;
+  if (!isId('batch', batchId)) throw noSuchBatch(batchId);
+  // The manifest first: whoever sees the end sees all that led to it.
+  const [submit, manifest] = await Promise.all([
+    loadShownSubmit(store, tenant, batchId),
+    findManifest(store, tenant, batchId),
+  ]);
+  const [plan, cancelMs] = await Promise.all([
+    findPlan(store, tenant, batchId),
+    cancelRequestedMs(store, tenant, batchId),
   ]);
   const progress = manifest
     ? { counts: manifest.counts, allDecided: true, lastDecidedMs: manifest.finalizingMs }

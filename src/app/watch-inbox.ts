@@ -5,6 +5,7 @@ import { derivedId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
 import type { ObjectInfo } from '../ports/object-store.js';
 import { commitSubmit } from './accept-batch.js';
+import { isDeleted } from './batch-records.js';
 import { createJson, putJson } from './stored-json.js';
 import type { World } from './world.js';
 
@@ -24,6 +25,7 @@ async function submitDrop(world: World, tenant: string, object: ObjectInfo): Pro
   const version = versionOf(object);
   const batchId = derivedId('batch', world.idSecret, tenant, 'drop', version);
   if (await world.store.head(keys.submit(tenant, batchId))) return;
+  if (await isDeleted(world.store, tenant, batchId)) return;
   const fileId = derivedId('file', world.idSecret, tenant, 'drop', version);
   const createdMs = world.clock.now();
   await createJson(world.store, keys.file(tenant, fileId), {

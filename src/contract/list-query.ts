@@ -10,18 +10,22 @@ export function pageLimit(byDefault: number, max: number) {
 
 const after = z.string('one id is allowed').min(1, 'an id is required').max(128, 'an id is required').optional();
 
+/** By time of creation. */
+const order = z.enum(['asc', 'desc'], 'asc and desc are allowed').default('desc');
+
 export const filesQuery = z.strictObject({
   purpose: z
     .enum([...uploadPurposes, 'batch_output'], `${uploadPurposes.join(', ')} and batch_output are known`)
     .optional(),
   after,
   limit: pageLimit(bounds.filesPageMax, bounds.filesPageMax),
-  order: z.enum(['asc', 'desc'], 'asc and desc are allowed').default('desc'),
+  order,
 });
 
 export const batchesQuery = z.strictObject({
   after,
   limit: pageLimit(bounds.batchesPageDefault, bounds.batchesPageMax),
+  order,
 });
 
 /** A page of a list. `last_id` is the `after` of the next page. */
@@ -35,3 +39,5 @@ export const listOf = <T extends z.ZodType>(item: T) =>
   });
 
 export const deletedFile = z.object({ id: z.string(), object: z.literal('file'), deleted: z.literal(true) });
+
+export const deletedBatch = z.object({ id: z.string(), object: z.literal('batch'), deleted: z.literal(true) });

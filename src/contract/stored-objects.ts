@@ -115,6 +115,9 @@ export type StoredFile = z.output<typeof storedFile>;
 /** deleted.json: the file answers 404 from now on. `listedMs`, its place in the index, keeps it usable as a cursor of lists. */
 export const fileTombstone = z.object({ v: z.literal(1), deletedMs: z.number(), listedMs: z.number() });
 
+/** deleted.json of a batch: it answers 404 from now on. It stays for good, so that its id is never used again. */
+export const batchTombstone = fileTombstone;
+
 const manifestFile = z.object({
   fileId: z.string(),
   key: z.string(),

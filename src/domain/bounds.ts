@@ -76,6 +76,18 @@ export const bounds = Object.freeze({
   batchFileExpirySeconds: 30 * 24 * 3600,
   completionWindowSeconds: 24 * 3600,
 
+  // Removal.
+  /** Bytes of what was deleted or has expired go this much later: a call that found it just before may still be reading. */
+  removalDelayMs: 60_000,
+  /** Something that keeps bytes from being removed (a running batch, a notice not delivered) is looked at again after this. */
+  removalRetryMs: 600_000,
+  /** A mark whose object is not there or not due is kept this long: the call that made it may still be under way. */
+  removalMarkMs: 3_600_000,
+  /** Content without a file is looked for this long after its upload began: above `requestMs`. */
+  uploadLeftoverMs: 2 * 3600 * 1000,
+  /** A deleted file can be deleted again, and is known as a cursor of lists, for this long. */
+  tombstoneMs: 24 * 3600 * 1000,
+
   // Webhooks: 0, 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h = 75 h 35 m in all.
   webhookRetryDelaysMs: Object.freeze(
     [0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400].map((seconds) => seconds * 1000),

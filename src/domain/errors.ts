@@ -32,6 +32,7 @@ export const errorKinds = Object.freeze({
   method_not_allowed: user(405),
   request_timeout: { status: 408, type: 'invalid_request_error', retryable: true },
   batch_not_cancellable: user(409),
+  batch_not_ended: user(409),
   idempotency_key_in_use: { status: 409, type: 'invalid_request_error', retryable: true },
   file_too_large: user(413),
   body_too_large: user(413),

@@ -11,9 +11,18 @@ export const invertedTime = (ms: number): string => String(9_999_999_999_999 - m
 export const keys = Object.freeze({
   openBatches: 'open/',
   openBatch: (tenant: string, batchId: string) => `open/${tenant}/${batchId}`,
+  openBatchesOf: (tenant: string) => `open/${tenant}/`,
   pendingNotices: 'notify/',
   pendingNotice: (tenant: string, batchId: string) => `notify/${tenant}/${batchId}`,
 
+  /** What is to be looked at for removal, by time: see `parseDue`. */
+  dueItems: 'due/',
+  due: (ms: number, tenant: string, id: string) => `due/${String(ms).padStart(13, '0')}.${tenant}.${id}`,
+
+  /** All that is the service's of a tenant; what lies in an inbox is not. */
+  ownObjects: (tenant: string) => `t/${tenant}/`,
+
+  batch: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/`,
   submit: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/submit.json`,
   plan: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/plan.json`,
   cancel: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/cancel.json`,
@@ -23,6 +32,8 @@ export const keys = Object.freeze({
   output: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/out/output.jsonl`,
   errors: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/out/errors.jsonl`,
   manifest: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/manifest.json`,
+  batchDeleted: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/deleted.json`,
+  deliveries: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/delivery/`,
   delivery: (tenant: string, batchId: string, eventId: string, endpointId: string) =>
     `${batchRoot(tenant, batchId)}/delivery/${eventId}/${endpointId}.json`,
 
@@ -70,6 +81,13 @@ export const keys = Object.freeze({
 export function shardOfPartKey(key: string): number | null {
   const match = /\/parts\/(\d{6})\.jsonl$/.exec(key);
   return match ? Number(match[1]) : null;
+}
+
+/** What a key under `due/` says: when to look, at what. Null for a name that is none. */
+export function parseDue(key: string): { readonly dueMs: number; readonly tenant: string; readonly id: string } | null {
+  const [, ms, tenant, id] = /^due\/(\d{13})\.([a-z0-9_-]+)\.([a-z0-9_-]+)$/.exec(key) ?? [];
+  if (ms === undefined || tenant === undefined || id === undefined || !isTenant(tenant)) return null;
+  return { dueMs: Number(ms), tenant, id };
 }
 
 const tenantPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;

@@ -4,6 +4,7 @@ import { generateShard } from '../../src/app/generate-shard.js';
 import { planBatch } from '../../src/app/plan-batch.js';
 import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
+import { sweepRetention } from '../../src/app/retention/sweep-retention.js';
 import { sendWebhook } from '../../src/app/send-webhook.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { viewBatch } from '../../src/app/view-batch.js';
@@ -41,6 +42,7 @@ export class FakeService {
   readonly posts: WebhookPost[] = [];
   readonly #options: FakeServiceOptions;
   readonly #tokenizer = new ByteTokenizer();
+  readonly #stops: (() => void)[] = [];
 
   constructor(options: FakeServiceOptions = {}) {
     this.#options = options;
@@ -74,10 +76,18 @@ export class FakeService {
     const janitor = new Janitor(world);
     void repeat(world, 'inbox', loopMs, () => inbox.poll(), stop.signal);
     void repeat(world, 'janitor', loopMs, () => janitor.sweep(), stop.signal);
-    return () => {
+    void repeat(world, 'retention', 60_000, () => sweepRetention(world), stop.signal);
+    const kill = () => {
       stop.abort();
       for (const consumer of consumers) world.queue.kill(consumer);
     };
+    this.#stops.push(kill);
+    return kill;
+  }
+
+  /** Kills every `control`: from here on only what the test calls happens. */
+  stopControls(): void {
+    for (const stop of this.#stops.splice(0)) stop();
   }
 
   startGenerate(workerId = 'worker-1'): MemoryConsumer {

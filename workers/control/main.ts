@@ -3,6 +3,7 @@ import { sweepLive } from '../../src/app/live/sweep-live.js';
 import { planBatch } from '../../src/app/plan-batch.js';
 import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
+import { sweepRetention } from '../../src/app/retention/sweep-retention.js';
 import { scaleFleet } from '../../src/app/scale-fleet.js';
 import { sendWebhook } from '../../src/app/send-webhook.js';
 import { sweepUploads } from '../../src/app/uploads/sweep-uploads.js';
@@ -14,7 +15,7 @@ import { runProgram, tellParent } from '../../src/compose/run-program.js';
 import { readControlSettings } from '../../src/config/read-environment.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
 
-/** Uploads and what calls leave behind live for long; a minute more or less does not matter. */
+/** Uploads, files and what calls leave behind live for long; a minute more or less does not matter. */
 const slowSweepMs = 60_000;
 
 /** The control program: all steps that need no GPU. Several may run; each step is safe beside itself. */
@@ -42,6 +43,7 @@ await runProgram('control', async () => {
     repeat(world, 'janitor', settings.EYRIE_SWEEP_MS, () => janitor.sweep(), stopping.signal),
     repeat(world, 'uploads', slowSweepMs, () => sweepUploads(world), stopping.signal),
     repeat(world, 'live', slowSweepMs, () => sweepLive(world), stopping.signal),
+    repeat(world, 'retention', slowSweepMs, () => sweepRetention(world), stopping.signal),
   ];
   if (settings.EYRIE_LAUNCHER === 'ipc') {
     const launcher = new IpcLauncher();

@@ -3,6 +3,7 @@ import type { StoredFile } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
 import type { StreamedObject } from '../../ports/object-store.js';
+import { putOnAgenda } from '../retention/agenda.js';
 import { createJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { toFileObject } from './view-file.js';
@@ -43,6 +44,7 @@ export async function commitFile(
     etag: content.etag,
     batchId: null,
   };
+  if (file.expiresMs !== null) await putOnAgenda(world.store, file.expiresMs + bounds.removalDelayMs, tenant, fileId);
   await createJson(world.store, keys.file(tenant, fileId), file);
   await world.store.put(keys.fileIndexEntry(tenant, createdMs, fileId), Buffer.of());
   world.log.info('file.stored', { tenant, fileId, bytes: file.bytes, purpose: file.purpose });

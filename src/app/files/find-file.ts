@@ -2,15 +2,20 @@ import { fileTombstone, manifestObject, storedFile, type StoredFile } from '../.
 import { EyrieError } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
+import { isDeleted } from '../batch-records.js';
 import { getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 
 type FileReader = Pick<World, 'store' | 'clock'>;
 
-/** Output and error files are written before the manifest decides that they count. */
+/** Output and error files are written before the manifest decides that they count, and go with their batch. */
 async function isPublished({ store }: FileReader, tenant: string, file: StoredFile): Promise<boolean> {
   if (file.batchId === null) return true;
-  const manifest = await getJson(store, keys.manifest(tenant, file.batchId), manifestObject);
+  const [manifest, deleted] = await Promise.all([
+    getJson(store, keys.manifest(tenant, file.batchId), manifestObject),
+    isDeleted(store, tenant, file.batchId),
+  ]);
+  if (deleted) return false;
   return manifest?.output?.fileId === file.id || manifest?.errors?.fileId === file.id;
 }
 
@@ -36,7 +41,7 @@ export async function loadFile(world: FileReader, tenant: string, fileId: string
 }
 
 /** The time under which the index lists a file, Unix ms: for results that is the end of their batch. */
-export async function listedMs({ store }: FileReader, tenant: string, file: StoredFile): Promise<number> {
+export async function listedMs({ store }: Pick<World, 'store'>, tenant: string, file: StoredFile): Promise<number> {
   if (file.batchId === null) return file.createdMs;
   return (await getJson(store, keys.manifest(tenant, file.batchId), manifestObject))?.finishedMs ?? file.createdMs;
 }

@@ -1,7 +1,9 @@
 import type { FileObject } from '../../contract/file-object.js';
 import { errorCode } from '../../domain/errors.js';
+import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
 import type { StreamedObject } from '../../ports/object-store.js';
+import { putOnAgenda } from '../retention/agenda.js';
 import type { World } from '../world.js';
 import { commitFile, type FileDescription } from './commit-file.js';
 
@@ -22,23 +24,27 @@ export interface NewFile {
 export async function storeFile(world: FileWriter, upload: NewFile): Promise<FileObject> {
   const { tenant } = upload;
   const fileId = world.ids.next('file');
+  const leftoverMs = world.clock.now() + bounds.uploadLeftoverMs;
+  // Should this be cut off for good before there is a file: its content is found by this.
+  await putOnAgenda(world.store, leftoverMs, tenant, fileId);
   let content: StreamedObject;
   let description: FileDescription;
   try {
     content = await world.store.putStream(keys.fileContent(tenant, fileId), upload.content);
     description = await upload.describe();
   } catch (error) {
-    await discardContent(world, tenant, fileId);
+    await discardContent(world, tenant, fileId, leftoverMs);
     world.log.warn('file.upload_discarded', { tenant, fileId, code: errorCode(error) });
     throw error;
   }
   return commitFile(world, tenant, fileId, description, content, world.clock.now());
 }
 
-/** Best effort: content without a file.json is never seen. */
-async function discardContent(world: FileWriter, tenant: string, fileId: string): Promise<void> {
+/** Best effort: content without a file.json is never seen, and the agenda still names it. */
+async function discardContent(world: FileWriter, tenant: string, fileId: string, leftoverMs: number): Promise<void> {
   try {
     await world.store.delete(keys.fileContent(tenant, fileId));
+    await world.store.delete(keys.due(leftoverMs, tenant, fileId));
   } catch (error) {
     world.log.warn('file.content_left_behind', { tenant, fileId, code: errorCode(error) });
   }

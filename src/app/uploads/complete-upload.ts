@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { CompleteUploadRequest, UploadObject } from '../../contract/upload-object.js';
 import { uploadEnd, type StoredUpload, type UploadEnd } from '../../contract/stored-upload.js';
+import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { derivedId, isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
 import { commitFile } from '../files/commit-file.js';
+import { noSuchFile } from '../files/find-file.js';
+import { putOnAgenda } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { assertPending, loadUpload, toUploadObject } from './find-upload.js';
@@ -84,6 +87,11 @@ async function publish(world: Writer, tenant: string, upload: StoredUpload, end:
   return toUploadObject({ upload, end }, file);
 }
 
+/** A repeat must not bring a file back whose content was removed since. */
+async function refuseRemoved({ store }: Writer, tenant: string, fileId: string): Promise<void> {
+  if (!(await store.head(keys.fileContent(tenant, fileId)))) throw noSuchFile(fileId);
+}
+
 const sameParts = (end: UploadEnd | null, partIds: readonly string[]): end is Completed =>
   end?.state === 'completed' &&
   end.partIds.length === partIds.length &&
@@ -102,11 +110,15 @@ export async function completeUpload(
   const partIds = request.part_ids;
   const found = await loadUpload(world, tenant, uploadId);
   const { upload } = found;
-  if (sameParts(found.end, partIds)) return publish(world, tenant, upload, found.end);
+  if (sameParts(found.end, partIds)) {
+    await refuseRemoved(world, tenant, found.end.fileId);
+    return publish(world, tenant, upload, found.end);
+  }
   assertPending(found);
   const partKeys = await checkParts(world, tenant, upload, partIds);
   const fileId = derivedId('file', world.idSecret, uploadId, ...partIds);
   const contentKey = keys.fileContent(tenant, fileId);
+  await putOnAgenda(world.store, world.clock.now() + bounds.uploadLeftoverMs, tenant, fileId);
   const content = await world.store.putStream(contentKey, joined(world, partKeys, request.md5 ?? null));
   const end: Completed = {
     v: 1,

@@ -9,6 +9,8 @@ type Sweeper = Pick<World, 'store' | 'clock' | 'log'>;
 
 /** Parts of an ended upload are kept this long: a repeated completion or a slow part may still be under way. */
 const keepPartsMs = 10 * 60 * 1000;
+/** The record of an ended upload is kept this long: its completion may be repeated. */
+const keepRecordMs = 24 * 3600 * 1000;
 /** A marker without an upload behind it is left for this long: the call that makes it may still be under way. */
 const orphanMarkerMs = 3600 * 1000;
 
@@ -31,17 +33,24 @@ async function endOf(world: Sweeper, tenant: string, uploadId: string, expiresMs
 }
 
 async function sweepUpload(world: Sweeper, tenant: string, uploadId: string, markedMs: number): Promise<void> {
-  const now = world.clock.now();
-  const upload = await getJson(world.store, keys.upload(tenant, uploadId), storedUpload);
+  const { store, clock } = world;
+  const now = clock.now();
+  const upload = await getJson(store, keys.upload(tenant, uploadId), storedUpload);
   if (upload) {
     const end = await endOf(world, tenant, uploadId, upload.expiresMs);
     if (!end || now - end.endedMs < keepPartsMs) return;
     await removeParts(world, tenant, uploadId);
+    if (now - end.endedMs < keepRecordMs) return;
+    await store.delete(keys.upload(tenant, uploadId));
   } else if (now - markedMs < orphanMarkerMs) return;
-  await world.store.delete(keys.openUpload(tenant, uploadId));
+  await store.delete(keys.uploadEnd(tenant, uploadId));
+  await store.delete(keys.openUpload(tenant, uploadId));
 }
 
-/** Ends uploads whose hour is over and removes the parts of ended ones. May run in several processes at once. */
+/**
+ * Ends uploads whose hour is over, removes the parts of ended ones, and a day later their records. May run in several processes
+ * at once.
+ */
 export async function sweepUploads(world: Sweeper): Promise<void> {
   let after: string | null = null;
   do {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { acceptBatch } from '../../app/accept-batch.js';
 import { cancelBatch } from '../../app/cancel-batch.js';
+import { deleteBatch } from '../../app/delete-batch.js';
 import { listBatches } from '../../app/list-batches.js';
 import { viewBatch } from '../../app/view-batch.js';
 import type { World } from '../../app/world.js';
 import { batchObject, createBatchRequest } from '../../contract/batch-object.js';
-import { batchesQuery, listOf } from '../../contract/list-query.js';
+import { batchesQuery, deletedBatch, listOf } from '../../contract/list-query.js';
 import { bounds } from '../../domain/bounds.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 
@@ -43,11 +44,11 @@ export function batchRoutes(world: World): ApiRoute[] {
     defineRoute({
       method: 'GET',
       path: '/v1/batches',
-      summary: 'List batches, newest first',
+      summary: 'List batches',
       access: 'batches:read',
       query: batchesQuery,
       answer: listOf(batchObject),
-      handle: ({ tenant, query }) => listBatches(world, tenant, { after: query.after ?? null, limit: query.limit }),
+      handle: ({ tenant, query }) => listBatches(world, tenant, { ...query, after: query.after ?? null }),
     }),
     defineRoute({
       method: 'GET',
@@ -64,6 +65,18 @@ export function batchRoutes(world: World): ApiRoute[] {
       access: 'batches:write',
       answer: batchObject,
       handle: ({ tenant, params }) => cancelBatch(world, tenant, params['batch_id'] ?? ''),
+    }),
+    defineRoute({
+      method: 'DELETE',
+      path: '/v1/batches/:batch_id',
+      summary: 'Delete an ended batch with its result files',
+      access: 'batches:write',
+      answer: deletedBatch,
+      handle: async ({ tenant, params }): Promise<z.output<typeof deletedBatch>> => {
+        const id = params['batch_id'] ?? '';
+        await deleteBatch(world, tenant, id);
+        return { id, object: 'batch', deleted: true };
+      },
     }),
   ];
 }

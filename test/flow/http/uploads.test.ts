@@ -98,8 +98,12 @@ test('a cancelled upload takes nothing more, and its parts are swept', async () 
   ).toBe(true);
   await world.clock.advance(11 * 60 * 1000);
   await sweepUploads(world);
-  const left = [...world.store.keys()];
-  expect(left.filter((key) => key.includes('/parts/') || key.startsWith('uploads/'))).toEqual([]);
+  expect([...world.store.keys()].filter((key) => key.includes('/parts/'))).toEqual([]);
+  expect(await client.uploads.cancel(upload.id), 'the record is kept for a day').toMatchObject({ status: 'cancelled' });
+  await world.clock.advance(24 * 3600 * 1000);
+  await sweepUploads(world);
+  expect([...world.store.keys()]).toEqual([]);
+  await expect(client.uploads.cancel(upload.id)).rejects.toMatchObject({ status: 404 });
 });
 
 test('an upload whose hour is over is expired', async () => {

@@ -13,7 +13,7 @@ async function dropped(
   service.startGenerate();
   for (const [name, text] of files) await service.world.store.put(`inbox/${tenant}/${name}`, Buffer.from(text));
   await service.settle();
-  return (await listBatches(service.world, tenant, { after: null, limit: 100 })).data;
+  return (await listBatches(service.world, tenant, { after: null, limit: 100, order: 'desc' })).data;
 }
 
 const outbox = (service: FakeService): string[] =>
@@ -46,13 +46,13 @@ describe('a file dropped into the inbox', () => {
     await dropped(service, ['in.jsonl', content]);
     service.startControl();
     await service.settle();
-    expect((await listBatches(service.world, tenant, { after: null, limit: 100 })).data).toHaveLength(1);
+    expect((await listBatches(service.world, tenant, { after: null, limit: 100, order: 'desc' })).data).toHaveLength(1);
     await service.world.store.put(
       `inbox/${tenant}/in.jsonl`,
       Buffer.from(`${content}\n${completionLine('3', 'three')}`),
     );
     await service.settle();
-    expect((await listBatches(service.world, tenant, { after: null, limit: 100 })).data).toHaveLength(2);
+    expect((await listBatches(service.world, tenant, { after: null, limit: 100, order: 'desc' })).data).toHaveLength(2);
   });
 
   test('is left alone while it grows and while its name says that it is not ready', async () => {
