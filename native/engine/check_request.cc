@@ -46,7 +46,7 @@ void check_lengths(const Request& request, const EngineOptions& options) {
 
 void check_stop(const Request& request, const EngineOptions& options) {
   if (request.stop.empty()) return;
-  if (options.token_byte_ends.empty()) refuse("stop needs a tokenizer, and this engine was opened without token bytes");
+  if (options.token_byte_ends.empty()) refuse("stop strings need a tokenizer, and this checkpoint has no tokenizer.json; leave stop out, or add the file");
   if (request.stop.size() > kStopsMax) {
     refuse("stop has " + std::to_string(request.stop.size()) + " strings, at most " + std::to_string(kStopsMax));
   }

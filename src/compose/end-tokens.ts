@@ -4,7 +4,7 @@ import type { Tokenizer } from '../ports/tokenizer.js';
 export const endOfText = '<|endoftext|>';
 
 export interface EndTokens {
-  /** Id of `<|endoftext|>`; null when the tokenizer has none, or there is no tokenizer. */
+  /** Id of `<|endoftext|>`; null when the tokenizer has none, or there is neither a tokenizer nor Falcon's vocabulary. */
   readonly end: number | null;
   /** Ids that the configs name and that may be the end. */
   readonly trusted: readonly number[];
@@ -12,11 +12,27 @@ export interface EndTokens {
   readonly distrusted: readonly number[];
 }
 
-/** RefinedWeb configs were published with the default ids 1 and 2, which are marks of the vocabulary. */
-export function endTokens({ endIds, shape }: ModelFolder, tokenizer: Tokenizer): EndTokens {
+/** Falcon's own vocabulary, which its fine-tunes add to: 0 to 10 are marks such as `>>TITLE<<`, 11 is the end of text. */
+const falconVocabulary = { size: 65_024, end: 11 };
+
+/**
+ * RefinedWeb configs were published with the default ids 1 and 2, which are marks of the vocabulary. Without a tokenizer.json the size
+ * of the vocabulary tells whether they are.
+ */
+export function endTokens({ endIds, shape, tokenizerJson }: ModelFolder, tokenizer: Tokenizer): EndTokens {
+  const isFalcon = tokenizerJson === null && shape.vocabSize >= falconVocabulary.size;
   const isToken = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < shape.vocabSize;
-  const isMark = (id: number): boolean => /^>>[A-Z]+<<$/.test(Buffer.from(tokenizer.tokenBytes(id)).toString('latin1'));
+  const isMark = (id: number): boolean =>
+    isFalcon
+      ? id < falconVocabulary.end
+      : /^>>[A-Z]+<<$/.test(Buffer.from(tokenizer.tokenBytes(id)).toString('latin1'));
   const named = [...new Set([...endIds.config, ...endIds.generation])];
-  const trusted = named.filter((id) => isToken(id) && !isMark(id));
-  return { end: tokenizer.idOf(endOfText), trusted, distrusted: named.filter((id) => !trusted.includes(id)) };
+  // A config that names none means the default of the falcon form.
+  const candidates = named.length === 0 && tokenizerJson === null ? [falconVocabulary.end] : named;
+  const trusted = candidates.filter((id) => isToken(id) && !isMark(id));
+  return {
+    end: isFalcon ? falconVocabulary.end : tokenizer.idOf(endOfText),
+    trusted,
+    distrusted: named.filter((id) => !trusted.includes(id)),
+  };
 }

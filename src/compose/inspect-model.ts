@@ -77,12 +77,9 @@ function warningsOf(
       warnings.push(
         `${file} names ${id} as end of text, which is no end but an ordinary mark or no token; it is ignored.`,
       );
-  if (end === null)
-    warnings.push(
-      folder.tokenizerJson === null
-        ? 'There is no tokenizer.json: prompts must be token ids, and answers have no text.'
-        : `The tokenizer has no "${endOfText}".`,
-    );
+  if (folder.tokenizerJson === null)
+    warnings.push('There is no tokenizer.json: prompts must be token ids, and answers have no text.');
+  else if (end === null) warnings.push(`The tokenizer has no "${endOfText}".`);
   if (end === null && trusted.length === 0) warnings.push('No end of text is known: the model cannot be served.');
   return warnings;
 }

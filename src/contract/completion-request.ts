@@ -22,7 +22,11 @@ export const completionRequest = z
     prompt,
     max_tokens: optional(z.number().int('an integer is required').min(0, '0 and above is allowed')),
     best_of: optional(
-      z.number().int().min(1).max(bounds.choicesPerPromptMax, `1 to ${bounds.choicesPerPromptMax} is allowed`),
+      z
+        .number()
+        .int()
+        .min(1, `1 to ${bounds.choicesPerPromptMax} is allowed`)
+        .max(bounds.choicesPerPromptMax, `1 to ${bounds.choicesPerPromptMax} is allowed`),
     ),
     echo: optional(z.boolean()),
     logprobs: optional(

@@ -29,7 +29,17 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 
 type Issue = z.core.$ZodIssue;
 
-/** The issue that says most: inside a union that is the branch which got furthest. */
+/** Whether `a` lies behind `b` in the document: what a later element is refused for says more, as the earlier ones were taken. */
+function isFurther(a: readonly PropertyKey[], b: readonly PropertyKey[]): boolean {
+  for (const [depth, key] of a.entries()) {
+    const other = b[depth];
+    if (other === undefined) return true;
+    if (typeof key === 'number' && typeof other === 'number' && key !== other) return key > other;
+  }
+  return false;
+}
+
+/** The issue that says most: inside a union that is the branch which got furthest, or the one that is of the right type at least. */
 function deepest(issue: Issue): { issue: Issue; path: readonly PropertyKey[] } {
   if (issue.code !== 'invalid_union') return { issue, path: issue.path };
   let best: { issue: Issue; path: readonly PropertyKey[] } = { issue, path: issue.path };
@@ -37,8 +47,9 @@ function deepest(issue: Issue): { issue: Issue; path: readonly PropertyKey[] } {
     const [first] = branch;
     if (!first) continue;
     const inner = deepest(first);
-    if (inner.path.length > 0 && issue.path.length + inner.path.length > best.path.length)
-      best = { issue: inner.issue, path: [...issue.path, ...inner.path] };
+    const path = [...issue.path, ...inner.path];
+    const fits = inner.path.length > 0 || (best.issue === issue && inner.issue.code !== 'invalid_type');
+    if (fits && (best.issue === issue || isFurther(path, best.path))) best = { issue: inner.issue, path };
   }
   return best;
 }

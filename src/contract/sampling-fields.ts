@@ -4,10 +4,12 @@ import { bounds } from '../domain/bounds.js';
 /** null counts as absent, everywhere. */
 export const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
-const int64 = z
-  .number()
-  .int('an integer is required')
-  .refine((value) => Number.isSafeInteger(value), 'an integer between -2^53 and 2^53 is required');
+const seedText = 'an integer from -2^63 to 2^63 - 1 is required';
+/** JSON numbers are doubles here: beyond 2^53 a seed stands for all that are read as the same double, 2^63 itself among them. */
+const int64 = z.number().refine((value) => Number.isInteger(value) && Math.abs(value) <= 2 ** 63, seedText);
+
+/** Below it a float32 would be zero; there is nothing between it and zero that another answer could come of. */
+const float32Min = 2 ** -126;
 
 const stopString = z
   .string()
@@ -18,7 +20,11 @@ const stopString = z
 export const samplingFields = {
   temperature: optional(z.number().min(0, '0 to 2 is allowed').max(2, '0 to 2 is allowed')),
   top_p: optional(
-    z.number().gt(0, 'a number above 0 and up to 1 is allowed').max(1, 'a number above 0 and up to 1 is allowed'),
+    z
+      .number()
+      .gt(0, 'a number above 0 and up to 1 is allowed')
+      .max(1, 'a number above 0 and up to 1 is allowed')
+      .transform((value) => Math.max(value, float32Min)),
   ),
   n: optional(
     z
@@ -28,26 +34,36 @@ export const samplingFields = {
       .max(bounds.choicesPerPromptMax, `1 to ${bounds.choicesPerPromptMax} is allowed`),
   ),
   stop: optional(
-    z.union([
-      stopString,
-      z.array(stopString).max(bounds.stopStringsMax, `at most ${bounds.stopStringsMax} stop strings are allowed`),
-    ]),
+    z.union(
+      [
+        stopString,
+        z.array(stopString).max(bounds.stopStringsMax, `at most ${bounds.stopStringsMax} stop strings are allowed`),
+      ],
+      `a string, or an array of up to ${bounds.stopStringsMax} strings, is allowed`,
+    ),
   ),
   seed: optional(int64),
   logit_bias: optional(
     z.record(
-      z.string().regex(/^\d{1,7}$/, 'keys must be token ids'),
-      z.number().min(-100, '-100 to 100 is allowed').max(100, '-100 to 100 is allowed'),
+      z.string().regex(/^\d{1,7}$/),
+      z
+        .number('a number from -100 to 100 is allowed')
+        .min(-100, '-100 to 100 is allowed')
+        .max(100, '-100 to 100 is allowed'),
+      {
+        error: ({ code }) =>
+          code === 'invalid_key'
+            ? 'the keys of logit_bias are token ids, such as "50"'
+            : 'an object of token ids and numbers, such as {"50": -100}, is allowed',
+      },
     ),
   ),
   presence_penalty: optional(z.number().min(-2, '-2 to 2 is allowed').max(2, '-2 to 2 is allowed')),
   frequency_penalty: optional(z.number().min(-2, '-2 to 2 is allowed').max(2, '-2 to 2 is allowed')),
   // Not upstream; names as in vLLM.
-  top_k: optional(z.number().int().min(-1, '-1 or 0 (off), or 1 and above, is allowed').max(1_000_000)),
+  top_k: optional(z.number().int().min(-1, '-1 or 0 (off), or 1 and above, is allowed')),
   min_p: optional(z.number().min(0, '0 to 1 is allowed').max(1, '0 to 1 is allowed')),
-  repetition_penalty: optional(
-    z.number().gt(0, 'a number above 0 and up to 10 is allowed').max(10, 'a number above 0 and up to 10 is allowed'),
-  ),
+  repetition_penalty: optional(z.number().min(0.001, '0.001 to 10 is allowed').max(10, '0.001 to 10 is allowed')),
   min_tokens: optional(z.number().int().min(0, '0 and above is allowed')),
   ignore_eos: optional(z.boolean()),
   return_token_ids: optional(z.boolean()),

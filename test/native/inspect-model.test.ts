@@ -2,6 +2,7 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadAddon } from '../../src/adapters/engine-native/load-addon.js';
+import type { NativeModelConfig } from '../../src/adapters/engine-native/native-types.js';
 import { readModelFolder } from '../../src/adapters/model-folder/read-model-folder.js';
 import { inspectModel } from '../../src/compose/inspect-model.js';
 import { modelInspection } from '../../src/contract/model-inspection.js';
@@ -20,6 +21,19 @@ async function withConfig(source: string, changes: object): Promise<string> {
   const config = JSON.parse(await readFile(path.join(folder, 'config.json'), 'utf8')) as object;
   await writeFile(path.join(folder, 'config.json'), JSON.stringify({ ...config, ...changes }));
   return folder;
+}
+
+function libraryConfig(shape: NativeModelConfig): object {
+  return {
+    model_type: 'falcon',
+    num_hidden_layers: shape.layers,
+    hidden_size: shape.hiddenSize,
+    num_attention_heads: shape.queryHeads,
+    num_kv_heads: shape.kvHeads,
+    ffn_hidden_size: shape.ffnSize,
+    vocab_size: shape.vocabSize,
+    new_decoder_architecture: true,
+  };
 }
 
 describe('what is said about a checkpoint', () => {
@@ -54,6 +68,22 @@ describe('what is said about a checkpoint', () => {
     expect(inspection.warnings).toEqual([expect.stringMatching(/^config\.json names 2 as end of text/)]);
     await rm(path.join(folder, 'README.md'));
     expect((await inspectModel(folder)).model_card).toBeNull();
+  });
+
+  test.each([
+    // Falcon's own vocabulary is known by its size: 1 and 2 are marks in it, 11 is the end.
+    [65_024, { eos_token_id: 2 }, { id: 11, config: [2], generation_config: [], used: [11] }],
+    [65_040, { eos_token_id: 65_030 }, { id: 11, config: [65_030], generation_config: [], used: [11, 65_030] }],
+    // Of another one nothing is known but what its config says, or leaves at the default.
+    [320, { eos_token_id: 2 }, { id: null, config: [2], generation_config: [], used: [2] }],
+    [320, { eos_token_id: null }, { id: null, config: [], generation_config: [], used: [11] }],
+  ])('without a tokenizer, a vocabulary of %i and %j', async (vocabSize, named, end) => {
+    const config = { ...tinyConfig, vocabSize };
+    const folder = await tinyCheckpoint(config);
+    await writeFile(path.join(folder, 'config.json'), JSON.stringify({ ...libraryConfig(config), ...named }));
+    const inspection = await inspectModel(folder);
+    expect(inspection.end_of_text).toEqual(end);
+    expect(inspection.warnings).toContainEqual(expect.stringContaining('no tokenizer.json'));
   });
 
   test('license and files of the demo model', async () => {

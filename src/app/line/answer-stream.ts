@@ -1,4 +1,3 @@
-import { decodeText } from '../../domain/decode-tokens.js';
 import type { SequenceResult, TokenNews } from '../../ports/engine.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
 import { ChoiceStream, type ChoicePiece } from './choice-stream.js';
@@ -72,17 +71,13 @@ export class AnswerStream implements SequenceWatcher {
   #choice(index: number, prompt: number): ChoiceStream {
     const begun = this.#choices.get(index);
     if (begun) return begun;
-    const choice = new ChoiceStream(this.#line, this.#tokenizer);
+    const echoed = this.#line.echo ? concatTokens(this.#promptIds(prompt), this.#tokenizer) : new Uint8Array();
+    const choice = new ChoiceStream(this.#line, this.#tokenizer, echoed);
     this.#choices.set(index, choice);
     if (this.#line.format === 'chat')
       this.#send([
         { index, delta: { role: 'assistant', content: '', refusal: null }, logprobs: null, finish_reason: null },
       ]);
-    else if (this.#line.echo)
-      this.#sendPiece(index, {
-        text: decodeText(concatTokens(this.#promptIds(prompt), this.#tokenizer)),
-        logprobs: null,
-      });
     return choice;
   }
 

@@ -53,7 +53,8 @@ function toSampling(
     ignoreEos: body.ignore_eos ?? false,
     temperature: body.temperature ?? 1,
     topP: body.top_p ?? 1,
-    topK: Math.max(0, body.top_k ?? 0),
+    // More than the vocabulary is all of it.
+    topK: Math.min(model.vocabSize, Math.max(0, body.top_k ?? 0)),
     minP: body.min_p ?? 0,
     repetitionPenalty: body.repetition_penalty ?? 1,
     frequencyPenalty: body.frequency_penalty ?? 0,
@@ -84,6 +85,15 @@ async function toIds(
         { param },
       );
   return Uint32Array.from(prompt);
+}
+
+function checkMinTokens(minTokens: number, maxTokens: number): void {
+  if (minTokens > maxTokens)
+    throw new EyrieError(
+      'invalid_value',
+      `Invalid value for 'min_tokens': ${minTokens}. At most ${maxTokens} tokens will be generated; raise max_tokens or lower min_tokens.`,
+      { param: 'min_tokens' },
+    );
 }
 
 /** How many tokens to generate, and the prompt cut to fit when the user allowed it. */
@@ -204,10 +214,14 @@ export async function toLineRequest(
 ): Promise<LineRequest> {
   const seedOf = (seed: number | undefined): bigint =>
     seed === undefined ? derivedSeed(line.customId, line.body) : userSeed(seed);
+  let request: LineRequest;
   if (line.endpoint === '/v1/completions') {
     const body = parseWith(completionRequest, line.body);
-    return fromCompletion(body, seedOf(body.seed), model, tokenizer);
+    request = await fromCompletion(body, seedOf(body.seed), model, tokenizer);
+  } else {
+    const body = parseWith(chatRequest, line.body);
+    request = await fromChat(body, seedOf(body.seed), model, tokenizer);
   }
-  const body = parseWith(chatRequest, line.body);
-  return fromChat(body, seedOf(body.seed), model, tokenizer);
+  for (const { maxTokens } of request.prompts) checkMinTokens(request.sampling.minTokens, maxTokens);
+  return request;
 }

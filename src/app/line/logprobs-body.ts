@@ -20,7 +20,7 @@ function topOf(logprobs: TokenLogprobs, index: number): { id: number; logprob: n
 export interface LegacyLogprobs {
   readonly tokens: string[];
   readonly token_logprobs: (number | null)[];
-  readonly top_logprobs: (Record<string, number> | null)[] | null;
+  readonly top_logprobs: (Record<string, number> | null)[];
   readonly text_offset: number[];
 }
 
@@ -31,11 +31,12 @@ export interface TokenRun {
 
 /** Four parallel arrays as in `/v1/completions`. `text` is the text returned; offsets count its code points. */
 export function toLegacyLogprobs(runs: readonly TokenRun[], text: string, tokenizer: Tokenizer): LegacyLogprobs {
-  const bytes = runs.flatMap(({ ids }) => Array.from(ids, (id) => tokenizer.tokenBytes(id)));
+  const ids = runs.flatMap((run) => Array.from(run.ids));
+  const textOf = (id: number): string => tokenText(tokenizer.tokenBytes(id), id);
   const tokenLogprobs: (number | null)[] = [];
   const tops: (Record<string, number> | null)[] = [];
-  for (const { ids, logprobs } of runs)
-    ids.forEach((id, index) => {
+  for (const { ids: runIds, logprobs } of runs)
+    runIds.forEach((id, index) => {
       const value = logprobs.chosen[index] ?? Number.NaN;
       if (Number.isNaN(value)) {
         // The first token of a prompt: nothing before it predicts it.
@@ -47,17 +48,19 @@ export function toLegacyLogprobs(runs: readonly TokenRun[], text: string, tokeni
       tokenLogprobs.push(logprob);
       const top = topOf(logprobs, index);
       const map: Record<string, number> = Object.create(null) as Record<string, number>;
-      for (const entry of top) map[tokenText(tokenizer.tokenBytes(entry.id))] = entry.logprob;
+      for (const entry of top) map[textOf(entry.id)] = entry.logprob;
       // The actual token is always there, also when it is not among the best.
-      if (!top.some((entry) => entry.id === id)) map[tokenText(tokenizer.tokenBytes(id))] = logprob;
+      if (!top.some((entry) => entry.id === id)) map[textOf(id)] = logprob;
       tops.push(map);
     });
-  const [firstRun] = runs;
   return {
-    tokens: bytes.map(tokenText),
+    tokens: ids.map(textOf),
     token_logprobs: tokenLogprobs,
-    top_logprobs: firstRun && firstRun.logprobs.k > 0 ? tops : null,
-    text_offset: textOffsets(bytes, Array.from(text).length),
+    top_logprobs: tops,
+    text_offset: textOffsets(
+      ids.map((id) => tokenizer.tokenBytes(id)),
+      Array.from(text).length,
+    ),
   };
 }
 
@@ -75,7 +78,7 @@ export function toChatLogprobs(
 ): { content: (ChatTokenLogprob & { top_logprobs: ChatTokenLogprob[] })[]; refusal: null } {
   const entry = (id: number, logprob: number): ChatTokenLogprob => {
     const bytes = tokenizer.tokenBytes(id);
-    return { token: decodeText(bytes), logprob, bytes: Array.from(bytes) };
+    return { token: bytes.length > 0 ? decodeText(bytes) : tokenText(bytes, id), logprob, bytes: Array.from(bytes) };
   };
   const content = [];
   let at = 0;

@@ -33,8 +33,10 @@ export function completionChoice(
   index: number,
   tokenizer: Tokenizer,
 ): object {
-  const completion = decodeText(result.textBytes);
-  const text = line.echo ? decodeText(concatTokens(prompt, tokenizer)) + completion : completion;
+  // Decoded together: a character may begin in the prompt and end in the answer.
+  const text = decodeText(
+    line.echo ? Buffer.concat([concatTokens(prompt, tokenizer), result.textBytes]) : result.textBytes,
+  );
   let logprobs = null;
   if (line.logprobs !== null) {
     const runs: TokenRun[] = [];

@@ -41,7 +41,7 @@ export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRo
           count: tokens.length,
           max_model_len: model.contextTokens,
           tokens,
-          token_strs: body.return_token_strs ? tokens.map((id) => tokenText(tokenizer.tokenBytes(id))) : null,
+          token_strs: body.return_token_strs ? tokens.map((id) => tokenText(tokenizer.tokenBytes(id), id)) : null,
         };
       },
     }),

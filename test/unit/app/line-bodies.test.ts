@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { NoTokenizer } from '../../../src/adapters/no-tokenizer/no-tokenizer.js';
 import { runLine, type LineRunner } from '../../../src/app/line/run-line.js';
 import type { SequenceRequest } from '../../../src/ports/engine.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
@@ -121,6 +122,33 @@ describe('completions', () => {
     expect(choices[0]?.text).toBe('ab');
   });
 
+  test('logprobs 0 gives the actual token alone', async () => {
+    const { choices } = await completion(
+      runner(() => 'a'),
+      { prompt: 'x', max_tokens: 1, echo: true, logprobs: 0 },
+    );
+    expect(choices[0]?.logprobs?.top_logprobs).toEqual([null, { a: 0 }]);
+  });
+
+  test('tokens without a text are named by their ids, so that none is lost', async () => {
+    const on = { ...runner(() => ''), tokenizer: new NoTokenizer(testModel.vocabSize) };
+    const { choices } = await completion(on, { prompt: [5, 6], max_tokens: 0, echo: true, logprobs: 3 });
+    expect(choices[0]?.text).toBe('');
+    expect(choices[0]?.logprobs).toMatchObject({
+      tokens: ['token_id:5', 'token_id:6'],
+      top_logprobs: [null, { 'token_id:0': 0, 'token_id:1': 0, 'token_id:2': 0, 'token_id:6': 0 }],
+      text_offset: [0, 0],
+    });
+  });
+
+  test('with echo, a character may begin in the prompt and end in the answer', async () => {
+    const { choices } = await completion(
+      { ...runner(() => new TextDecoder('latin1').decode(Uint8Array.of(0x41))) },
+      { prompt: [0xc3], max_tokens: 1, echo: true, logprobs: 0 },
+    );
+    expect(choices[0]).toMatchObject({ text: '\ufffdA', logprobs: { text_offset: [0, 1] } });
+  });
+
   test('return_token_ids adds the ids of prompt and answer', async () => {
     const { choices } = await completion(
       runner(() => 'x'),
@@ -145,6 +173,62 @@ describe('completions', () => {
     expect(seeds[0]).toBe(2n ** 64n - 1n);
     expect(seeds[1]).toBe(seeds[2]);
     expect(new Set(seeds.slice(2)).size).toBe(3);
+  });
+
+  test('seeds are any int64; beyond 2^53 they are read as doubles', async () => {
+    const on = runner();
+    for (const [seed, used] of [
+      ['9007199254740993', 2n ** 53n],
+      ['9223372036854775807', 2n ** 63n],
+      ['-9223372036854775808', 2n ** 63n],
+    ] as const) {
+      const { eyrie } = await completion(on, { prompt: 'x', seed: JSON.parse(seed) as number });
+      expect(lastRequest(on).seed).toBe(used);
+      // What is reported gives the same answer again.
+      await completion(on, { prompt: 'x', seed: eyrie.seed });
+      expect(lastRequest(on).seed).toBe(used);
+    }
+  });
+
+  test.each([
+    [{ top_p: 1e-46 }, { topP: 2 ** -126 }],
+    [{ top_k: 2 ** 40 }, { topK: testModel.vocabSize }],
+    [{ top_k: -1 }, { topK: 0 }],
+    [{ min_tokens: 16 }, { minTokens: 16 }],
+    [
+      { logit_bias: { '7': -100, '8': 0.5 } },
+      {
+        logitBias: new Map([
+          [7, -100],
+          [8, 0.5],
+        ]),
+      },
+    ],
+    [{ stop: [] }, { stop: [] }],
+  ])('%j is taken', async (fields, expected) => {
+    const on = runner();
+    await completion(on, { prompt: 'x', ...fields });
+    expect(lastRequest(on)).toMatchObject(expected);
+  });
+
+  test.each([
+    [{ stop: Array.from({ length: 17 }, () => 'a') }, 'stop', 'at most 16 stop strings are allowed'],
+    [{ stop: 5 }, 'stop', 'a string, or an array of up to 16 strings'],
+    [{ stop: ['a', ''] }, 'stop[1]', 'may not be empty'],
+    [{ min_tokens: 17 }, 'min_tokens', 'At most 16 tokens will be generated'],
+    [{ seed: 2 ** 64 }, 'seed', 'from -2^63 to 2^63 - 1'],
+    [{ seed: 0.5 }, 'seed', 'an integer'],
+    [{ best_of: 0 }, 'best_of', '1 to 16'],
+    [{ repetition_penalty: 0 }, 'repetition_penalty', '0.001 to 10'],
+    [{ logit_bias: { x: 1 } }, 'logit_bias.x', 'the keys of logit_bias are token ids'],
+    [{ logit_bias: [1] }, 'logit_bias', 'an object of token ids and numbers'],
+    [{ prompt: ['a', 1] }, 'prompt[1]', 'expected string'],
+    [{ prompt: [1, 'a'] }, 'prompt[1]', 'expected number'],
+    [{ prompt: [[1], 'a'] }, 'prompt[1]', 'expected array'],
+    [{ prompt: [[1, null]] }, 'prompt[0][1]', 'expected number'],
+  ])('%j is refused with what is allowed', async (fields, param, words) => {
+    const { error } = await completion(runner(), { prompt: 'x', ...fields });
+    expect(error).toMatchObject({ param, message: expect.stringContaining(words) as string });
   });
 
   test('best_of generates more and returns the best', async () => {

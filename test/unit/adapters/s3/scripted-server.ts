@@ -41,7 +41,7 @@ export class ScriptedServer {
   readonly store: S3Store;
   readonly #server: ReturnType<typeof createServer>;
 
-  private constructor(server: ReturnType<typeof createServer>) {
+  private constructor(server: ReturnType<typeof createServer>, attemptMsMax: number) {
     this.#server = server;
     const { port } = server.address() as AddressInfo;
     this.store = new S3Store({
@@ -49,16 +49,17 @@ export class ScriptedServer {
       region: 'us-east-1',
       endpoint: `http://127.0.0.1:${port}`,
       credentials: { accessKeyId: 'k', secretAccessKey: 's' },
-      retry: { attemptsMax: 3, pauseMsBase: 1, attemptMsMax: 300 },
+      retry: { attemptsMax: 3, pauseMsBase: 1, attemptMsMax },
     });
   }
 
-  static async start(answers: Answer[]): Promise<ScriptedServer> {
+  /** `attemptMsMax`: by default long enough that a slow machine never runs into it. */
+  static async start(answers: Answer[], attemptMsMax = 30_000): Promise<ScriptedServer> {
     const server = createServer();
     await new Promise<void>((resolve) => {
       server.listen(0, '127.0.0.1', resolve);
     });
-    const scripted = new ScriptedServer(server);
+    const scripted = new ScriptedServer(server, attemptMsMax);
     server.on('request', (request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
