@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { BatchObject, CreateBatchRequest } from '../contract/batch-object.js';
+import type { BatchObject } from '../contract/batch-object.js';
+import type { CreateBatchRequest } from '../contract/create-batch.js';
 import { submitObject, type StoredFile, type SubmitObject } from '../contract/stored-objects.js';
-import { bounds } from '../domain/bounds.js';
-import { EyrieError, errorCode } from '../domain/errors.js';
+import { defaultWindow } from '../domain/completion-window.js';
+import { EyrieError } from '../domain/errors.js';
 import { derivedId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
 import { isDeleted } from './batch-records.js';
+import { deadlineWithin, expiresAfterWindow, priceOf } from './batch-terms.js';
+import { commitSubmit } from './commit-submit.js';
 import { findFile } from './files/find-file.js';
-import { planJob } from './jobs.js';
-import { createJson, getJson, putJson } from './stored-json.js';
+import { inlineContent, storeInline } from './files/store-inline.js';
+import { getJson, putJson } from './stored-json.js';
 import { viewBatch } from './view-batch.js';
 import type { World } from './world.js';
 
@@ -28,54 +31,25 @@ const hashOf = (value: unknown): string => createHash('sha256').update(JSON.stri
 const recentCreate = z.object({ batchId: z.string(), ms: z.number() });
 const retryWindowMs = 15 * 60 * 1000;
 
-async function chooseBatchId(world: World, input: CreateBatch, requestHash: string): Promise<string> {
+/** The id under which this call may have made its batch before; null: it is a new call. */
+async function repeatedBatchId(world: World, input: CreateBatch, requestHash: string): Promise<string | null> {
   if (input.idempotencyKey !== null)
     return derivedId('batch', world.idSecret, input.tenant, 'key', input.idempotencyKey);
-  const key = keys.recentCreate(input.tenant, requestHash);
-  const now = world.clock.now();
-  if (input.retryCount > 0) {
-    const recent = await getJson(world.store, key, recentCreate);
-    if (recent && now - recent.ms < retryWindowMs) return recent.batchId;
-  }
+  if (input.retryCount === 0) return null;
+  const recent = await getJson(world.store, keys.recentCreate(input.tenant, requestHash), recentCreate);
+  return recent && world.clock.now() - recent.ms < retryWindowMs ? recent.batchId : null;
+}
+
+async function newBatchId(world: World, tenant: string, requestHash: string): Promise<string> {
   const batchId = world.ids.next('batch');
-  await putJson(world.store, key, { batchId, ms: now });
+  await putJson(world.store, keys.recentCreate(tenant, requestHash), { batchId, ms: world.clock.now() });
   return batchId;
 }
 
 /** The input as it lies in the store; null when the tenant has no such batch file (the batch then fails validation). */
-async function findInput(world: World, tenant: string, fileId: string): Promise<StoredFile | null> {
+export async function findInput(world: World, tenant: string, fileId: string): Promise<StoredFile | null> {
   const file = await findFile(world, tenant, fileId);
   return file?.purpose === 'batch' ? file : null;
-}
-
-/**
- * The commit of a batch: once this returns, it survives the loss of every process and of the queue. The open marker is written
- * before submit.json, so that the janitor finds the batch whatever happens in between, and again after it, in case a sweep
- * took the first one for a leftover. Returns the stored submit object: another's, when the batch was there already.
- */
-export async function commitSubmit(world: World, submit: SubmitObject): Promise<SubmitObject> {
-  const { store } = world;
-  const { tenant, batchId } = submit;
-  const marker = keys.openBatch(tenant, batchId);
-  await store.put(marker, Buffer.of());
-  const { created } = await createJson(store, keys.submit(tenant, batchId), submit);
-  if (!created) {
-    const earlier = await getJson(store, keys.submit(tenant, batchId), submitObject);
-    if (!earlier) throw new EyrieError('store_unavailable', 'The batch record could not be read back. Try again.');
-    // It may have ended long ago: then the marker just written would only make the janitor look once more.
-    if (await store.head(keys.manifest(tenant, batchId))) await store.delete(marker);
-    return earlier;
-  }
-  await store.put(marker, Buffer.of());
-  await store.put(keys.batchIndexEntry(tenant, submit.createdMs, batchId), Buffer.of());
-  try {
-    await world.queue.add('plan', [planJob(submit)]);
-  } catch (error) {
-    // Accepted all the same: the janitor queues it as soon as the queue is back.
-    world.log.warn('batch.enqueue_failed', { tenant, batchId, code: errorCode(error) });
-  }
-  world.log.info('batch.accepted', { tenant, batchId, source: submit.source, inputBytes: submit.input?.bytes ?? null });
-  return submit;
 }
 
 /** The id of a deleted batch is never used again: a repeat of its create must not bring it back. */
@@ -88,42 +62,78 @@ async function refuseDeleted({ store }: World, tenant: string, batchId: string):
     );
 }
 
-/** Accepts a batch over an uploaded file. Needs the object store only; validation follows in `plan-batch`. */
-export async function acceptBatch(world: World, input: CreateBatch): Promise<BatchObject> {
-  const { tenant, request } = input;
-  const requestHash = hashOf(request);
-  const batchId = await chooseBatchId(world, input, requestHash);
-  await refuseDeleted(world, tenant, batchId);
-  const file = await findInput(world, tenant, request.input_file_id);
-  const endpoints = await world.tenants.webhookEndpoints(tenant);
-  const own = request.eyrie?.webhook;
+export const inlineRequestsOf = (request: CreateBatchRequest) => request.requests ?? request.eyrie?.requests;
+
+async function toSubmit(
+  world: World,
+  { tenant, request }: CreateBatch,
+  batchId: string,
+  requestHash: string,
+): Promise<SubmitObject> {
   const createdMs = world.clock.now();
-  const stored = await commitSubmit(world, {
+  const completionWindow = request.completion_window ?? defaultWindow;
+  const expiresMs = expiresAfterWindow(world, completionWindow, createdMs);
+  const deadlineMs = deadlineWithin(request.eyrie?.deadline, createdMs, expiresMs);
+  const requests = inlineRequestsOf(request);
+  const inputFileId = request.input_file_id ?? '';
+  const file = requests
+    ? await storeInline(world, tenant, batchId, requestHash, inlineContent(requests, request.endpoint))
+    : await findInput(world, tenant, inputFileId);
+  const own = request.eyrie?.webhook;
+  return {
     v: 1,
     batchId,
     tenant,
     source: 'api',
     createdMs,
-    expiresMs: createdMs + bounds.completionWindowSeconds * 1000,
+    expiresMs,
     input: file && { key: file.contentKey, etag: file.etag, bytes: file.bytes },
-    inputFileId: request.input_file_id,
-    endpoint: request.endpoint,
+    inputFileId: file?.id ?? inputFileId,
+    endpoint: request.endpoint ?? null,
     validation: request.eyrie?.validation ?? 'strict',
-    completionWindow: request.completion_window,
+    completionWindow,
+    priority: request.eyrie?.priority ?? 0,
+    deadlineMs,
+    price: priceOf(world, completionWindow),
     metadata: request.metadata ?? null,
     outputExpiresSeconds: request.output_expires_after?.seconds ?? null,
     webhooks: [
-      ...endpoints,
+      ...(await world.tenants.webhookEndpoints(tenant)),
       ...(own ? [{ id: derivedId('endpoint', world.idSecret, batchId, own.url), url: own.url }] : []),
     ],
     outboxName: null,
     requestHash,
-  });
+  };
+}
+
+function checkSameRequest(stored: SubmitObject, requestHash: string): void {
   if (stored.requestHash !== requestHash)
     throw new EyrieError(
       'idempotency_key_reused',
       'This Idempotency-Key was used before with another request body. Use a new key for a new batch.',
       { param: 'Idempotency-Key' },
     );
+}
+
+/**
+ * Accepts a batch over an uploaded file or over the requests of the call. Needs the object store only; validation follows in
+ * `plan-batch`. A repeat, by its key or as a client's own retry, gives the batch of the first call, also while that is under way:
+ * both end in the same conditional write.
+ */
+export async function acceptBatch(world: World, input: CreateBatch): Promise<BatchObject> {
+  const { tenant, request } = input;
+  const requestHash = hashOf(request);
+  const repeated = await repeatedBatchId(world, input, requestHash);
+  if (repeated !== null) {
+    await refuseDeleted(world, tenant, repeated);
+    const earlier = await getJson(world.store, keys.submit(tenant, repeated), submitObject);
+    if (earlier) {
+      checkSameRequest(earlier, requestHash);
+      return viewBatch(world, tenant, repeated);
+    }
+  }
+  const batchId = repeated ?? (await newBatchId(world, tenant, requestHash));
+  const stored = await commitSubmit(world, await toSubmit(world, input, batchId, requestHash));
+  checkSameRequest(stored, requestHash);
   return viewBatch(world, tenant, batchId);
 }

@@ -1,11 +1,13 @@
 import type { StoredFile } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
+import { defaultWindow } from '../domain/completion-window.js';
 import { errorCode, type ErrorCode } from '../domain/errors.js';
 import { derivedId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
 import type { ObjectInfo } from '../ports/object-store.js';
-import { commitSubmit } from './accept-batch.js';
 import { isDeleted } from './batch-records.js';
+import { expiresAfterWindow, priceOf } from './batch-terms.js';
+import { commitSubmit } from './commit-submit.js';
 import { createJson, putJson } from './stored-json.js';
 import type { World } from './world.js';
 
@@ -48,12 +50,15 @@ async function submitDrop(world: World, tenant: string, object: ObjectInfo): Pro
     tenant,
     source: 'inbox',
     createdMs,
-    expiresMs: createdMs + bounds.completionWindowSeconds * 1000,
+    expiresMs: expiresAfterWindow(world, defaultWindow, createdMs),
     input: { key: object.key, etag: object.etag, bytes: object.bytes },
     inputFileId: fileId,
     endpoint: null,
     validation: 'lenient',
-    completionWindow: '24h',
+    completionWindow: defaultWindow,
+    priority: 0,
+    deadlineMs: null,
+    price: priceOf(world, defaultWindow),
     metadata: null,
     outputExpiresSeconds: null,
     webhooks: [...(await world.tenants.webhookEndpoints(tenant))],

@@ -1,3 +1,4 @@
+import type { Offer } from '../domain/offer.js';
 import type { ServedModel } from '../domain/served-model.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ids } from '../ports/ids.js';
@@ -22,6 +23,7 @@ export interface World {
   readonly ids: Ids;
   readonly log: Log;
   readonly model: ServedModel;
+  readonly offer: Offer;
   /** Key of the derived ids; never changed, or repeated creates would make second batches. */
   readonly idSecret: string;
 }

@@ -6,6 +6,7 @@ import { StaticTenants } from '../adapters/static-tenants/static-tenants.js';
 import { SystemClock } from '../adapters/system-clock/system-clock.js';
 import { UlidIds } from '../adapters/ulid-ids/ulid-ids.js';
 import { EyrieError } from '../domain/errors.js';
+import type { Offer } from '../domain/offer.js';
 import type { Clock } from '../ports/clock.js';
 import type { Ids } from '../ports/ids.js';
 import type { JobQueue } from '../ports/job-queue.js';
@@ -16,8 +17,9 @@ import type { ProgressBoard } from '../ports/progress-board.js';
 import type { Tenants } from '../ports/tenants.js';
 import { openModel, type OpenModel } from './open-model.js';
 import { openStore, type StoreSettings } from './open-store.js';
+import { readOffer, type OfferSettings } from './read-offer.js';
 
-export interface WorldSettings extends StoreSettings {
+export interface WorldSettings extends StoreSettings, OfferSettings {
   readonly EYRIE_REDIS_URL: string;
   readonly EYRIE_MODEL_DIR: string;
   readonly EYRIE_MODEL_ID?: string | undefined;
@@ -77,6 +79,7 @@ export interface OpenWorld {
   readonly ids: Ids;
   readonly log: Log;
   readonly model: OpenModel['served'];
+  readonly offer: Offer;
   readonly idSecret: string;
   readonly openedModel: OpenModel;
   close(): Promise<void>;
@@ -84,10 +87,11 @@ export interface OpenWorld {
 
 export async function openWorld(program: string, settings: WorldSettings): Promise<OpenWorld> {
   const log = new PinoLog({ level: settings.EYRIE_LOG_LEVEL, pretty: settings.EYRIE_LOG === 'pretty', program });
-  const [store, openedModel, tenants] = await Promise.all([
+  const [store, openedModel, tenants, offer] = await Promise.all([
     openStore(settings),
     openModel(settings.EYRIE_MODEL_DIR, settings.EYRIE_MODEL_ID ?? null),
     readTenants(settings.EYRIE_TENANTS_FILE),
+    readOffer(settings),
   ]);
   const bull = openBullmq({
     redisUrl: settings.EYRIE_REDIS_URL,
@@ -104,6 +108,7 @@ export async function openWorld(program: string, settings: WorldSettings): Promi
     ids: new UlidIds(),
     log,
     model: openedModel.served,
+    offer,
     idSecret: settings.EYRIE_ID_SECRET,
     openedModel,
     close: () => bull.close(),

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
+import { windowSeconds } from '../domain/completion-window.js';
 
 /** All settings, by the environment variable that carries each. docs/operations.md explains them; a test compares the two. */
 
@@ -34,6 +35,17 @@ export const commonSettings = storeSettings.extend({
   EYRIE_ID_SECRET: z
     .string('a secret of at least 32 characters is required')
     .min(32, 'a secret of at least 32 characters is required'),
+  /** Completion windows that batches may ask for beside `24h`, e.g. `1h,6h,7d`. */
+  EYRIE_COMPLETION_WINDOWS: z
+    .string()
+    .default('24h')
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .refine(
+      (names) => names.every((name) => (windowSeconds(name) ?? Infinity) <= bounds.completionWindowSecondsMax),
+      'windows such as "90m", "6h" or "7d", up to 30 days, separated by commas, are allowed',
+    ),
+  /** JSON file with the prices of tokens; absent: nothing has a price. */
+  EYRIE_PRICES_FILE: z.string().optional(),
   EYRIE_LOG: z.enum(['json', 'pretty'], '"json" or "pretty" is allowed').default('json'),
   EYRIE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** A worker that is silent for this long has lost its jobs. */

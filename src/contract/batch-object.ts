@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { batchStates } from '../domain/batch-state.js';
 import { bounds } from '../domain/bounds.js';
-import { endpoints } from '../domain/served-model.js';
-import { optional } from './sampling-fields.js';
 
 export const metadata = z
   .record(
@@ -34,23 +32,6 @@ export const expiresAfter = z.strictObject({
 /** `strict`: a line that is no request fails the whole batch (OpenAI's rule); `lenient`: it becomes a line of the error file. */
 export const validationMode = z.enum(['strict', 'lenient']);
 export type ValidationMode = z.output<typeof validationMode>;
-
-/** Body of `POST /v1/batches`. */
-export const createBatchRequest = z.strictObject({
-  input_file_id: z.string('a file id is required').min(1, 'a file id is required').max(128),
-  endpoint: z.enum(endpoints, `${endpoints.join(' and ')} are supported`),
-  completion_window: z.literal('24h', 'only "24h" is supported'),
-  metadata: optional(metadata),
-  output_expires_after: optional(expiresAfter),
-  eyrie: optional(
-    z.strictObject({
-      validation: optional(validationMode),
-      /** One more receiver of this batch's events, signed with the tenant's secret. */
-      webhook: optional(z.strictObject({ url: z.url('an http(s) URL is required').max(2048) })),
-    }),
-  ),
-});
-export type CreateBatchRequest = z.output<typeof createBatchRequest>;
 
 export const batchError = z.object({
   code: z.string(),

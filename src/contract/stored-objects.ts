@@ -26,6 +26,14 @@ export const submitObject = z.object({
   endpoint: z.enum(endpoints).nullable(),
   validation: validationMode,
   completionWindow: z.string(),
+  /** Share against other batches, and when the results are wanted, Unix ms. Absent in records of earlier versions. */
+  priority: z.number().default(0),
+  deadlineMs: z.number().nullable().default(null),
+  /** What a million tokens cost in this batch; null: nothing is charged. */
+  price: z
+    .object({ currency: z.string(), input: z.number(), output: z.number(), discount: z.number() })
+    .nullable()
+    .default(null),
   metadata: z.record(z.string(), z.string()).nullable(),
   outputExpiresSeconds: z.number().nullable(),
   webhooks: z.array(webhookTarget),

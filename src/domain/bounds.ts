@@ -16,6 +16,8 @@ export const bounds = Object.freeze({
   // Request bodies.
   jsonBodyBytesMax: 1024 * 1024,
   jsonDepthMax: 64,
+  /** Body of a batch whose requests stand in it: some 50,000 short prompts. Held whole in memory, so no more; larger ones are files. */
+  inlineBodyBytesMax: 16 * 1024 * 1024,
   promptsPerLineMax: 128,
   choicesPerPromptMax: 16,
   stopStringsMax: 16,
@@ -74,7 +76,13 @@ export const bounds = Object.freeze({
   expiresAfterSecondsMin: 3600,
   expiresAfterSecondsMax: 2_592_000,
   batchFileExpirySeconds: 30 * 24 * 3600,
-  completionWindowSeconds: 24 * 3600,
+  completionWindowSecondsMax: 30 * 24 * 3600,
+  /** Last second of the year 9999: times behind it are no times. */
+  unixSecondsMax: 253_402_300_799,
+
+  // Order of the work. Each step of priority doubles a batch's share.
+  priorityMin: -10,
+  priorityMax: 10,
 
   // Removal.
   /** Bytes of what was deleted or has expired go this much later: a call that found it just before may still be reading. */

@@ -33,7 +33,6 @@ export const errorKinds = Object.freeze({
   request_timeout: { status: 408, type: 'invalid_request_error', retryable: true },
   batch_not_cancellable: user(409),
   batch_not_ended: user(409),
-  idempotency_key_in_use: { status: 409, type: 'invalid_request_error', retryable: true },
   file_too_large: user(413),
   body_too_large: user(413),
   unsupported_media_type: user(415),

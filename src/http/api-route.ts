@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { bounds } from '../domain/bounds.js';
 import type { Access } from '../domain/scopes.js';
 
 export interface ApiCall<Query, Headers, Body> {
@@ -35,6 +36,7 @@ export interface ApiRoute extends RouteText {
   readonly query: z.ZodObject | null;
   readonly headers: z.ZodObject | null;
   readonly body: z.ZodType | null;
+  readonly bodyBytesMax: number;
   readonly handle: (call: ApiCall<unknown, unknown, unknown>) => unknown;
 }
 
@@ -45,6 +47,8 @@ interface RouteSpec<Query extends z.ZodObject, Headers extends z.ZodObject, Body
   readonly headers?: Headers;
   /** JSON body; absent: the body is not read. */
   readonly body?: Body;
+  /** Largest JSON body, bytes; default `bounds.jsonBodyBytesMax`. */
+  readonly bodyBytesMax?: number;
   readonly handle: (call: ApiCall<z.output<Query>, z.output<Headers>, z.output<Body>>) => unknown;
 }
 
@@ -59,6 +63,7 @@ export function defineRoute<
     query: spec.query ?? null,
     headers: spec.headers ?? null,
     body: spec.body ?? null,
+    bodyBytesMax: spec.bodyBytesMax ?? bounds.jsonBodyBytesMax,
     handle: (call) => spec.handle(call as Parameters<typeof spec.handle>[0]),
   };
 }

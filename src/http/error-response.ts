@@ -23,7 +23,6 @@ const serverMessages: Partial<Record<ErrorCode, string>> = {
 
 /** Whole seconds from 1 to 60: the range that every official client obeys. */
 const retryAfterSeconds: Partial<Record<ErrorCode, number>> = {
-  idempotency_key_in_use: 1,
   rate_limit_exceeded: 1,
   store_unavailable: 5,
   queue_unavailable: 5,

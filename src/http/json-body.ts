@@ -4,10 +4,10 @@ import { EyrieError } from '../domain/errors.js';
 import { nestsWithin } from '../domain/json-depth.js';
 import { hasBody } from './drain-body.js';
 
-const tooLarge = (): EyrieError =>
+const tooLarge = (bytesMax: number): EyrieError =>
   new EyrieError(
     'body_too_large',
-    `The body is too large: at most ${bounds.jsonBodyBytesMax} bytes are allowed. Send lines as a file (POST /v1/files).`,
+    `The body is too large: at most ${bytesMax} bytes are allowed. Send lines as a file (POST /v1/files).`,
   );
 
 /** Bodies are taken as they are: a compressed one could unfold to any size. */
@@ -19,7 +19,7 @@ export function refuseCompressed(request: IncomingMessage): void {
     });
 }
 
-function readBounded(request: IncomingMessage): Promise<Buffer> {
+function readBounded(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -29,7 +29,7 @@ function readBounded(request: IncomingMessage): Promise<Buffer> {
     };
     const take = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > bounds.jsonBodyBytesMax) settle(() => reject(tooLarge()));
+      if (bytes > bytesMax) settle(() => reject(tooLarge(bytesMax)));
       else chunks.push(chunk);
     };
     const finish = () => settle(() => resolve(Buffer.concat(chunks, bytes)));
@@ -50,11 +50,14 @@ const isJson = (contentType: string): boolean => /^application\/(?:[\w.-]+\+)?js
  * The request's JSON body; `undefined` when it is empty, whatever its content type says (the Python client sends one with empty
  * bodies). Size, encoding and depth are checked on the bytes, before anything is parsed.
  */
-export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
+export async function readJsonBody(
+  request: IncomingMessage,
+  bytesMax: number = bounds.jsonBodyBytesMax,
+): Promise<unknown> {
   if (!hasBody(request)) return undefined;
   refuseCompressed(request);
-  if (Number(request.headers['content-length'] ?? 0) > bounds.jsonBodyBytesMax) throw tooLarge();
-  const bytes = await readBounded(request);
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  const bytes = await readBounded(request, bytesMax);
   if (bytes.length === 0) return undefined;
   if (!isJson(request.headers['content-type'] ?? ''))
     throw new EyrieError('unsupported_media_type', 'A JSON body is needed, with "Content-Type: application/json".', {

@@ -34,7 +34,7 @@ function register(app: FastifyInstance, route: ApiRoute): void {
     handler: async (request, reply) => {
       const query = parseWith(route.query ?? noQuery, request.query);
       const headers = route.headers ? parseWith(route.headers, pickHeaders(route.headers, request)) : {};
-      const json = route.body ? toObject(await readJsonBody(request.raw)) : undefined;
+      const json = route.body ? toObject(await readJsonBody(request.raw, route.bodyBytesMax)) : undefined;
       const body = route.body ? parseWith(route.body, json) : undefined;
       const params = request.params as Record<string, string>;
       return route.handle({ tenant: request.tenant, params, query, headers, body, json, request, reply });

@@ -9,7 +9,8 @@ import { sendWebhook } from '../../src/app/send-webhook.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { viewBatch } from '../../src/app/view-batch.js';
 import { InboxWatcher } from '../../src/app/watch-inbox.js';
-import type { BatchObject, CreateBatchRequest } from '../../src/contract/batch-object.js';
+import type { BatchObject } from '../../src/contract/batch-object.js';
+import type { CreateBatchRequest } from '../../src/contract/create-batch.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
 import type { StoredFile } from '../../src/contract/stored-objects.js';
 import { isTerminal } from '../../src/domain/batch-state.js';
@@ -141,6 +142,15 @@ export class FakeService {
       ...change,
     } as CreateBatchRequest;
     return acceptBatch(this.world, { tenant, request, idempotencyKey, retryCount });
+  }
+
+  createInline(request: Partial<CreateBatchRequest>): Promise<BatchObject> {
+    return acceptBatch(this.world, {
+      tenant,
+      request: request as CreateBatchRequest,
+      idempotencyKey: null,
+      retryCount: 0,
+    });
   }
 
   async submit(lines: readonly string[], change: Partial<CreateBatchRequest> = {}): Promise<BatchObject> {

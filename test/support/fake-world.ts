@@ -1,4 +1,5 @@
 import type { World } from '../../src/app/world.js';
+import { plainOffer } from '../../src/domain/offer.js';
 import type { ServedModel } from '../../src/domain/served-model.js';
 import type { WebhookEndpoint } from '../../src/ports/tenants.js';
 import { CountingIds } from './counting-ids.js';
@@ -46,6 +47,7 @@ export function fakeWorld(
     log: new MemoryLog(),
     ids: new CountingIds(),
     model: testModel,
+    offer: plainOffer,
     idSecret: 'a secret of the tests, nothing else',
     tenants: {
       tenantOfKey: (key) => Promise.resolve(key === 'key' ? 'acme' : null),

@@ -1,10 +1,10 @@
 import type { CreateFileFields, FileObject } from '../../contract/file-object.js';
-import type { StoredFile } from '../../contract/stored-objects.js';
+import { storedFile, type StoredFile } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
 import type { StreamedObject } from '../../ports/object-store.js';
 import { putOnAgenda } from '../retention/agenda.js';
-import { createJson } from '../stored-json.js';
+import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { toFileObject } from './view-file.js';
 
@@ -45,8 +45,11 @@ export async function commitFile(
     batchId: null,
   };
   if (file.expiresMs !== null) await putOnAgenda(world.store, file.expiresMs + bounds.removalDelayMs, tenant, fileId);
-  await createJson(world.store, keys.file(tenant, fileId), file);
-  await world.store.put(keys.fileIndexEntry(tenant, createdMs, fileId), Buffer.of());
-  world.log.info('file.stored', { tenant, fileId, bytes: file.bytes, purpose: file.purpose });
-  return toFileObject(file);
+  const key = keys.file(tenant, fileId);
+  const { created } = await createJson(world.store, key, file);
+  // Another call may have been first, at another time: the file has one place in the index.
+  const stored = created ? file : ((await getJson(world.store, key, storedFile)) ?? file);
+  await world.store.put(keys.fileIndexEntry(tenant, stored.createdMs, fileId), Buffer.of());
+  if (created) world.log.info('file.stored', { tenant, fileId, bytes: file.bytes, purpose: file.purpose });
+  return toFileObject(stored);
 }

@@ -1,5 +1,6 @@
 import { bounds } from '../../domain/bounds.js';
-import { EyrieError, type ErrorCode } from '../../domain/errors.js';
+import { EyrieError, errorCode, type ErrorCode } from '../../domain/errors.js';
+import { fromForeignLine, idMember } from '../../domain/foreign-line.js';
 import { nestsWithin } from '../../domain/json-depth.js';
 import { isEndpoint, modelNames, servesModel, type Endpoint, type ServedModel } from '../../domain/served-model.js';
 import { shown } from '../../contract/parse.js';
@@ -42,6 +43,20 @@ function parseJson(bytes: Uint8Array): unknown {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** The line in OpenAI's words; lines of other services are told by their shape. */
+function toOpenAiLine(
+  line: Record<string, unknown>,
+  model: ServedModel,
+  idSeen: string | null,
+): Record<string, unknown> {
+  try {
+    return { ...(fromForeignLine(line, model.id) ?? line) };
+  } catch (error) {
+    if (!(error instanceof EyrieError)) throw error;
+    throw new LineRejection(errorCode(error), error.message, error.param, idSeen);
+  }
+}
+
 /**
  * Reads the envelope of a batch line: custom_id, method, url, body, and those members of the body without which it is no request
  * at all (model, prompt or messages, no streaming). `endpoint` null takes either endpoint. Throws `LineRejection`.
@@ -49,8 +64,8 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 export function readLine(bytes: Uint8Array | null, endpoint: Endpoint | null, model: ServedModel): LineEnvelope {
   if (bytes === null)
     throw new LineRejection('invalid_json_line', `The line is longer than ${bounds.lineBytesMax} bytes.`, null, null);
-  const line = parseJson(bytes);
-  if (!isObject(line))
+  const given = parseJson(bytes);
+  if (!isObject(given))
     throw new LineRejection(
       'invalid_json_line',
       'The line is JSON, but not an object. Each line must be one JSON object.',
@@ -58,29 +73,41 @@ export function readLine(bytes: Uint8Array | null, endpoint: Endpoint | null, mo
       null,
     );
 
-  const idSeen = typeof line['custom_id'] === 'string' ? line['custom_id'].slice(0, bounds.customIdCharsMax) : null;
+  const idField = idMember(given);
+  const idGiven = given[idField];
+  const idSeen = typeof idGiven === 'string' ? idGiven.slice(0, bounds.customIdCharsMax) : null;
+  const line = toOpenAiLine(given, model, idSeen);
   const reject = (code: ErrorCode, message: string, param: string): never => {
     throw new LineRejection(code, message, param, idSeen);
   };
   for (const field of ['custom_id', 'method', 'url', 'body'] as const)
-    if (line[field] === undefined || line[field] === null)
-      reject('missing_required_parameter', `Missing required parameter: '${field}'.`, field);
+    if (line[field] === undefined || line[field] === null) {
+      const name = field === 'custom_id' ? idField : field;
+      reject('missing_required_parameter', `Missing required parameter: '${name}'.`, name);
+    }
 
   const { custom_id: customId, method, url, body } = line;
   if (typeof customId !== 'string' || customId.length === 0 || customId.length > bounds.customIdCharsMax)
     return reject(
       'invalid_custom_id',
-      `Invalid custom_id ${shown(customId)}: a string of 1 to ${bounds.customIdCharsMax} characters is required.`,
-      'custom_id',
+      `Invalid ${idField} ${shown(customId)}: a string of 1 to ${bounds.customIdCharsMax} characters is required.`,
+      idField,
     );
   if (method !== 'POST')
     return reject('invalid_method', `Invalid method ${shown(method)}: only "POST" is supported.`, 'method');
-  if (!isEndpoint(url) || (endpoint !== null && url !== endpoint))
+  if (!isEndpoint(url) || (endpoint !== null && url !== endpoint)) {
+    if (given['url'] === undefined)
+      return reject(
+        'invalid_url',
+        `This line is a request for ${String(url)} by what it holds, but the batch's endpoint is "${endpoint}".`,
+        'url',
+      );
     return reject(
       'invalid_url',
       `Invalid url ${shown(url)}: ${endpoint === null ? 'it must be /v1/completions or /v1/chat/completions' : `it must equal the batch's endpoint "${endpoint}"`}.`,
       'url',
     );
+  }
   if (!isObject(body)) return reject('invalid_request', `Invalid body ${shown(body)}: an object is required.`, 'body');
 
   const name = body['model'];

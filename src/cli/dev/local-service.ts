@@ -78,6 +78,7 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
     onNote: options.onNote,
     environment: {
       ...withoutOurs(process.env),
+      ...passedOn(offerSettings, process.env),
       EYRIE_STORE: `folder:${data.store}`,
       EYRIE_REDIS_URL: redis.url,
       EYRIE_MODEL_DIR: options.modelDirectory,
@@ -97,7 +98,8 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
           EYRIE_PORT: String(port ?? portDefault),
           EYRIE_PORT_TRIES: port === null ? '50' : '0',
         };
-      if (name === 'generate') return { EYRIE_IDLE_EXIT_MS: String(options.idleExitMs), ...passedOn(process.env) };
+      if (name === 'generate')
+        return { EYRIE_IDLE_EXIT_MS: String(options.idleExitMs), ...passedOn(engineSettings, process.env) };
       return {
         EYRIE_INBOX_POLL_MS: '500',
         EYRIE_SWEEP_MS: '2000',
@@ -144,7 +146,8 @@ function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   );
 }
 
-/** Engine settings that a user may set for the workers of local mode. */
+/** What a user may offer in local mode, and the engine settings of its workers. */
+const offerSettings = ['EYRIE_COMPLETION_WINDOWS', 'EYRIE_PRICES_FILE'];
 const engineSettings = [
   'EYRIE_DTYPE',
   'EYRIE_ISA',
@@ -154,8 +157,6 @@ const engineSettings = [
   'EYRIE_SHARDS_IN_FLIGHT',
   'EYRIE_LIVE_CALLS_IN_FLIGHT',
 ];
-function passedOn(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    engineSettings.filter((name) => environment[name]).map((name) => [name, environment[name]]),
-  );
+function passedOn(names: readonly string[], environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(names.filter((name) => environment[name]).map((name) => [name, environment[name]]));
 }

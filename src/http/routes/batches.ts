@@ -5,7 +5,8 @@ import { deleteBatch } from '../../app/delete-batch.js';
 import { listBatches } from '../../app/list-batches.js';
 import { viewBatch } from '../../app/view-batch.js';
 import type { World } from '../../app/world.js';
-import { batchObject, createBatchRequest } from '../../contract/batch-object.js';
+import { batchObject } from '../../contract/batch-object.js';
+import { createBatchRequest } from '../../contract/create-batch.js';
 import { batchesQuery, deletedBatch, listOf } from '../../contract/list-query.js';
 import { bounds } from '../../domain/bounds.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
@@ -28,10 +29,11 @@ export function batchRoutes(world: World): ApiRoute[] {
     defineRoute({
       method: 'POST',
       path: '/v1/batches',
-      summary: 'Create a batch from an uploaded file',
+      summary: 'Create a batch from an uploaded file, or from requests in the body',
       access: 'batches:write',
       headers: createHeaders,
       body: createBatchRequest,
+      bodyBytesMax: bounds.inlineBodyBytesMax,
       answer: batchObject,
       handle: ({ tenant, headers, body }) =>
         acceptBatch(world, {

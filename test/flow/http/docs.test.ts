@@ -76,8 +76,8 @@ test('what the document says of fields and limits comes from the schemas that ch
       content: {
         'application/json': {
           schema: {
-            required: ['input_file_id', 'endpoint', 'completion_window'],
-            properties: { completion_window: { const: '24h' } },
+            additionalProperties: false,
+            properties: { metadata: {}, eyrie: {} },
           },
         },
       },

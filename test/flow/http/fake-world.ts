@@ -1,5 +1,6 @@
 import type { World } from '../../../src/app/world.js';
 import type { ManifestObject } from '../../../src/contract/stored-objects.js';
+import { plainOffer, type Offer } from '../../../src/domain/offer.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { CountingIds } from '../../support/counting-ids.js';
 import { FakeClock } from '../../support/fake-clock.js';
@@ -27,7 +28,7 @@ export interface FakeWorld extends World {
   readonly clock: FakeClock;
 }
 
-export function fakeWorld(): FakeWorld {
+export function fakeWorld(offer: Offer = plainOffer): FakeWorld {
   const clock = new FakeClock();
   return {
     clock,
@@ -53,6 +54,7 @@ export function fakeWorld(): FakeWorld {
       endTokenId: 11,
       digest: 'sha256:0',
     },
+    offer,
     idSecret: 'test-id-secret',
   };
 }

@@ -33,10 +33,10 @@ test.each([
 test('a large body is refused, with and without a length', async () => {
   const { call } = await listening();
   const large = Buffer.alloc(2_000_000, ' ');
-  const known = await call('/v1/batches', { method: 'POST', headers: json, body: large });
+  const known = await call('/v1/uploads', { method: 'POST', headers: json, body: large });
   expect(known.status).toBe(413);
   const stream = new Blob([large]).stream();
-  const chunked = await call('/v1/batches', {
+  const chunked = await call('/v1/uploads', {
     method: 'POST',
     headers: json,
     body: stream,

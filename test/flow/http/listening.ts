@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 import { afterEach } from 'vitest';
+import { plainOffer, type Offer } from '../../../src/domain/offer.js';
 import { createServer, type ServerOptions } from '../../../src/http/server.js';
 import { fakeWorld, keyA, keyB, type FakeWorld } from './fake-world.js';
 
@@ -21,8 +22,8 @@ afterEach(async () => {
 });
 
 /** A server on a free port over fakes; closed after the test. */
-export async function listening(options: ServerOptions = {}): Promise<Listening> {
-  const world = fakeWorld();
+export async function listening(options: ServerOptions = {}, offer: Offer = plainOffer): Promise<Listening> {
+  const world = fakeWorld(offer);
   const server = createServer(world, options);
   await server.listen({ host: '127.0.0.1', port: 0 });
   closers.push(async () => {

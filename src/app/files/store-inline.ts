@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { storedFile, type StoredFile } from '../../contract/stored-objects.js';
+import { bounds } from '../../domain/bounds.js';
+import { EyrieError } from '../../domain/errors.js';
+import { derivedId } from '../../domain/ids.js';
+import { keys } from '../../domain/object-keys.js';
+import type { Endpoint } from '../../domain/served-model.js';
+import { putOnAgenda } from '../retention/agenda.js';
+import { getJson } from '../stored-json.js';
+import type { World } from '../world.js';
+import { commitFile } from './commit-file.js';
+
+type Request = Readonly<Record<string, unknown>>;
+
+/** `method` and `url` may be left out where the body stands alone; the file then says them. */
+function toLine(request: Request, endpoint: Endpoint | undefined): Request {
+  const { body } = request;
+  if (typeof body !== 'object' || body === null) return request;
+  const holds = 'messages' in body ? '/v1/chat/completions' : '/v1/completions';
+  return { ...request, method: request['method'] ?? 'POST', url: request['url'] ?? endpoint ?? holds };
+}
+
+export const inlineContent = (requests: readonly Request[], endpoint: Endpoint | undefined): Uint8Array =>
+  Buffer.from(requests.map((request) => `${JSON.stringify(toLine(request, endpoint))}\n`).join(''));
+
+/**
+ * Stores the requests of a create call as the batch's input file, one line each. The file follows from the batch and the request
+ * alone, so a repeated call meets the file of the first one.
+ */
+export async function storeInline(
+  world: Pick<World, 'store' | 'clock' | 'log' | 'idSecret'>,
+  tenant: string,
+  batchId: string,
+  requestHash: string,
+  content: Uint8Array,
+): Promise<StoredFile> {
+  const { store } = world;
+  const fileId = derivedId('file', world.idSecret, tenant, batchId, 'input', requestHash);
+  const earlier = await getJson(store, keys.file(tenant, fileId), storedFile);
+  if (earlier) return earlier;
+  const contentKey = keys.fileContent(tenant, fileId);
+  // Should this be cut off for good before there is a file: its content is found by this.
+  await putOnAgenda(store, world.clock.now() + bounds.uploadLeftoverMs, tenant, fileId);
+  const made = await store.create(contentKey, content);
+  const etag = made.created ? made.etag : (await store.head(contentKey))?.etag;
+  if (etag === undefined)
+    throw new EyrieError('store_unavailable', 'The requests could not be read back from the store. Try again.');
+  const description = { filename: `${batchId}_input.jsonl`, purpose: 'batch' as const, expires_after: undefined };
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  await commitFile(world, tenant, fileId, description, { bytes: content.length, sha256, etag }, world.clock.now());
+  const stored = await getJson(store, keys.file(tenant, fileId), storedFile);
+  if (!stored) throw new EyrieError('store_unavailable', 'The input file could not be read back. Try again.');
+  return stored;
+}
