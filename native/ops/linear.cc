@@ -33,9 +33,9 @@ struct Plan {
     steps = ceil_div(w.k(), kernel.k_step);
     group_rows = std::min(blocks(m) * kernel.row_block, kRowsMax);
     // A single row block reads each slice of weights once, so only x has to fit a cache. With several, the slice should
-    // stay in L1 while they pass by; with two, so should x, for then memory is what they wait for.
+    // stay in L1 while they pass by.
     const int64_t range = blocks(group_rows) == 1 && kernel.streams ? kSlabBytes / kernel.x_step_bytes
-                          : blocks(group_rows) == 2                 ? kernel.range_steps / 2
+                          : blocks(group_rows) == 2                 ? kernel.two_block_steps
                                                                     : kernel.range_steps;
     range_steps = ceil_div(steps, ceil_div(steps, range));
     sums_bytes = group_rows * kPanelColumns * 4;

@@ -15,6 +15,8 @@ namespace {
 // Tiles 0-3 hold the sums, 4 and 5 the weights, 6 and 7 x.
 constexpr int64_t kStepBytes = 2 * kTileBytes;
 constexpr int kSumsStride = kPanelColumns * 4;
+// With two blocks memory is what the tiles wait for: x should stay in L1 too.
+constexpr int64_t kTwoBlockSteps = kRangeSteps / 2;
 
 EYRIE_INLINE void load_sums(const float* sums, bool first) {
   if (first) {
@@ -195,11 +197,11 @@ struct TileRows {};  // this level's own copy of the packing loop
 
 extern constinit const ProductKernel kBfloat16Amx = {
     .row_block = kPairBlock, .k_step = kPanelStep, .x_step_bytes = kStepBytes, .panel_step_bytes = kStepBytes,
-    .range_steps = kRangeSteps, .streams = true, .pack_x = pack_pair_blocks<TileRows>, .multiply = multiply<PlainWeights>,
+    .range_steps = kRangeSteps, .two_block_steps = kTwoBlockSteps, .streams = true, .pack_x = pack_pair_blocks<TileRows>, .multiply = multiply<PlainWeights>,
     .enter = enter, .leave = leave};
 extern constinit const ProductKernel kInt8Amx = {
     .row_block = kPairBlock, .k_step = kPanelStep, .x_step_bytes = kStepBytes, .panel_step_bytes = kStepBytes / 2,
-    .range_steps = kRangeSteps, .streams = true, .pack_x = pack_pair_blocks<TileRows>, .multiply = multiply<CodedWeights>,
+    .range_steps = kRangeSteps, .two_block_steps = kTwoBlockSteps, .streams = true, .pack_x = pack_pair_blocks<TileRows>, .multiply = multiply<CodedWeights>,
     .enter = enter, .leave = leave};
 
 }  // namespace eyrie

@@ -89,14 +89,14 @@ void multiply_codes(const MultiplyCall& call) {
 template <class V, int kRows, int kVectors>
 constexpr ProductKernel float32_product() {
   return {.row_block = kFloatBlock, .k_step = 1, .x_step_bytes = kFloatBlock * 4, .panel_step_bytes = kPanelColumns * 4,
-          .range_steps = 192, .streams = true, .pack_x = pack_float_blocks<V, float, 1>,
+          .range_steps = 192, .two_block_steps = 192, .streams = true, .pack_x = pack_float_blocks<V, float, 1>,
           .multiply = multiply_floats<V, kRows, kVectors, FloatWeights>, .enter = nullptr, .leave = nullptr};
 }
 
 template <class V, int kRows, int kVectors>
 constexpr ProductKernel bfloat16_product() {
   return {.row_block = kFloatBlock, .k_step = kPanelStep, .x_step_bytes = kPanelStep * kFloatBlock * 4,
-          .panel_step_bytes = 2 * kTileBytes, .range_steps = kRangeSteps, .streams = true,
+          .panel_step_bytes = 2 * kTileBytes, .range_steps = kRangeSteps, .two_block_steps = kRangeSteps, .streams = true,
           .pack_x = pack_float_blocks<V, bf16, kPanelStep>, .multiply = multiply_floats<V, kRows, kVectors, PairWeights>,
           .enter = nullptr, .leave = nullptr};
 }

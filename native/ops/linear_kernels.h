@@ -45,6 +45,7 @@ struct ProductKernel {
   int64_t x_step_bytes;      ///< bytes of one step of one row block
   int64_t panel_step_bytes;  ///< bytes of one step of a panel
   int64_t range_steps;       ///< steps per range when several row blocks share a slice: it should stay in L1
+  int64_t two_block_steps;   ///< the same when there are just two, which may leave the slice waiting for memory
   bool streams;              ///< a single row block may take any number of steps at once
 
   /// Packs steps [first_step, first_step + steps) of one row block: `rows` rows from x, `k` values apart. Missing rows

@@ -2,7 +2,7 @@
 // The packed forms of x, each a sequence of steps of k.
 //   float blocks   [k][8 rows] float32: eight values to broadcast, one after the other. For float32 weights, and for the
 //                  others on levels without dpbf16 (then 32 k are a step).
-//   pair blocks    per 32 k: [2 tiles][16 rows][32 k] bfloat16: AMX tiles; dpbf16 broadcasts pairs from them.
+//   pair blocks    per 32 k: [rows][32 k] bfloat16. 32 rows are two AMX tiles; dpbf16 broadcasts pairs from 8 rows.
 
 #include <cstdint>
 #include <cstring>
@@ -33,15 +33,15 @@ void pack_float_blocks(const void* x, int64_t k, int64_t rows, int64_t first_ste
   }
 }
 
-/// Pair blocks: plain copies of 64 bytes.
-template <class Level>
+/// Pair blocks of kRows rows: plain copies of 64 bytes.
+template <class Level, int64_t kRows = kPairBlock>
 void pack_pair_blocks(const void* x, int64_t k, int64_t rows, int64_t first_step, int64_t steps, void* out) {
   char* to = static_cast<char*>(out);
   const int64_t begin = first_step * kPanelStep;
-  for (int64_t r = 0; r < kPairBlock; r++) {
+  for (int64_t r = 0; r < kRows; r++) {
     const bf16* from = static_cast<const bf16*>(x) + r * k + begin;
     for (int64_t s = 0; s < steps; s++) {
-      char* at = to + (s * kPairBlock + r) * 64;  // rows of both tiles follow each other
+      char* at = to + (s * kRows + r) * 64;
       const int64_t left = r < rows ? k - begin - s * kPanelStep : 0;
       if (left >= kPanelStep) {
         std::memcpy(at, from + s * kPanelStep, 64);
