@@ -14,6 +14,7 @@ import { findFile } from './files/find-file.js';
 import { inlineContent, storeInline } from './files/store-inline.js';
 import { getJson, putJson } from './stored-json.js';
 import { viewBatch } from './view-batch.js';
+import { checkBatchWebhook } from './webhooks/check-batch-webhook.js';
 import type { World } from './world.js';
 
 export interface CreateBatch {
@@ -70,6 +71,7 @@ async function toSubmit(
   batchId: string,
   requestHash: string,
 ): Promise<SubmitObject> {
+  await checkBatchWebhook(world, tenant, request);
   const createdMs = world.clock.now();
   const completionWindow = request.completion_window ?? defaultWindow;
   const expiresMs = expiresAfterWindow(world, completionWindow, createdMs);
@@ -97,10 +99,7 @@ async function toSubmit(
     price: priceOf(world, completionWindow),
     metadata: request.metadata ?? null,
     outputExpiresSeconds: request.output_expires_after?.seconds ?? null,
-    webhooks: [
-      ...(await world.tenants.webhookEndpoints(tenant)),
-      ...(own ? [{ id: derivedId('endpoint', world.idSecret, batchId, own.url), url: own.url }] : []),
-    ],
+    webhooks: own ? [{ id: derivedId('endpoint', world.idSecret, batchId, own.url), url: own.url }] : [],
     outboxName: null,
     requestHash,
   };

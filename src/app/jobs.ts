@@ -21,8 +21,8 @@ export const liveJobOf = ({ tenant, callId }: LiveJob): Job => ({
   payload: { tenant, callId } satisfies LiveJob,
 });
 
-export const deliveryJobOf = (batch: BatchJob, endpointId: string, attempt: number, delayMs: number): Job => ({
-  id: `d-${batch.batchId}-${endpointId}-${attempt}`,
-  payload: { ...pointer(batch), endpointId, attempt } satisfies DeliveryJob,
+export const deliveryJobOf = ({ tenant, eventId, receiverId, attempt }: DeliveryJob, delayMs: number): Job => ({
+  id: `d-${eventId}-${receiverId}-${attempt}`,
+  payload: { tenant, eventId, receiverId, attempt } satisfies DeliveryJob,
   delayMs,
 });

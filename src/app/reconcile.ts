@@ -1,5 +1,5 @@
 import type { BatchJob } from '../contract/queue-payload.js';
-import type { ManifestObject, PlanObject, SubmitObject } from '../contract/stored-objects.js';
+import type { PlanObject, SubmitObject } from '../contract/stored-objects.js';
 import { submitObject } from '../contract/stored-objects.js';
 import { errorCode } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
@@ -7,11 +7,12 @@ import { isTenant, keys } from '../domain/object-keys.js';
 import type { ObjectInfo } from '../ports/object-store.js';
 import { cancelRequestedMs, decidedShards, findManifest, findPlan } from './batch-records.js';
 import { closeBatch } from './close-batch.js';
-import { loadDelivery, receiversOf } from './deliveries.js';
 import { giveUpShard } from './give-up-shard.js';
-import { deliveryJobOf, finishJob, planJob } from './jobs.js';
+import { finishJob, planJob } from './jobs.js';
 import { queueShards } from './plan-batch.js';
 import { getJson } from './stored-json.js';
+import { ProgressNews } from './webhooks/progress-news.js';
+import { DeliveryKeeper } from './webhooks/restore-deliveries.js';
 import type { World } from './world.js';
 
 /** A marker without a batch behind it is left for this long: its accept may still be under way. */
@@ -42,15 +43,20 @@ function toMarker(info: ObjectInfo, prefix: string): Marker | null {
  *     shards undecided, cancelled or expired              after a grace: give the shards up
  *     shards undecided                                    queue them
  *     manifest.json                                       close the batch
- *     notice, deliveries pending                          queue them at their time
+ *
+ * What is still to be told is the `DeliveryKeeper`'s.
  */
 export class Janitor {
   readonly #world: World;
   /** When each open batch's jobs were last queued from here. */
   readonly #queuedMs = new Map<string, number>();
+  readonly #deliveries: DeliveryKeeper;
+  readonly #news: ProgressNews;
 
   constructor(world: World) {
     this.#world = world;
+    this.#deliveries = new DeliveryKeeper(world);
+    this.#news = new ProgressNews(world);
   }
 
   /** One sweep over everything open. A batch that fails is logged and does not keep the others from their turn. */
@@ -61,7 +67,7 @@ export class Janitor {
       await this.#restoreBatch(marker);
     });
     for (const batchId of this.#queuedMs.keys()) if (!open.has(batchId)) this.#queuedMs.delete(batchId);
-    await this.#each(keys.pendingNotices, (marker) => this.#restoreDeliveries(marker));
+    await this.#deliveries.sweep();
   }
 
   async #each(prefix: string, act: (marker: Marker) => Promise<void>): Promise<void> {
@@ -111,8 +117,10 @@ export class Janitor {
 
     const cancelMs = await cancelRequestedMs(store, tenant, batchId);
     const stopMs = Math.min(cancelMs ?? Infinity, submit.expiresMs);
-    if (clock.now() < stopMs)
-      return this.#queueNowAndThen(batchId, () => queueShards(this.#world, submit, plan, decided));
+    if (clock.now() < stopMs) {
+      await this.#queueNowAndThen(batchId, () => queueShards(this.#world, submit, plan, decided));
+      return this.#news.tell(submit, plan, decided);
+    }
     if (clock.now() < stopMs + giveUpGraceMs) return;
     for (const shard of plan.shards)
       if (!decided.has(shard.n))
@@ -126,36 +134,5 @@ export class Janitor {
     if (last !== undefined && now - last < requeueMs) return;
     await add();
     this.#queuedMs.set(batchId, now);
-  }
-
-  async #restoreDeliveries({ tenant, batchId, info }: Marker): Promise<void> {
-    const { store, queue, clock } = this.#world;
-    const [submit, manifest] = await Promise.all([
-      getJson(store, keys.submit(tenant, batchId), submitObject),
-      findManifest(store, tenant, batchId),
-    ]);
-    const pending = submit && manifest ? await this.#pendingOf(submit, manifest) : [];
-    if (pending.length === 0) return store.delete(info.key);
-    await queue.add(
-      'deliver',
-      pending.map(({ endpointId, attempt, nextMs }) =>
-        deliveryJobOf({ tenant, batchId }, endpointId, attempt, Math.max(0, (nextMs ?? 0) - clock.now())),
-      ),
-    );
-  }
-
-  async #pendingOf(
-    submit: SubmitObject,
-    manifest: ManifestObject,
-  ): Promise<{ endpointId: string; attempt: number; nextMs: number | null }[]> {
-    const found = await Promise.all(
-      receiversOf(submit).map(async (endpointId) => ({
-        endpointId,
-        delivery: await loadDelivery(this.#world, submit, manifest, endpointId),
-      })),
-    );
-    return found
-      .filter(({ delivery }) => delivery.state === 'pending')
-      .map(({ endpointId, delivery }) => ({ endpointId, attempt: delivery.attempts.length, nextMs: delivery.nextMs }));
   }
 }

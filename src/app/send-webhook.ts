@@ -1,94 +1,102 @@
-import { deliveryJob } from '../contract/queue-payload.js';
-import type { DeliveryObject, ManifestObject, SubmitObject } from '../contract/stored-objects.js';
-import { webhookType, type WebhookEvent } from '../contract/webhook-event.js';
+import { deliveryJob, type DeliveryJob } from '../contract/queue-payload.js';
+import type { Attempt, Receiver, StoredDelivery, StoredEvent } from '../contract/stored-webhooks.js';
 import { bounds } from '../domain/bounds.js';
 import { webhookHeaders } from '../domain/webhook-signature.js';
 import type { RunningJob } from '../ports/job-queue.js';
-import type { WebhookAnswer, WebhookSender } from '../ports/webhook-sender.js';
-import { findManifest, loadSubmit } from './batch-records.js';
+import type { WebhookSender } from '../ports/webhook-sender.js';
 import { copyToOutbox } from './copy-to-outbox.js';
-import { loadDelivery, outboxEndpoint, recordDelivery } from './deliveries.js';
 import { deliveryJobOf } from './jobs.js';
+import { afterAttempt, failed } from './webhooks/after-attempt.js';
+import type { EndpointLanes } from './webhooks/endpoint-lanes.js';
+import { noteHealth } from './webhooks/endpoint-health.js';
+import { findEvent, findReceiver, loadDelivery, replaysAsked, saveDelivery } from './webhooks/event-records.js';
+import { findTarget, type Target } from './webhooks/find-target.js';
+import { overtakenBy } from './webhooks/overtaken-by.js';
+import { queueDeliveries } from './webhooks/publish-event.js';
 import type { World } from './world.js';
 
-export type Notifier = World & { readonly sender: WebhookSender };
+export type Notifier = World & { readonly sender: WebhookSender; readonly lanes: EndpointLanes };
 
-/** The event of a batch's end: a pure function of what is stored, so every attempt sends the same bytes. */
-export function toEvent(submit: SubmitObject, manifest: ManifestObject): WebhookEvent {
-  return {
-    id: manifest.eventId,
-    object: 'event',
-    type: webhookType(manifest.state),
-    created_at: Math.floor(manifest.finishedMs / 1000),
-    data: {
-      id: submit.batchId,
-      status: manifest.state,
-      request_counts: manifest.counts,
-      input_file_id: submit.inputFileId,
-      output_file_id: manifest.output?.fileId ?? null,
-      error_file_id: manifest.errors?.fileId ?? null,
-      metadata: submit.metadata,
-    },
-  };
+/** Posts the event, signed with every secret: its id is the same on each attempt, the timestamp is new. Or copies the results. */
+async function act(world: Notifier, event: StoredEvent, target: Exclude<Target, { kind: 'none' }>) {
+  if (target.kind === 'copy') {
+    await copyToOutbox(world, target.submit, target.manifest);
+    return { status: 200, error: null, retryAfterMs: null };
+  }
+  // An unsigned event would teach receivers to take unsigned events.
+  if (target.secrets.length === 0) return { status: null, error: 'no signing secret can be read', retryAfterMs: null };
+  const headers = webhookHeaders(event.id, Math.floor(world.clock.now() / 1000), event.body, target.secrets);
+  return world.sender.post({ url: target.url, headers, body: event.body, timeoutMs: bounds.webhookTimeoutMs });
 }
 
-const succeeded = ({ status }: WebhookAnswer): boolean => status !== null && status >= 200 && status < 300;
-/** The receiver says that it is gone for good. */
-const isGone = ({ status }: WebhookAnswer): boolean => status === 410;
-const retryAfterMsMax = 3600 * 1000;
+function logOutcome(world: Notifier, event: StoredEvent, after: StoredDelivery, attempt: Attempt): void {
+  world.log.info(after.state === 'pending' ? 'webhook.will_retry' : `webhook.${after.state}`, {
+    tenant: event.tenant,
+    eventId: event.id,
+    batchId: event.batchId,
+    endpointId: after.receiverId,
+    attempt: after.attempts.length,
+    status: attempt.status,
+    error: attempt.error,
+    ms: attempt.durationMs,
+  });
+}
 
-/** What the delivery becomes after an answer: delivered, given up, or pending with the time of the next attempt. */
-export function afterAttempt(delivery: DeliveryObject, answer: WebhookAnswer, nowMs: number): DeliveryObject {
-  const attempts = [...delivery.attempts, { ms: nowMs, status: answer.status, error: answer.error }];
-  if (succeeded(answer)) return { v: 1, state: 'delivered', attempts, nextMs: null };
-  const delay = bounds.webhookRetryDelaysMs[attempts.length];
-  if (delay === undefined || isGone(answer)) return { v: 1, state: 'gave_up', attempts, nextMs: null };
-  const nextMs = nowMs + Math.max(delay, Math.min(answer.retryAfterMs ?? 0, retryAfterMsMax));
-  return { v: 1, state: 'pending', attempts, nextMs };
+/** Makes the attempt and records it. Returns what the delivery has become. */
+async function attemptDelivery(
+  world: Notifier,
+  event: StoredEvent,
+  delivery: StoredDelivery,
+  target: Exclude<Target, { kind: 'none' }>,
+  replay: boolean,
+): Promise<StoredDelivery> {
+  const startedMs = world.clock.now();
+  const started = world.clock.monotonic();
+  const { status, error, retryAfterMs } = await act(world, event, target);
+  const durationMs = Math.round(world.clock.monotonic() - started);
+  const attempt = { startedMs, durationMs, status, error, replay };
+  const after = afterAttempt(event, delivery, attempt, retryAfterMs);
+  await saveDelivery(world.store, event, after);
+  logOutcome(world, event, after, attempt);
+  if (target.kind === 'post' && target.endpointId !== null)
+    await noteHealth(world, event.tenant, target.endpointId, attempt);
+  return after;
+}
+
+async function deliver(world: Notifier, job: DeliveryJob, event: StoredEvent, receiver: Receiver): Promise<void> {
+  const { store, clock } = world;
+  const delivery = await loadDelivery(store, event, receiver);
+  const [replay] = await replaysAsked(store, event, receiver.id);
+  if (delivery.state !== 'pending' && replay === undefined) return;
+  // A job that was left over from an earlier attempt: the one that counts has another id.
+  if (delivery.attempts.length !== job.attempt) return;
+  const reason = await overtakenBy(store, event);
+  const target: Target = reason === null ? await findTarget(world, event, receiver) : { kind: 'none', reason };
+  let after = delivery;
+  if (target.kind !== 'none') after = await attemptDelivery(world, event, delivery, target, replay !== undefined);
+  else if (delivery.state === 'pending') await saveDelivery(store, event, (after = failed(delivery, target.reason)));
+  if (replay !== undefined) await store.delete(replay);
+  // Another one may have been asked for while the receiver was thinking.
+  const again = (await replaysAsked(store, event, receiver.id)).length > 0;
+  if (again) await queueDeliveries(world, event, [{ ...after, nextMs: clock.now() }]);
+  else if (after.state === 'pending') await queueDeliveries(world, event, [after]);
 }
 
 /**
- * One attempt to tell one receiver of a batch's end. A failure is recorded and the next attempt queued with its delay, for three
- * days; the event's id is the same on every attempt.
+ * One attempt to tell one receiver of an event. A failure is recorded and the next attempt queued with its delay, for three days;
+ * the event's id and bytes are the same on every attempt.
  */
 export async function sendWebhook(world: Notifier, job: RunningJob): Promise<void> {
-  const { tenant, batchId, endpointId } = deliveryJob.parse(job.payload);
-  const [submit, manifest] = await Promise.all([
-    loadSubmit(world.store, tenant, batchId),
-    findManifest(world.store, tenant, batchId),
-  ]);
-  if (!manifest) return;
-  const delivery = await loadDelivery(world, submit, manifest, endpointId);
-  if (delivery.state !== 'pending') return;
-  if (endpointId === outboxEndpoint) {
-    await copyToOutbox(world, submit, manifest);
-    await recordDelivery(
-      world,
-      submit,
-      manifest,
-      endpointId,
-      afterAttempt(delivery, { status: 200, error: null, retryAfterMs: null }, world.clock.now()),
-    );
-    return;
+  const pointer = deliveryJob.parse(job.payload);
+  const event = await findEvent(world.store, pointer.tenant, pointer.eventId);
+  const receiver = event && findReceiver(event, pointer.receiverId);
+  if (!event || !receiver) return;
+  const lane = `${pointer.tenant} ${pointer.receiverId}`;
+  if (!world.lanes.enter(lane, deliveryJobOf(pointer, 0))) return;
+  try {
+    await deliver(world, pointer, event, receiver);
+  } finally {
+    const next = world.lanes.leave(lane);
+    if (next) await world.queue.add('deliver', [next]);
   }
-  const target = submit.webhooks.find(({ id }) => id === endpointId);
-  if (!target) return;
-  const body = JSON.stringify(toEvent(submit, manifest));
-  const secrets = await world.tenants.signingSecrets(tenant);
-  const headers = webhookHeaders(manifest.eventId, Math.floor(world.clock.now() / 1000), body, secrets);
-  const answer = await world.sender.post({ url: target.url, headers, body, timeoutMs: bounds.webhookTimeoutMs });
-  const after = afterAttempt(delivery, answer, world.clock.now());
-  await recordDelivery(world, submit, manifest, endpointId, after);
-  world.log.info(`webhook.${after.state === 'pending' ? 'will_retry' : after.state}`, {
-    tenant,
-    batchId,
-    endpointId,
-    attempt: after.attempts.length,
-    status: answer.status,
-    error: answer.error,
-  });
-  if (after.nextMs !== null)
-    await world.queue.add('deliver', [
-      deliveryJobOf(submit, endpointId, after.attempts.length, Math.max(0, after.nextMs - world.clock.now())),
-    ]);
 }

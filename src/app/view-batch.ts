@@ -59,7 +59,7 @@ async function readProgress(world: ProgressReader, submit: SubmitObject, plan: P
   };
 }
 
-function usageOf(manifest: ManifestObject): BatchObject['usage'] {
+export function usageOf(manifest: ManifestObject): NonNullable<BatchObject['usage']> {
   return {
     input_tokens: manifest.inputTokens,
     input_tokens_details: { cached_tokens: 0 },

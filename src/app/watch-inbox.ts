@@ -9,6 +9,7 @@ import { isDeleted } from './batch-records.js';
 import { expiresAfterWindow, priceOf } from './batch-terms.js';
 import { commitSubmit } from './commit-submit.js';
 import { createJson, putJson } from './stored-json.js';
+import { publishRejection } from './webhooks/publish-rejection.js';
 import type { World } from './world.js';
 
 /** Names that editors and copying tools use for files that are not ready. */
@@ -61,13 +62,13 @@ async function submitDrop(world: World, tenant: string, object: ObjectInfo): Pro
     price: priceOf(world, defaultWindow),
     metadata: null,
     outputExpiresSeconds: null,
-    webhooks: [...(await world.tenants.webhookEndpoints(tenant))],
+    webhooks: [],
     outboxName: outboxNameOf(object.key),
     requestHash: version,
   });
 }
 
-/** A dropped object that becomes no batch: the reason lies in the outbox. */
+/** A dropped object that becomes no batch: the reason lies in the outbox, and endpoints that ask for it are told before. */
 async function rejectDrop(
   world: World,
   tenant: string,
@@ -78,6 +79,7 @@ async function rejectDrop(
   const dropId = derivedId('drop', world.idSecret, tenant, versionOf(object));
   const key = keys.outbox(tenant, outboxNameOf(object.key), dropId, 'rejected.json');
   if (await world.store.head(key)) return;
+  await publishRejection(world, tenant, { dropId, object, code, message, rejectedKey: key });
   await putJson(world.store, key, {
     source: { key: object.key, etag: object.etag, bytes: object.bytes },
     error: { code, message },

@@ -1,12 +1,14 @@
 import type { Offer } from '../domain/offer.js';
 import type { ServedModel } from '../domain/served-model.js';
 import type { Clock } from '../ports/clock.js';
+import type { EgressRules } from '../ports/egress-rules.js';
 import type { Ids } from '../ports/ids.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { LiveChannel } from '../ports/live-channel.js';
 import type { Log } from '../ports/log.js';
 import type { ObjectStore } from '../ports/object-store.js';
 import type { ProgressBoard } from '../ports/progress-board.js';
+import type { SecretSealer } from '../ports/secret-sealer.js';
 import type { Tenants } from '../ports/tenants.js';
 
 /**
@@ -19,6 +21,8 @@ export interface World {
   readonly progress: ProgressBoard;
   readonly live: LiveChannel;
   readonly tenants: Tenants;
+  readonly sealer: SecretSealer;
+  readonly egress: EgressRules;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;

@@ -1,19 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { AesSealer, type SealingKey } from '../adapters/aes-sealer/aes-sealer.js';
 import { openBullmq } from '../adapters/bullmq/open-bullmq.js';
 import { PinoLog } from '../adapters/pino-log/pino-log.js';
 import { StaticTenants } from '../adapters/static-tenants/static-tenants.js';
 import { SystemClock } from '../adapters/system-clock/system-clock.js';
 import { UlidIds } from '../adapters/ulid-ids/ulid-ids.js';
+import { HttpEgressRules } from '../adapters/webhook-http/http-egress-rules.js';
 import { EyrieError } from '../domain/errors.js';
 import type { Offer } from '../domain/offer.js';
 import type { Clock } from '../ports/clock.js';
+import type { EgressRules } from '../ports/egress-rules.js';
 import type { Ids } from '../ports/ids.js';
 import type { JobQueue } from '../ports/job-queue.js';
 import type { LiveChannel } from '../ports/live-channel.js';
 import type { Log } from '../ports/log.js';
 import type { ObjectStore } from '../ports/object-store.js';
 import type { ProgressBoard } from '../ports/progress-board.js';
+import type { SecretSealer } from '../ports/secret-sealer.js';
 import type { Tenants } from '../ports/tenants.js';
 import { openModel, type OpenModel } from './open-model.js';
 import { openStore, type StoreSettings } from './open-store.js';
@@ -27,6 +31,9 @@ export interface WorldSettings extends StoreSettings, OfferSettings {
   readonly EYRIE_ID_SECRET: string;
   readonly EYRIE_LOG: 'json' | 'pretty';
   readonly EYRIE_LOG_LEVEL: 'debug' | 'info' | 'warn' | 'error';
+  /** Absent in programs that have nothing to do with webhooks. */
+  readonly EYRIE_SEALING_KEYS?: readonly SealingKey[] | undefined;
+  readonly EYRIE_WEBHOOK_ALLOW_PRIVATE?: boolean | undefined;
   readonly EYRIE_LOCK_MS: number;
   readonly EYRIE_STALLED_CHECK_MS: number;
 }
@@ -38,7 +45,8 @@ const tenantsFile = z.strictObject({
     z.strictObject({
       tenant: z.string(),
       keyDigests: z.array(z.string()),
-      endpoints: z.array(z.strictObject({ id: z.string().regex(/^[a-z0-9_]{1,64}$/), url: z.url() })),
+      // `outbox` is the name under which copies of results are delivered.
+      endpoints: z.array(z.strictObject({ id: z.string().regex(/^(?!outbox$)[a-z0-9_]{1,64}$/), url: z.url() })),
       signingSecrets: z.array(z.string()),
       watchInbox: z.boolean(),
     }),
@@ -75,6 +83,8 @@ export interface OpenWorld {
   readonly progress: ProgressBoard;
   readonly live: LiveChannel;
   readonly tenants: Tenants;
+  readonly sealer: SecretSealer;
+  readonly egress: EgressRules;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -104,6 +114,8 @@ export async function openWorld(program: string, settings: WorldSettings): Promi
     progress: bull.progress,
     live: bull.live,
     tenants,
+    sealer: new AesSealer(settings.EYRIE_SEALING_KEYS ?? []),
+    egress: new HttpEgressRules({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE ?? false }),
     clock: new SystemClock(),
     ids: new UlidIds(),
     log,

@@ -54,7 +54,30 @@ export const commonSettings = storeSettings.extend({
   EYRIE_STALLED_CHECK_MS: whole(500, 600_000).default(15_000),
 });
 
-export const apiSettings = z.object({
+const sealingKeysAllowed = 'VERSION:KEY pairs, separated by commas, with keys of 32 bytes in base64, are required';
+
+/** What the programs that deal with webhooks share: `api` and `control`. */
+const webhookSettings = z.object({
+  /** Keys that seal webhook secrets at rest, as `2:BASE64,1:BASE64`: the first seals, all of them open. */
+  EYRIE_SEALING_KEYS: z
+    .string()
+    .regex(/^\d{1,9}:[A-Za-z0-9+/]{43}=(,\d{1,9}:[A-Za-z0-9+/]{43}=)*$/, sealingKeysAllowed)
+    .transform((text) =>
+      text.split(',').map((pair) => {
+        const [version, key] = pair.split(':');
+        return { version: Number(version), bytes: Buffer.from(key ?? '', 'base64') };
+      }),
+    )
+    .refine(
+      (keys) => new Set(keys.map(({ version }) => version)).size === keys.length,
+      'each version may be named once',
+    )
+    .optional(),
+  /** Webhooks may go to private addresses and by plain http. Only for one machine or a trusted network. */
+  EYRIE_WEBHOOK_ALLOW_PRIVATE: flag.default(false),
+});
+
+export const apiSettings = webhookSettings.extend({
   EYRIE_HOST: z.string().default('127.0.0.1'),
   /** 0 = any free one. */
   EYRIE_PORT: whole(0, 65_535).default(8787),
@@ -64,7 +87,7 @@ export const apiSettings = z.object({
   EYRIE_TENANTS_FILE_ADMIN: flag.default(false),
 });
 
-export const controlSettings = z.object({
+export const controlSettings = webhookSettings.extend({
   EYRIE_INBOX_POLL_MS: whole(100, 600_000).default(5000),
   EYRIE_SWEEP_MS: whole(200, 60_000).default(5000),
   EYRIE_SCALE_MS: whole(100, 60_000).default(2000),
@@ -73,8 +96,6 @@ export const controlSettings = z.object({
   EYRIE_DRAIN_GOAL_SECONDS: whole(1, 86_400).default(1800),
   /** `ipc`: the parent process starts workers (local mode); `none`: something outside does. */
   EYRIE_LAUNCHER: z.enum(['ipc', 'none'], '"ipc" or "none" is allowed').default('none'),
-  /** Webhooks may go to private addresses and by plain http. Only for one machine or a trusted network. */
-  EYRIE_WEBHOOK_ALLOW_PRIVATE: flag.default(false),
 });
 
 export const generateSettings = z.object({

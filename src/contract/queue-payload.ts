@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isId } from '../domain/ids.js';
-import { isTenant } from '../domain/object-keys.js';
+import { isReceiverId, isTenant } from '../domain/object-keys.js';
 
 /** Job payloads hold pointers, never prompts. They come from Redis, which is not trusted: each is parsed before use. */
 const batchPointer = {
@@ -10,9 +10,11 @@ const batchPointer = {
 
 export const batchJob = z.strictObject(batchPointer);
 export const shardJob = z.strictObject({ ...batchPointer, shard: z.number().int().min(0) });
+/** The next attempt to tell one receiver of an event; `attempt` counts those that were made before. */
 export const deliveryJob = z.strictObject({
-  ...batchPointer,
-  endpointId: z.string().max(64),
+  tenant: z.string().refine(isTenant),
+  eventId: z.string().refine((id) => isId('event', id)),
+  receiverId: z.string().refine(isReceiverId),
   attempt: z.number().int().min(0),
 });
 /** A call that somebody waits for; its body lies in the object store. */

@@ -7,9 +7,8 @@ import { batchError, requestCounts, shapeReport, validationMode } from './batch-
 /** Where a batch's input lies. `etag` pins the bytes: if it changes, the batch fails with `input_changed`. */
 export const inputRef = z.object({ key: z.string(), etag: z.string(), bytes: z.number() });
 
-/** A receiver of a batch's events. Secrets are looked up by tenant when a delivery is made, never stored here. */
-export const webhookTarget = z.object({ id: z.string(), url: z.string() });
-export type WebhookTarget = z.output<typeof webhookTarget>;
+/** A receiver that the batch itself names. Secrets are looked up by tenant when a delivery is made, never stored here. */
+const webhookTarget = z.object({ id: z.string(), url: z.string() });
 
 /** submit.json: the batch is accepted. */
 export const submitObject = z.object({
@@ -152,12 +151,3 @@ export const manifestObject = z.object({
   eventId: z.string(),
 });
 export type ManifestObject = z.output<typeof manifestObject>;
-
-/** State of one delivery of one event to one endpoint. Losing it causes a duplicate delivery, nothing else. */
-export const deliveryObject = z.object({
-  v: z.literal(1),
-  state: z.enum(['pending', 'delivered', 'gave_up']),
-  attempts: z.array(z.object({ ms: z.number(), status: z.number().nullable(), error: z.string().nullable() })),
-  nextMs: z.number().nullable(),
-});
-export type DeliveryObject = z.output<typeof deliveryObject>;

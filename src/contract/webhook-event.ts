@@ -1,25 +1,56 @@
 import { z } from 'zod';
 import type { TerminalState } from '../domain/batch-state.js';
-import { requestCounts } from './batch-object.js';
+import { batchError, batchUsage, requestCounts } from './batch-object.js';
 
-export const webhookTypes = ['batch.completed', 'batch.failed', 'batch.expired', 'batch.cancelled'] as const;
+/** What an endpoint hears of unless it says otherwise. Official clients know these types. */
+export const terminalEvents = ['batch.completed', 'batch.failed', 'batch.expired', 'batch.cancelled'] as const;
+/** Only for endpoints that name them. */
+export const optInEvents = ['batch.progress', 'inbox.rejected'] as const;
+export const webhookEvents = [...terminalEvents, ...optInEvents] as const;
+export type WebhookEventType = (typeof webhookEvents)[number];
+
+const envelope = { id: z.string(), object: z.literal('event'), created_at: z.number().int() };
+/** Set in the events that `POST /v1/webhook_endpoints/{id}/test` sends. */
+const test = z.literal(true).optional();
+
+const batchEnded = z.object({
+  id: z.string(),
+  status: z.enum(['completed', 'failed', 'expired', 'cancelled']),
+  request_counts: requestCounts,
+  usage: batchUsage.nullable(),
+  input_file_id: z.string(),
+  output_file_id: z.string().nullable(),
+  error_file_id: z.string().nullable(),
+  /** The first errors of a failed validation, and how many the batch object lists; absent when there are none. */
+  errors: z.array(batchError).optional(),
+  errors_total: z.number().int().optional(),
+  /** null also when it is too large for a webhook. */
+  metadata: z.record(z.string(), z.string()).nullable(),
+  test,
+});
+export type BatchEnded = z.output<typeof batchEnded>;
+
+const batchProgress = z.object({ id: z.string(), status: z.string(), request_counts: requestCounts, test });
+
+const inboxRejected = z.object({
+  /** The rejection's own id. */
+  id: z.string(),
+  key: z.string(),
+  etag: z.string(),
+  bytes: z.number(),
+  code: z.string(),
+  message: z.string(),
+  /** Key of the object in the outbox that says the same. */
+  rejected_key: z.string(),
+  test,
+});
 
 /** Body of a webhook: ids and counts, never prompts or answers. Signed as Standard Webhooks says; under 20 kB. */
-export const webhookEvent = z.object({
-  id: z.string(),
-  object: z.literal('event'),
-  type: z.enum(webhookTypes),
-  created_at: z.number().int(),
-  data: z.object({
-    id: z.string(),
-    status: z.string(),
-    request_counts: requestCounts,
-    input_file_id: z.string(),
-    output_file_id: z.string().nullable(),
-    error_file_id: z.string().nullable(),
-    metadata: z.record(z.string(), z.string()).nullable(),
-  }),
-});
+export const webhookEvent = z.discriminatedUnion('type', [
+  z.object({ ...envelope, type: z.enum(terminalEvents), data: batchEnded }),
+  z.object({ ...envelope, type: z.literal('batch.progress'), data: batchProgress }),
+  z.object({ ...envelope, type: z.literal('inbox.rejected'), data: inboxRejected }),
+]);
 export type WebhookEvent = z.output<typeof webhookEvent>;
 
-export const webhookType = (state: TerminalState): WebhookEvent['type'] => `batch.${state}`;
+export const terminalEvent = (state: TerminalState): (typeof terminalEvents)[number] => `batch.${state}`;

@@ -100,9 +100,34 @@ export const bounds = Object.freeze({
   webhookRetryDelaysMs: Object.freeze(
     [0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400].map((seconds) => seconds * 1000),
   ),
+  /** Delays are lengthened by up to this share, so that receivers that failed together are not all called together again. */
+  webhookRetrySpread: 0.2,
   webhookTimeoutMs: 15_000,
   webhookAnswerBytesMax: 64 * 1024,
   webhookBodyBytesMax: 20_000,
+  webhookUrlCharsMax: 2048,
+  webhookDescriptionCharsMax: 512,
+  webhookEndpointsMax: 50,
+  /** 192 to 512 bits are what Standard Webhooks asks for. */
+  webhookSecretBytes: 32,
+  /** Secrets that sign at once while one is being replaced. */
+  webhookSecretsMax: 5,
+  webhookSecretOverlapSeconds: 24 * 3600,
+  webhookSecretOverlapSecondsMax: 7 * 24 * 3600,
+  /** A client's automatic retry of a creation gets the endpoint of its first attempt for this long. */
+  webhookCreateRetryMs: 15 * 60 * 1000,
+  webhookReplaysMax: 100,
+  /** Posts to one endpoint at once, per program: a receiver that hangs must not hold up the others. */
+  webhookPostsPerEndpoint: 4,
+  /** An endpoint that nothing has reached for this long is disabled. */
+  webhookFailingMs: 5 * 24 * 3600 * 1000,
+  /** The call that sends a test event waits this long for its outcome. */
+  webhookTestWaitMs: 20_000,
+  /** `batch.progress` at most this often, and per this share of the lines. */
+  webhookProgressMs: 30_000,
+  webhookProgressShare: 0.05,
+  webhookPageDefault: 20,
+  webhookPageMax: 100,
 
   // Pages of lists.
   batchesPageDefault: 20,

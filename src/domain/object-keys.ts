@@ -13,7 +13,7 @@ export const keys = Object.freeze({
   openBatch: (tenant: string, batchId: string) => `open/${tenant}/${batchId}`,
   openBatchesOf: (tenant: string) => `open/${tenant}/`,
   pendingNotices: 'notify/',
-  pendingNotice: (tenant: string, batchId: string) => `notify/${tenant}/${batchId}`,
+  pendingNotice: (tenant: string, eventId: string) => `notify/${tenant}/${eventId}`,
 
   /** What is to be looked at for removal, by time: see `parseDue`. */
   dueItems: 'due/',
@@ -33,9 +33,7 @@ export const keys = Object.freeze({
   errors: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/out/errors.jsonl`,
   manifest: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/manifest.json`,
   batchDeleted: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/deleted.json`,
-  deliveries: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/delivery/`,
-  delivery: (tenant: string, batchId: string, eventId: string, endpointId: string) =>
-    `${batchRoot(tenant, batchId)}/delivery/${eventId}/${endpointId}.json`,
+  progressNews: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/progress.json`,
 
   batchIndex: (tenant: string) => `t/${tenant}/idx/b/`,
   batchIndexEntry: (tenant: string, createdMs: number, batchId: string) =>
@@ -68,6 +66,22 @@ export const keys = Object.freeze({
   apiKeyIndexEntry: (tenant: string, createdMs: number, keyId: string) =>
     `t/${tenant}/idx/k/${invertedTime(createdMs)}-${keyId}`,
 
+  webhookEndpoints: (tenant: string) => `t/${tenant}/endpoints/`,
+  webhookEndpoint: (tenant: string, endpointId: string) => `t/${tenant}/endpoints/${endpointId}/`,
+  /** Revisions count up from 1; in a listing the latest comes first. */
+  webhookEndpointRevision: (tenant: string, endpointId: string, revision: number) =>
+    `t/${tenant}/endpoints/${endpointId}/${String(999_999 - revision).padStart(6, '0')}.json`,
+  webhookEndpointFailing: (tenant: string, endpointId: string) => `t/${tenant}/failing/${endpointId}.json`,
+  webhookEvent: (tenant: string, eventId: string) => `t/${tenant}/events/${eventId}.json`,
+  webhookReplaysOfEvent: (tenant: string, eventId: string) => `t/${tenant}/replays/${eventId}/`,
+  webhookReplays: (tenant: string, eventId: string, receiverId: string) =>
+    `t/${tenant}/replays/${eventId}/${receiverId}/`,
+  webhookReplay: (tenant: string, eventId: string, receiverId: string, requestId: string) =>
+    `t/${tenant}/replays/${eventId}/${receiverId}/${requestId}`,
+  webhookDeliveries: (tenant: string, receiverId: string) => `t/${tenant}/deliveries/${receiverId}/`,
+  webhookDelivery: (tenant: string, receiverId: string, createdMs: number, eventId: string) =>
+    `t/${tenant}/deliveries/${receiverId}/${invertedTime(createdMs)}-${eventId}.json`,
+
   inbox: (tenant: string) => `inbox/${tenant}/`,
   outbox: (
     tenant: string,
@@ -89,6 +103,10 @@ export function parseDue(key: string): { readonly dueMs: number; readonly tenant
   if (ms === undefined || tenant === undefined || id === undefined || !isTenant(tenant)) return null;
   return { dueMs: Number(ms), tenant, id };
 }
+
+/** Ids of endpoints, those of the tenants file too. */
+const receiverPattern = /^[a-z0-9_]{1,80}$/;
+export const isReceiverId = (text: string): boolean => receiverPattern.test(text);
 
 const tenantPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 export const isTenant = (text: string): boolean => tenantPattern.test(text);

@@ -2,6 +2,9 @@ import { createHmac } from 'node:crypto';
 
 const secretPrefix = 'whsec_';
 
+/** A signing secret as users keep it. */
+export const toWebhookSecret = (bytes: Uint8Array): string => secretPrefix + Buffer.from(bytes).toString('base64');
+
 /**
  * Headers of a Standard Webhooks delivery: HMAC-SHA-256 over `id.timestamp.body`, one `v1,` signature per secret. Secrets are
  * `whsec_` and base64. `timestamp` is in seconds and new on every attempt, the id stays.

@@ -37,6 +37,7 @@ export interface ApiRoute extends RouteText {
   readonly headers: z.ZodObject | null;
   readonly body: z.ZodType | null;
   readonly bodyBytesMax: number;
+  readonly bodyOptional: boolean;
   readonly handle: (call: ApiCall<unknown, unknown, unknown>) => unknown;
 }
 
@@ -49,6 +50,8 @@ interface RouteSpec<Query extends z.ZodObject, Headers extends z.ZodObject, Body
   readonly body?: Body;
   /** Largest JSON body, bytes; default `bounds.jsonBodyBytesMax`. */
   readonly bodyBytesMax?: number;
+  /** A body that is left out counts as `{}`. */
+  readonly bodyOptional?: boolean;
   readonly handle: (call: ApiCall<z.output<Query>, z.output<Headers>, z.output<Body>>) => unknown;
 }
 
@@ -64,6 +67,7 @@ export function defineRoute<
     headers: spec.headers ?? null,
     body: spec.body ?? null,
     bodyBytesMax: spec.bodyBytesMax ?? bounds.jsonBodyBytesMax,
+    bodyOptional: spec.bodyOptional ?? false,
     handle: (call) => spec.handle(call as Parameters<typeof spec.handle>[0]),
   };
 }

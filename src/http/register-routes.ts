@@ -15,7 +15,8 @@ declare module 'fastify' {
 const noQuery = z.strictObject({});
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
-function toObject(body: unknown): object {
+function toObject(body: unknown, optional: boolean): object {
+  if (body === undefined && optional) return {};
   if (body === undefined) throw new EyrieError('missing_required_parameter', 'A JSON object is needed as the body.');
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new EyrieError('invalid_type', `The body must be a JSON object, not ${shown(body)}.`);
@@ -34,7 +35,9 @@ function register(app: FastifyInstance, route: ApiRoute): void {
     handler: async (request, reply) => {
       const query = parseWith(route.query ?? noQuery, request.query);
       const headers = route.headers ? parseWith(route.headers, pickHeaders(route.headers, request)) : {};
-      const json = route.body ? toObject(await readJsonBody(request.raw, route.bodyBytesMax)) : undefined;
+      const json = route.body
+        ? toObject(await readJsonBody(request.raw, route.bodyBytesMax), route.bodyOptional)
+        : undefined;
       const body = route.body ? parseWith(route.body, json) : undefined;
       const params = request.params as Record<string, string>;
       return route.handle({ tenant: request.tenant, params, query, headers, body, json, request, reply });

@@ -24,6 +24,8 @@ import { modelRoutes } from './routes/models.js';
 import { notOfferedRoutes } from './routes/not-offered.js';
 import { tokenizerRoutes } from './routes/tokenizer.js';
 import { uploadRoutes } from './routes/uploads.js';
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.js';
+import { webhookEndpointRoutes } from './routes/webhook-endpoints.js';
 import { errorSender } from './send-error.js';
 
 export interface ServerOptions {
@@ -51,6 +53,8 @@ function allRoutes(world: World, keyRing: KeyRing, calls: LiveCalls, options: Se
     ...batchResultRoutes(world),
     ...(tokenizer ? completionRoutes(world, tokenizer, calls) : []),
     ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
+    ...webhookEndpointRoutes(world),
+    ...webhookDeliveryRoutes(world),
     ...apiKeyRoutes(world, keyRing),
     ...healthRoutes(world),
   ];

@@ -7,6 +7,7 @@ import { repeat } from '../../src/app/repeat.js';
 import { sweepRetention } from '../../src/app/retention/sweep-retention.js';
 import { sendWebhook } from '../../src/app/send-webhook.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
+import { EndpointLanes } from '../../src/app/webhooks/endpoint-lanes.js';
 import { viewBatch } from '../../src/app/view-batch.js';
 import { InboxWatcher } from '../../src/app/watch-inbox.js';
 import type { BatchObject } from '../../src/contract/batch-object.js';
@@ -32,6 +33,8 @@ export interface FakeServiceOptions {
   readonly sequenceMs?: number;
   readonly webhookUrl?: string;
   readonly answer?: (post: WebhookPost) => WebhookAnswer;
+  /** Fake time that a post takes; default none. */
+  readonly answerMs?: (post: WebhookPost) => number;
   readonly queue?: Partial<MemoryQueueSettings>;
   /** Fake time between two looks of the janitor and of the inbox; default 1 s. */
   readonly loopMs?: number;
@@ -58,17 +61,20 @@ export class FakeService {
   startControl(): () => void {
     const { world } = this;
     const sender = {
-      post: (post: WebhookPost) => {
+      post: async (post: WebhookPost) => {
         this.posts.push(post);
-        return Promise.resolve(this.#options.answer?.(post) ?? { status: 200, error: null, retryAfterMs: null });
+        const ms = this.#options.answerMs?.(post) ?? 0;
+        if (ms > 0) await world.clock.sleep(ms);
+        return this.#options.answer?.(post) ?? { status: 200, error: null, retryAfterMs: null };
       },
     };
+    const notifier = { ...world, sender, lanes: new EndpointLanes() };
     const consumers = [
       world.queue.consume('plan', { concurrency: 2 }, (job) =>
         planBatch({ ...world, tokenizer: this.#tokenizer }, batchJob.parse(job.payload)),
       ),
       world.queue.consume('finish', { concurrency: 2 }, (job) => finishBatch(world, batchJob.parse(job.payload))),
-      world.queue.consume('deliver', { concurrency: 2 }, (job) => sendWebhook({ ...world, sender }, job)),
+      world.queue.consume('deliver', { concurrency: 16 }, (job) => sendWebhook(notifier, job)),
       world.queue.watchStalled('shard'),
     ];
     const stop = new AbortController();

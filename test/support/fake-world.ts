@@ -2,6 +2,7 @@ import type { World } from '../../src/app/world.js';
 import { plainOffer } from '../../src/domain/offer.js';
 import type { ServedModel } from '../../src/domain/served-model.js';
 import type { WebhookEndpoint } from '../../src/ports/tenants.js';
+import { FakeEgress, testSealer } from './fake-webhook-guards.js';
 import { CountingIds } from './counting-ids.js';
 import { FakeClock } from './fake-clock.js';
 import { MemoryLiveChannel } from './memory-live-channel.js';
@@ -43,6 +44,8 @@ export function fakeWorld(
     queue: new MemoryQueue(clock, options.queue),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
+    sealer: testSealer,
+    egress: new FakeEgress(),
     clock,
     log: new MemoryLog(),
     ids: new CountingIds(),

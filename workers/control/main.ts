@@ -8,6 +8,7 @@ import { scaleFleet } from '../../src/app/scale-fleet.js';
 import { sendWebhook } from '../../src/app/send-webhook.js';
 import { sweepUploads } from '../../src/app/uploads/sweep-uploads.js';
 import { InboxWatcher } from '../../src/app/watch-inbox.js';
+import { EndpointLanes } from '../../src/app/webhooks/endpoint-lanes.js';
 import { IpcLauncher } from '../../src/adapters/ipc-launcher/ipc-launcher.js';
 import { HttpWebhookSender } from '../../src/adapters/webhook-http/http-webhook-sender.js';
 import { openWorld } from '../../src/compose/open-world.js';
@@ -24,12 +25,14 @@ await runProgram('control', async () => {
   const world = await openWorld('control', settings);
   const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
   const planner = { ...world, tokenizer: world.openedModel.tokenizer };
+  const notifier = { ...world, sender, lanes: new EndpointLanes() };
   const { queue } = world;
 
   const consumers = [
     queue.consume('plan', { concurrency: 2 }, (job) => planBatch(planner, batchJob.parse(job.payload))),
     queue.consume('finish', { concurrency: 4 }, (job) => finishBatch(world, batchJob.parse(job.payload))),
-    queue.consume('deliver', { concurrency: 16 }, (job) => sendWebhook({ ...world, sender }, job)),
+    // Posts mostly wait. So many that a few endpoints that hang, each in its lane, leave room for the others.
+    queue.consume('deliver', { concurrency: 64 }, (job) => sendWebhook(notifier, job)),
     // When every generate worker has died, only this notices.
     queue.watchStalled('shard'),
     queue.watchStalled('live'),

@@ -1,7 +1,9 @@
 import { batchTombstone } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
+import { findManifest } from '../batch-records.js';
 import { getJson } from '../stored-json.js';
+import { forgetEvent } from '../webhooks/forget-event.js';
 import { mayBeUnderWay, type DueItem, type Removal, type Remover } from './agenda.js';
 import { forgetBatch } from './forget-batch.js';
 import { removeAll } from './remove-all.js';
@@ -21,10 +23,12 @@ export async function removeBatch(world: Remover, { tenant, id, dueMs }: DueItem
 
   await forgetBatch(world, tenant, id, tombstone.listedMs);
   const records = [keys.batchDeleted, keys.submit, keys.plan, keys.manifest].map((key) => key(tenant, id));
-  const told = keys.deliveries(tenant, id);
-  await removeAll(store, keys.batch(tenant, id), (key) => records.includes(key) || key.startsWith(told));
-  if (await store.head(keys.pendingNotice(tenant, id))) return { againMs: now + bounds.removalRetryMs };
+  await removeAll(store, keys.batch(tenant, id), (key) => records.includes(key));
+  const manifest = await findManifest(store, tenant, id);
+  if (manifest && (await store.head(keys.pendingNotice(tenant, manifest.eventId))))
+    return { againMs: now + bounds.removalRetryMs };
 
+  if (manifest) await forgetEvent(store, tenant, manifest.eventId);
   await store.delete(keys.submit(tenant, id));
   await removeAll(store, keys.batch(tenant, id), (key) => key === keys.batchDeleted(tenant, id));
   world.log.info('batch.removed', { tenant, batchId: id });

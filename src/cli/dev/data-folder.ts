@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EyrieError } from '../../domain/errors.js';
 
@@ -9,6 +9,8 @@ export interface LocalSecrets {
   readonly webhookSecret: string;
   readonly idSecret: string;
   readonly pepper: string;
+  /** Seals webhook secrets in the store: 32 bytes, base64. */
+  readonly sealingKey: string;
 }
 
 /** The one tenant of local mode: its bucket drop is `inbox/dev/`. */
@@ -34,18 +36,24 @@ function newSecrets(): LocalSecrets {
     webhookSecret: `whsec_${randomBytes(32).toString('base64')}`,
     idSecret: random(32),
     pepper: random(32),
+    sealingKey: randomBytes(32).toString('base64'),
   };
 }
 
+/** The secrets of the folder; those that it does not have yet are made. */
 async function loadSecrets(file: string): Promise<LocalSecrets> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as LocalSecrets;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    const secrets = newSecrets();
-    await writeFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
-    return secrets;
+  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return '{}';
+  });
+  const secrets = { ...newSecrets(), ...(JSON.parse(kept) as Partial<LocalSecrets>) };
+  const text = `${JSON.stringify(secrets, null, 2)}\n`;
+  if (text !== kept) {
+    // As a whole or not at all: without them nothing in the folder can be used.
+    await writeFile(`${file}.new`, text, { mode: 0o600 });
+    await rename(`${file}.new`, file);
   }
+  return secrets;
 }
 
 function isAlive(pid: number): boolean {

@@ -72,6 +72,10 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
     await data.release();
     throw error;
   });
+  const webhookSettings = {
+    EYRIE_SEALING_KEYS: `1:${data.secrets.sealingKey}`,
+    EYRIE_WEBHOOK_ALLOW_PRIVATE: 'true',
+  };
   const supervisor = new Supervisor({
     programRoot,
     logFolder: options.logTo === 'files' ? data.logs : null,
@@ -92,6 +96,7 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
     environmentOf: (name) => {
       if (name === 'api')
         return {
+          ...webhookSettings,
           // Whoever runs it on the own machine is the operator, too.
           EYRIE_TENANTS_FILE_ADMIN: 'true',
           EYRIE_HOST: options.host,
@@ -106,7 +111,7 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
         EYRIE_SCALE_MS: '250',
         EYRIE_WORKERS_MAX: String(options.workersMax),
         EYRIE_LAUNCHER: 'ipc',
-        EYRIE_WEBHOOK_ALLOW_PRIVATE: 'true',
+        ...webhookSettings,
       };
     },
   });

@@ -19,7 +19,7 @@ export interface Operation {
   readonly tags: readonly string[];
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters: readonly Parameter[];
-  readonly requestBody?: { readonly required: true; readonly content: Content };
+  readonly requestBody?: { readonly required: boolean; readonly content: Content };
   readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Content }>>;
 }
 
@@ -55,7 +55,10 @@ function parametersOf(schema: z.ZodObject | null, place: 'query' | 'header'): Pa
 function requestBody(route: ApiRoute): Pick<Operation, 'requestBody'> {
   if (route.body)
     return {
-      requestBody: { required: true, content: { 'application/json': { schema: toJsonSchema(route.body, 'input') } } },
+      requestBody: {
+        required: !route.bodyOptional,
+        content: { 'application/json': { schema: toJsonSchema(route.body, 'input') } },
+      },
     };
   if (!route.form) return {};
   const file: JsonSchema = { contentMediaType: 'application/octet-stream' };

@@ -10,19 +10,14 @@ import { createBatchRequest } from '../../contract/create-batch.js';
 import { batchesQuery, deletedBatch, listOf } from '../../contract/list-query.js';
 import { bounds } from '../../domain/bounds.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
+import { retryHeader, toRetryCount } from '../retry-count.js';
 
 const keyLength = `1 to ${bounds.idempotencyKeyCharsMax} characters are allowed`;
 const createHeaders = z.object({
   /** A repeat with the same key and body gives the same batch. */
   'Idempotency-Key': z.string().min(1, keyLength).max(bounds.idempotencyKeyCharsMax, keyLength).optional(),
-  /** How often the client has sent this call before; the official clients count it themselves. */
-  'X-Stainless-Retry-Count': z.string().optional(),
+  ...retryHeader,
 });
-
-function toRetryCount(header: string | undefined): number {
-  const count = Number(header ?? 0);
-  return Number.isInteger(count) && count > 0 ? count : 0;
-}
 
 export function batchRoutes(world: World): ApiRoute[] {
   return [

@@ -26,6 +26,7 @@ test('the document names every route that is offered, each operation once', asyn
     '/v1/batches',
     '/v1/batches/{batch_id}',
     '/v1/batches/{batch_id}/cancel',
+    '/v1/batches/{batch_id}/deliveries',
     '/v1/batches/{batch_id}/results',
     '/v1/chat/completions',
     '/v1/completions',
@@ -38,6 +39,13 @@ test('the document names every route that is offered, each operation once', asyn
     '/v1/uploads/{upload_id}/cancel',
     '/v1/uploads/{upload_id}/complete',
     '/v1/uploads/{upload_id}/parts',
+    '/v1/webhook_endpoints',
+    '/v1/webhook_endpoints/{endpoint_id}',
+    '/v1/webhook_endpoints/{endpoint_id}/deliveries',
+    '/v1/webhook_endpoints/{endpoint_id}/deliveries/{event_id}',
+    '/v1/webhook_endpoints/{endpoint_id}/deliveries/{event_id}/replay',
+    '/v1/webhook_endpoints/{endpoint_id}/rotate_secret',
+    '/v1/webhook_endpoints/{endpoint_id}/test',
   ]);
   const ids = Object.values(document.paths).flatMap((path) =>
     Object.values(path).map(({ operationId }) => operationId),

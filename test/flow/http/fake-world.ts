@@ -3,6 +3,7 @@ import type { ManifestObject } from '../../../src/contract/stored-objects.js';
 import { plainOffer, type Offer } from '../../../src/domain/offer.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { CountingIds } from '../../support/counting-ids.js';
+import { FakeEgress, testSealer } from '../../support/fake-webhook-guards.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { MemoryLiveChannel } from '../../support/memory-live-channel.js';
 import { MemoryLog } from '../../support/memory-log.js';
@@ -36,6 +37,8 @@ export function fakeWorld(offer: Offer = plainOffer): FakeWorld {
     queue: new MemoryQueue(clock),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
+    sealer: testSealer,
+    egress: new FakeEgress(),
     log: new MemoryLog(),
     ids: new CountingIds(),
     tenants: {

@@ -92,6 +92,8 @@ test('ids and paths', { timeout: 120_000 }, async () => {
       '/v1/models/',
       '/v1/files?after=',
       '/v1/batches?after=',
+      '/v1/webhook_endpoints/',
+      '/v1/webhook_endpoints?after=',
       '/v1/',
     ),
     fc.array(piece, { maxLength: 5 }).map((pieces) => pieces.join('')),

@@ -22,8 +22,12 @@ afterEach(async () => {
 });
 
 /** A server on a free port over fakes; closed after the test. */
-export async function listening(options: ServerOptions = {}, offer: Offer = plainOffer): Promise<Listening> {
-  const world = fakeWorld(offer);
+export async function listening(
+  options: ServerOptions = {},
+  offer: Offer = plainOffer,
+  change: Partial<FakeWorld> = {},
+): Promise<Listening> {
+  const world = { ...fakeWorld(offer), ...change };
   const server = createServer(world, options);
   await server.listen({ host: '127.0.0.1', port: 0 });
   closers.push(async () => {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { listDeliveries } from '../../../src/app/webhooks/list-deliveries.js';
 import { EyrieError } from '../../../src/domain/errors.js';
-import { completionLine, FakeService } from '../../support/fake-service.js';
+import { completionLine, FakeService, tenant } from '../../support/fake-service.js';
 import type { MemoryConsumer } from '../../support/memory-queue.js';
+import { makeEndpoint } from '../../support/webhook-calls.js';
 
 const lines = Array.from({ length: 300 }, (_, at) => completionLine(`line-${at}`, `prompt ${at}`));
 const expectedIds = lines.map((_, at) => `line-${at}`);
@@ -69,6 +71,7 @@ describe('nothing is lost and nothing doubled', () => {
     test(`when any single write fails ${when} it was done`, async () => {
       for (let failing = 0; ; failing++) {
         const service = new FakeService({ webhookUrl: 'https://example.com/hook' });
+        const stored = await makeEndpoint(service.world, tenant);
         service.startControl();
         service.startGenerate();
         let writesSeen = 0;
@@ -85,6 +88,10 @@ describe('nothing is lost and nothing doubled', () => {
         expect(outcome(service, id)).toEqual(expected.slice(0, 130));
         const eventIds = new Set(service.posts.map(({ headers }) => headers['webhook-id']));
         expect(eventIds.size).toBe(1);
+        expect(new Set(service.posts.map(({ url }) => url)).size, 'both endpoints').toBe(2);
+        expect(new Set(service.posts.map(({ body }) => body)).size).toBe(1);
+        const { data } = await listDeliveries(service.world.store, tenant, stored.id, { after: null, limit: 10 });
+        expect(data).toMatchObject([{ batch_id: id, state: 'delivered' }]);
         expect(service.world.store.keys().filter((key) => /^(open|notify)\//.test(key))).toEqual([]);
         if (!failed) {
           expect(failing).toBeGreaterThan(10);

@@ -1,0 +1,77 @@
+import type { WebhookEvent } from '../../contract/webhook-event.js';
+import { storedEvent, type Receiver, type StoredDelivery, type StoredEvent } from '../../contract/stored-webhooks.js';
+import { EyrieError } from '../../domain/errors.js';
+import { keys } from '../../domain/object-keys.js';
+import { deliveryJobOf } from '../jobs.js';
+import { createJson, getJson } from '../stored-json.js';
+import type { World } from '../world.js';
+import { deliveryKey, newDelivery } from './event-records.js';
+
+export interface NewEvent {
+  readonly tenant: string;
+  /** Fixed by what happened, so that publishing it again is the same event. */
+  readonly event: WebhookEvent;
+  readonly createdMs: number;
+  readonly batchId: string | null;
+  readonly receivers: readonly Receiver[];
+  readonly retry: StoredEvent['retry'];
+  readonly test?: boolean;
+}
+
+/**
+ * Notes durably that an event has happened and who is to be told. The notice stands before the event, so that the janitor finds
+ * it whatever happens in between. Repeating it changes nothing: the receivers are those of the first time. Returns the event as
+ * it stands; null when nobody is to be told.
+ */
+export async function publishEvent(
+  { store }: Pick<World, 'store'>,
+  { tenant, event, createdMs, batchId, receivers, retry, test = false }: NewEvent,
+): Promise<StoredEvent | null> {
+  if (receivers.length === 0) return null;
+  await store.put(keys.pendingNotice(tenant, event.id), Buffer.of());
+  const made: StoredEvent = {
+    v: 1,
+    id: event.id,
+    tenant,
+    type: event.type,
+    createdMs,
+    batchId,
+    body: JSON.stringify(event),
+    receivers: [...receivers],
+    retry,
+    test,
+  };
+  const key = keys.webhookEvent(tenant, event.id);
+  const { created } = await createJson(store, key, made);
+  const stands = created ? made : await getJson(store, key, storedEvent);
+  if (!stands) throw new EyrieError('store_unavailable', `Event ${event.id} could not be read back. Try again.`);
+  // So that logs show it at once; a lost one is made by the first attempt.
+  for (const receiver of stands.receivers)
+    await createJson(store, deliveryKey(stands, receiver.id), newDelivery(stands, receiver));
+  return stands;
+}
+
+/** Queues the next attempt of each delivery. */
+export async function queueDeliveries(
+  { queue, clock }: Pick<World, 'queue' | 'clock'>,
+  event: StoredEvent,
+  deliveries: readonly StoredDelivery[],
+): Promise<void> {
+  await queue.add(
+    'deliver',
+    deliveries.map(({ receiverId, attempts, nextMs }) =>
+      deliveryJobOf(
+        { tenant: event.tenant, eventId: event.id, receiverId, attempt: attempts.length },
+        Math.max(0, (nextMs ?? 0) - clock.now()),
+      ),
+    ),
+  );
+}
+
+/** Queues the first attempts of an event that was just published. */
+export const queueFirstAttempts = (world: Pick<World, 'queue' | 'clock'>, event: StoredEvent): Promise<void> =>
+  queueDeliveries(
+    world,
+    event,
+    event.receivers.map((receiver) => newDelivery(event, receiver)),
+  );

@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest';
+import { listDeliveries } from '../../../src/app/webhooks/list-deliveries.js';
+import { replayDelivery } from '../../../src/app/webhooks/replay-delivery.js';
+import { bounds } from '../../../src/domain/bounds.js';
+import { EyrieError } from '../../../src/domain/errors.js';
+import { completionLine, FakeService, tenant } from '../../support/fake-service.js';
+import { eventOf, makeEndpoint } from '../../support/webhook-calls.js';
+
+const ok = { status: 200, error: null, retryAfterMs: null };
+
+test('an endpoint that hangs takes its own lane, and holds up no other', async () => {
+  let hanging = 0;
+  let hangingMost = 0;
+  const healthyAt: number[] = [];
+  const service: FakeService = new FakeService({
+    answerMs: ({ url }) => {
+      if (!url.endsWith('/dead')) {
+        healthyAt.push(service.world.clock.now());
+        return 0;
+      }
+      hangingMost = Math.max(hangingMost, ++hanging);
+      return bounds.webhookTimeoutMs;
+    },
+    answer: ({ url }) => {
+      if (!url.endsWith('/dead')) return ok;
+      hanging--;
+      return { status: null, error: 'timeout', retryAfterMs: null };
+    },
+  });
+  service.startControl();
+  service.startGenerate();
+  const dead = await makeEndpoint(service.world, tenant, { url: 'https://example.com/dead' });
+  await makeEndpoint(service.world, tenant, { url: 'https://example.com/healthy' });
+  const ids = await Promise.all(
+    Array.from({ length: 40 }, async () => (await service.submit([completionLine('1', 'a')])).id),
+  );
+  for (const id of ids) await service.untilEnd(id);
+  const endedMs = service.world.clock.now();
+  await service.world.clock.until('the healthy endpoint to be told', () => healthyAt.length === ids.length, 600_000);
+  expect(Math.max(...healthyAt) - endedMs).toBeLessThan(1000);
+  await service.world.clock.advance(10 * 60 * 1000);
+  expect(hangingMost).toBe(bounds.webhookPostsPerEndpoint);
+  // Nobody who stepped aside was forgotten.
+  const { data } = await listDeliveries(service.world.store, tenant, dead.id, { after: null, limit: 100 });
+  expect(data).toHaveLength(ids.length);
+  expect(data.filter(({ attempts }) => attempts.length < 2)).toEqual([]);
+});
+
+test('progress is told to those who ask, at most every 30 s and every 5 %, and not after the end', async () => {
+  const service = new FakeService({ sequenceMs: 20_000, loopMs: 5000 });
+  service.startControl();
+  service.startControl();
+  service.startGenerate();
+  await makeEndpoint(service.world, tenant, { events: ['batch.progress'] });
+  await makeEndpoint(service.world, tenant, { url: 'https://example.com/end' });
+  const lines = Array.from({ length: 2000 }, (_, at) => completionLine(String(at), 'a'));
+  const { id } = await service.submit(lines);
+  await service.untilEnd(id);
+  await service.settle();
+  const news = service.posts
+    .filter(({ url }) => url.endsWith('/stored'))
+    .map((post) => ({ post, event: eventOf(post) }));
+  expect(news.length).toBeGreaterThan(3);
+  const times = news.map(({ post }) => Number(post.headers['webhook-timestamp']));
+  times.slice(1).forEach((time, at) => expect(time - (times[at] ?? 0)).toBeGreaterThanOrEqual(30));
+  const done = news.map(({ event }) => (event.data['request_counts'] as { completed: number }).completed);
+  expect(done.toSorted((a, b) => a - b)).toEqual(done);
+  expect(new Set(done.map((count) => Math.floor(count / 100))).size).toBe(done.length);
+  expect(new Set(news.map(({ event }) => event.id)).size).toBe(news.length);
+  for (const { event } of news)
+    expect(event).toMatchObject({ type: 'batch.progress', data: { id, status: 'in_progress' } });
+  expect(service.posts.filter(({ url }) => url.endsWith('/end'))).toHaveLength(1);
+});
+
+test('an endpoint that fails for days costs no reads between its attempts', async () => {
+  const service = new FakeService({ answer: () => ({ ...ok, status: 500 }), loopMs: 60_000 });
+  service.startControl();
+  service.startGenerate();
+  await makeEndpoint(service.world, tenant);
+  for (let n = 0; n < 5; n++) await service.untilEnd((await service.submit([completionLine('1', 'a')])).id);
+  await service.world.clock.advance(3 * 3600 * 1000);
+  service.world.store.calls.length = 0;
+  await service.world.clock.advance(3600 * 1000);
+  const reads = service.world.store.calls.filter(
+    ({ operation, key }) => operation === 'get' && key.includes('/events/'),
+  );
+  expect(reads.length).toBeLessThan(20);
+  expect(service.world.store.calls.filter(({ key }) => key === 'notify/').length).toBeGreaterThan(50);
+});
+
+// A crash right before or right after each write of a replay: once asked for, it is made.
+test.each(['before', 'after'] as const)(
+  'a replay survives any single write that fails %s it was done',
+  async (when) => {
+    for (let failing = 0; ; failing++) {
+      const service = new FakeService();
+      const kill = service.startControl();
+      service.startGenerate();
+      const { id } = await makeEndpoint(service.world, tenant);
+      await service.untilEnd((await service.submit([completionLine('1', 'a')])).id);
+      await service.settle();
+      const [delivery] = (await listDeliveries(service.world.store, tenant, id, { after: null, limit: 1 })).data;
+      let writes = 0;
+      let failed = false;
+      service.world.store.fault = ({ operation }) => {
+        if (!['create', 'put', 'delete'].includes(operation) || writes++ !== failing) return undefined;
+        failed = true;
+        return { fail: when, error: new EyrieError('store_unavailable', 'A fault of the test.') };
+      };
+      const asked = await replayDelivery(service.world, tenant, id, delivery?.id ?? '').then(
+        () => true,
+        () => false,
+      );
+      kill();
+      service.world.queue.wipe();
+      service.startControl();
+      await service.settle();
+      const [after] = (await listDeliveries(service.world.store, tenant, id, { after: null, limit: 1 })).data;
+      expect(after).toMatchObject({ id: delivery?.id, state: 'delivered' });
+      if (asked) expect(after?.attempts.filter(({ replay }) => replay).length).toBeGreaterThanOrEqual(1);
+      expect(service.world.store.keys().filter((key) => /^notify\/|\/replays\//.test(key))).toEqual([]);
+      expect(new Set(service.posts.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+      if (!failed) {
+        expect(failing).toBeGreaterThan(4);
+        return;
+      }
+    }
+  },
+);
