@@ -54,7 +54,7 @@ export async function findInput(world: World, tenant: string, fileId: string): P
 }
 
 /** The id of a deleted batch is never used again: a repeat of its create must not bring it back. */
-async function refuseDeleted({ store }: World, tenant: string, batchId: string): Promise<void> {
+export async function refuseDeleted({ store }: World, tenant: string, batchId: string): Promise<void> {
   if (await isDeleted(store, tenant, batchId))
     throw new EyrieError(
       'idempotency_key_reused',

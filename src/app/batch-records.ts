@@ -16,7 +16,21 @@ import { keys, shardOfPartKey } from '../domain/object-keys.js';
 import type { ObjectStore } from '../ports/object-store.js';
 import { getJson } from './stored-json.js';
 
-/** Reads of a batch's objects. Nothing here writes. */
+/** Where a batch is found by users: in the tenant's list, and in that of the batch it retries. Repeating it changes nothing. */
+export async function putInLists(store: ObjectStore, submit: SubmitObject): Promise<void> {
+  const { tenant, batchId, createdMs, retryOf } = submit;
+  await store.put(keys.batchIndexEntry(tenant, createdMs, batchId), Buffer.of());
+  if (retryOf) await store.put(keys.child(tenant, retryOf.batchId, createdMs, batchId), Buffer.of());
+}
+
+export async function takeFromLists(
+  store: ObjectStore,
+  submit: Pick<SubmitObject, 'tenant' | 'batchId' | 'createdMs' | 'retryOf'>,
+): Promise<void> {
+  const { tenant, batchId, createdMs, retryOf } = submit;
+  await store.delete(keys.batchIndexEntry(tenant, createdMs, batchId));
+  if (retryOf) await store.delete(keys.child(tenant, retryOf.batchId, createdMs, batchId));
+}
 
 export const noSuchBatch = (batchId: string): EyrieError =>
   new EyrieError('not_found', `No batch found with id '${batchId.slice(0, 80)}'.`);

@@ -1,6 +1,7 @@
 import { submitObject, type SubmitObject } from '../contract/stored-objects.js';
 import { EyrieError, errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
+import { putInLists } from './batch-records.js';
 import { planJob } from './jobs.js';
 import { createJson, getJson } from './stored-json.js';
 import type { World } from './world.js';
@@ -24,7 +25,7 @@ export async function commitSubmit(world: World, submit: SubmitObject): Promise<
     return earlier;
   }
   await store.put(marker, Buffer.of());
-  await store.put(keys.batchIndexEntry(tenant, submit.createdMs, batchId), Buffer.of());
+  await putInLists(store, submit);
   try {
     await world.queue.add('plan', [planJob(submit)]);
   } catch (error) {

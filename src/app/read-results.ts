@@ -1,10 +1,9 @@
 import type { PlannedShard } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
-import { keys } from '../domain/object-keys.js';
 import { findManifest, findPlan, loadShownSubmit } from './batch-records.js';
-import { decodePart } from './part.js';
 import { hasResults } from './retention/result-file.js';
+import { mergedLines, ownLines } from './retry/merged-lines.js';
 import type { World } from './world.js';
 
 export interface ResultsPage {
@@ -42,16 +41,17 @@ const shardsFrom = (shards: readonly PlannedShard[], line: number): readonly Pla
 
 /**
  * Result lines of a batch while it runs and after, by line index, up to the first undecided shard. Reads the object store only,
- * so it works while the queue is away. Throws `not_found`, also when the result files are gone, and `invalid_value` for a foreign cursor.
+ * so it works while the queue is away. With `merge`, failed lines of an ended batch are replaced by what batches that ran them
+ * again made of them; a line that one of these still works on counts as undecided. Throws `not_found`, also when the result files are gone, and `invalid_value` for a foreign cursor.
  */
 export async function readResults(
   world: Pick<World, 'store' | 'clock'>,
   tenant: string,
   batchId: string,
-  page: { readonly after: string | null; readonly limit: number },
+  page: { readonly after: string | null; readonly limit: number; readonly merge: boolean },
 ): Promise<ResultsPage> {
   const { store } = world;
-  await loadShownSubmit(store, tenant, batchId);
+  const submit = await loadShownSubmit(store, tenant, batchId);
   const first = page.after === null ? 0 : parseCursor(batchId, page.after);
   // The manifest is looked for first: found, all parts are there.
   const manifest = await findManifest(store, tenant, batchId);
@@ -62,14 +62,23 @@ export async function readResults(
   const lines: Uint8Array[] = [];
   let bytes = 0;
   const isFull = () => lines.length === page.limit || bytes >= bounds.resultsPageBytes;
-  for (const shard of plan?.kind === 'work' ? shardsFrom(plan.shards, first) : []) {
-    const part = isFull() ? null : await store.get(keys.part(tenant, batchId, shard.n));
-    if (!part) break;
-    for (const line of decodePart(part.bytes).lines.slice(Math.max(0, first - shard.firstLine))) {
-      if (isFull()) break;
+  const work = plan?.kind === 'work' ? plan : null;
+  for (const shard of work ? shardsFrom(work.shards, first) : []) {
+    if (isFull() || !work) break;
+    const from = Math.max(first, shard.firstLine);
+    const end = shard.firstLine + shard.count;
+    // Children are there only once the batch has ended.
+    const found =
+      page.merge && ended
+        ? await mergedLines(world, submit, work, from, end)
+        : await ownLines(world, submit, work, from, end);
+    for (const line of found) {
+      if (isFull() || line === null) break;
       lines.push(line.bytes);
       bytes += line.bytes.length;
     }
+    // The first line that is not decided holds back all behind it.
+    if (first + lines.length < end) break;
   }
   const reached = first + lines.length;
   return { lines, next: ended && reached >= total ? null : toCursor(batchId, reached) };

@@ -5,7 +5,7 @@ import { errorCode } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { isTenant, keys } from '../domain/object-keys.js';
 import type { ObjectInfo } from '../ports/object-store.js';
-import { cancelRequestedMs, decidedShards, findManifest, findPlan } from './batch-records.js';
+import { cancelRequestedMs, decidedShards, findManifest, findPlan, putInLists } from './batch-records.js';
 import { closeBatch } from './close-batch.js';
 import { giveUpShard } from './give-up-shard.js';
 import { finishJob, planJob } from './jobs.js';
@@ -101,8 +101,7 @@ export class Janitor {
     ]);
     if (manifest) return closeBatch(this.#world, submit, manifest);
     // The accept may have stopped before its index entry; writing it again changes nothing.
-    if (!this.#queuedMs.has(batchId))
-      await store.put(keys.batchIndexEntry(tenant, submit.createdMs, batchId), Buffer.of());
+    if (!this.#queuedMs.has(batchId)) await putInLists(store, submit);
     return this.#restoreWork(submit, plan);
   }
 

@@ -14,6 +14,7 @@ import {
   loadShownSubmit,
   noSuchBatch,
 } from './batch-records.js';
+import { childIds } from './retry/lineage.js';
 import type { World } from './world.js';
 
 const toSeconds = (ms: number | null | undefined): number | null => (ms == null ? null : Math.floor(ms / 1000));
@@ -123,6 +124,8 @@ export async function viewBatch(world: World, tenant: string, batchId: string): 
     metadata: submit.metadata,
     eyrie: {
       source: submit.source,
+      parent_batch_id: submit.retryOf?.batchId ?? null,
+      child_batch_ids: manifest ? await childIds(store, tenant, batchId) : [],
       shapes: manifest?.shapes ?? null,
       tokens_per_second: manifest && speedOf(manifest),
     },

@@ -88,6 +88,10 @@ export const batchObject = z.object({
   metadata: z.record(z.string(), z.string()).nullable(),
   eyrie: z.object({
     source: z.enum(['api', 'inbox']),
+    /** The batch whose failed lines this one runs again. */
+    parent_batch_id: z.string().nullable(),
+    /** Batches that run failed lines of this one again, oldest first. */
+    child_batch_ids: z.array(z.string()),
     shapes: shapeReport.nullable(),
     /** Useful tokens per second of wall time while shards ran; null before the end. */
     tokens_per_second: z.number().nullable(),

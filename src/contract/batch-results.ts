@@ -6,6 +6,11 @@ import { pageLimit } from './list-query.js';
 export const resultsQuery = z.strictObject({
   after: z.string('one cursor is allowed').min(1, 'a cursor is required').max(256, 'a cursor is required').optional(),
   limit: pageLimit(bounds.resultsPageDefault, bounds.resultsPageMax),
+  /** Put the results of batches that ran failed lines of this one again in the place of these lines. */
+  merge: z
+    .enum(['true', 'false'], 'true and false are allowed')
+    .default('false')
+    .transform((merge) => merge === 'true'),
 });
 
 /** Lines of the output and the error file together, in input order, as far as they are decided without a gap. */

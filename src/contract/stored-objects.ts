@@ -40,6 +40,8 @@ export const submitObject = z.object({
   outboxName: z.string().nullable(),
   /** SHA-256 of the request, to tell a repeated create from another one under the same idempotency key. */
   requestHash: z.string(),
+  /** Set for a batch that runs failed lines of another again. `depth`: 1 for a retry, 2 for the retry of a retry. */
+  retryOf: z.object({ batchId: z.string(), depth: z.number() }).optional(),
 });
 export type SubmitObject = z.output<typeof submitObject>;
 
@@ -79,6 +81,9 @@ export const planObject = z.discriminatedUnion('kind', [
 export type PlanObject = z.output<typeof planObject>;
 export type WorkPlan = Extract<PlanObject, { kind: 'work' }>;
 
+/** retry/{file}.json of a batch that is a retry: which line of the other batch each line of its input is, by counted index. */
+export const retryLines = z.object({ v: z.literal(1), lines: z.array(z.number()) });
+
 /** cancel.json: a cancel was asked for. */
 export const cancelObject = z.object({ v: z.literal(1), requestedMs: z.number() });
 
@@ -114,7 +119,10 @@ export const storedFile = z.object({
   expiresMs: z.number().nullable(),
   contentKey: z.string(),
   etag: z.string(),
-  /** Set for output and error files: shown only once that batch's manifest names the file. */
+  /**
+   * Set for files that the service made for a batch: output and error files are shown once its manifest names them, the input of
+   * a retry once its submit.json does.
+   */
   batchId: z.string().nullable(),
 });
 export type StoredFile = z.output<typeof storedFile>;

@@ -84,6 +84,10 @@ export const bounds = Object.freeze({
   priorityMin: -10,
   priorityMax: 10,
 
+  // Failed lines run again: children of a batch, and children of children.
+  retriesPerBatchMax: 100,
+  retryDepthMax: 16,
+
   // Removal.
   /** Bytes of what was deleted or has expired go this much later: a call that found it just before may still be reading. */
   removalDelayMs: 60_000,

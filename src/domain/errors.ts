@@ -33,6 +33,8 @@ export const errorKinds = Object.freeze({
   request_timeout: { status: 408, type: 'invalid_request_error', retryable: true },
   batch_not_cancellable: user(409),
   batch_not_ended: user(409),
+  nothing_to_retry: user(409),
+  too_many_retries: user(409),
   file_too_large: user(413),
   body_too_large: user(413),
   unsupported_media_type: user(415),

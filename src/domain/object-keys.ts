@@ -34,6 +34,11 @@ export const keys = Object.freeze({
   manifest: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/manifest.json`,
   batchDeleted: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/deleted.json`,
   progressNews: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/progress.json`,
+  /** Batches that run failed lines of this one again, oldest first. */
+  children: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/children/`,
+  child: (tenant: string, batchId: string, createdMs: number, childId: string) =>
+    `${batchRoot(tenant, batchId)}/children/${String(createdMs).padStart(13, '0')}-${childId}`,
+  retryLines: (tenant: string, batchId: string, fileId: string) => `${batchRoot(tenant, batchId)}/retry/${fileId}.json`,
 
   batchIndex: (tenant: string) => `t/${tenant}/idx/b/`,
   batchIndexEntry: (tenant: string, createdMs: number, batchId: string) =>

@@ -14,6 +14,7 @@ import { registerRoutes } from './register-routes.js';
 import { addRequestHooks } from './request-hooks.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
 import { batchResultRoutes } from './routes/batch-results.js';
+import { batchRetryRoutes } from './routes/batch-retry.js';
 import { batchRoutes } from './routes/batches.js';
 import { completionRoutes } from './routes/completions.js';
 import { docsRoutes } from './routes/docs.js';
@@ -51,6 +52,7 @@ function allRoutes(world: World, keyRing: KeyRing, calls: LiveCalls, options: Se
     ...uploadRoutes(world),
     ...batchRoutes(world),
     ...batchResultRoutes(world),
+    ...batchRetryRoutes(world),
     ...(tokenizer ? completionRoutes(world, tokenizer, calls) : []),
     ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
     ...webhookEndpointRoutes(world),

@@ -10,6 +10,8 @@ import { toFileObject } from './view-file.js';
 
 export interface FileDescription extends CreateFileFields {
   readonly filename: string;
+  /** The batch that the service makes this input for; absent: the file is a user's. */
+  readonly batchId?: string;
 }
 
 /** When a file expires, Unix ms; null = never. Batch inputs go after 30 days, as those of the OpenAI API. */
@@ -42,7 +44,7 @@ export async function commitFile(
     expiresMs: expiryMs(description, createdMs),
     contentKey: keys.fileContent(tenant, fileId),
     etag: content.etag,
-    batchId: null,
+    batchId: description.batchId ?? null,
   };
   if (file.expiresMs !== null) await putOnAgenda(world.store, file.expiresMs + bounds.removalDelayMs, tenant, fileId);
   const key = keys.file(tenant, fileId);

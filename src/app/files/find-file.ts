@@ -1,21 +1,31 @@
-import { fileTombstone, manifestObject, storedFile, type StoredFile } from '../../contract/stored-objects.js';
+import {
+  fileTombstone,
+  manifestObject,
+  storedFile,
+  submitObject,
+  type StoredFile,
+} from '../../contract/stored-objects.js';
 import { EyrieError } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
+import type { ObjectStore } from '../../ports/object-store.js';
 import { isDeleted } from '../batch-records.js';
 import { getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 
 type FileReader = Pick<World, 'store' | 'clock'>;
 
-/** Output and error files are written before the manifest decides that they count, and go with their batch. */
-async function isPublished({ store }: FileReader, tenant: string, file: StoredFile): Promise<boolean> {
+/** Whether this is the file that the batch was made over; of two retries at once only one's counts. */
+export async function isInputOf(store: ObjectStore, tenant: string, batchId: string, fileId: string): Promise<boolean> {
+  return (await getJson(store, keys.submit(tenant, batchId), submitObject))?.inputFileId === fileId;
+}
+
+/** Files made for a batch are written before the record that decides that they count, and go with their batch. */
+async function isPublished({ store }: Pick<World, 'store'>, tenant: string, file: StoredFile): Promise<boolean> {
   if (file.batchId === null) return true;
-  const [manifest, deleted] = await Promise.all([
-    getJson(store, keys.manifest(tenant, file.batchId), manifestObject),
-    isDeleted(store, tenant, file.batchId),
-  ]);
-  if (deleted) return false;
+  if (await isDeleted(store, tenant, file.batchId)) return false;
+  if (file.purpose === 'batch') return isInputOf(store, tenant, file.batchId, file.id);
+  const manifest = await getJson(store, keys.manifest(tenant, file.batchId), manifestObject);
   return manifest?.output?.fileId === file.id || manifest?.errors?.fileId === file.id;
 }
 
@@ -42,7 +52,7 @@ export async function loadFile(world: FileReader, tenant: string, fileId: string
 
 /** The time under which the index lists a file, Unix ms: for results that is the end of their batch. */
 export async function listedMs({ store }: Pick<World, 'store'>, tenant: string, file: StoredFile): Promise<number> {
-  if (file.batchId === null) return file.createdMs;
+  if (file.batchId === null || file.purpose === 'batch') return file.createdMs;
   return (await getJson(store, keys.manifest(tenant, file.batchId), manifestObject))?.finishedMs ?? file.createdMs;
 }
 

@@ -1,7 +1,7 @@
 import { fileTombstone, manifestObject, storedFile, type StoredFile } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
-import { listedMs } from '../files/find-file.js';
+import { isInputOf, listedMs } from '../files/find-file.js';
 import { createJson, getJson } from '../stored-json.js';
 import { mayBeUnderWay, type DueItem, type Removal, type Remover } from './agenda.js';
 import type { InputsInUse } from './inputs-in-use.js';
@@ -15,12 +15,26 @@ async function removeParts({ store }: Remover, tenant: string, file: StoredFile)
   if (manifest && keepsParts(manifest)?.fileId === file.id) await removeAll(store, keys.parts(tenant, file.batchId));
 }
 
+/** The input of a retry that was cut off before its batch was made. */
+const isAbandoned = async ({ store }: Remover, tenant: string, file: StoredFile): Promise<boolean> =>
+  file.purpose === 'batch' && file.batchId !== null && !(await isInputOf(store, tenant, file.batchId, file.id));
+
+/** Nobody ever saw it, so no tombstone is needed. */
+async function removeAbandoned({ store }: Remover, tenant: string, file: StoredFile): Promise<Removal> {
+  await store.delete(keys.fileIndexEntry(tenant, file.createdMs, file.id));
+  if (file.batchId !== null) await store.delete(keys.retryLines(tenant, file.batchId, file.id));
+  await store.delete(file.contentKey);
+  await store.delete(keys.file(tenant, file.id));
+  return 'done';
+}
+
 /**
  * Looks at a file whose time has come.
  *
  *     found                                   action
  *     no file.json, no tombstone              remove the content: its upload was cut off
  *     neither deleted nor expired             for an hour nothing; then look again when it expires
+ *     input of a batch that never came        remove it
  *     deleted or expired, a batch reads it    look again later
  *     deleted or expired                      tombstone, then index entry, content, parts of results, file.json
  *     tombstone only                          keep it for a day from its making, then remove it
@@ -44,6 +58,7 @@ export async function removeFile(world: Remover, { tenant, id, dueMs }: DueItem,
   const removableMs = file.expiresMs === null ? Infinity : file.expiresMs + bounds.removalDelayMs;
   if (!tombstone && now < removableMs) {
     if (mayBeUnderWay(dueMs, now)) return 'stays';
+    if (await isAbandoned(world, tenant, file)) return removeAbandoned(world, tenant, file);
     return file.expiresMs === null ? 'done' : { againMs: removableMs };
   }
   if (await inUse.has(tenant, file.contentKey)) return { againMs: now + bounds.removalRetryMs };

@@ -30,6 +30,7 @@ export function batchResultRoutes(world: World): ApiRoute[] {
         const { lines, next } = await readResults(world, tenant, batchId, {
           after: query.after ?? null,
           limit: query.limit,
+          merge: query.merge,
         });
         return reply.type('application/json; charset=utf-8').send(toPage(batchId, lines, next));
       },

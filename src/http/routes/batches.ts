@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { acceptBatch } from '../../app/accept-batch.js';
 import { cancelBatch } from '../../app/cancel-batch.js';
 import { deleteBatch } from '../../app/delete-batch.js';
@@ -10,14 +10,7 @@ import { createBatchRequest } from '../../contract/create-batch.js';
 import { batchesQuery, deletedBatch, listOf } from '../../contract/list-query.js';
 import { bounds } from '../../domain/bounds.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
-import { retryHeader, toRetryCount } from '../retry-count.js';
-
-const keyLength = `1 to ${bounds.idempotencyKeyCharsMax} characters are allowed`;
-const createHeaders = z.object({
-  /** A repeat with the same key and body gives the same batch. */
-  'Idempotency-Key': z.string().min(1, keyLength).max(bounds.idempotencyKeyCharsMax, keyLength).optional(),
-  ...retryHeader,
-});
+import { repeatHeaders, toRepeat } from '../repeat-headers.js';
 
 export function batchRoutes(world: World): ApiRoute[] {
   return [
@@ -26,17 +19,11 @@ export function batchRoutes(world: World): ApiRoute[] {
       path: '/v1/batches',
       summary: 'Create a batch from an uploaded file, or from requests in the body',
       access: 'batches:write',
-      headers: createHeaders,
+      headers: repeatHeaders,
       body: createBatchRequest,
       bodyBytesMax: bounds.inlineBodyBytesMax,
       answer: batchObject,
-      handle: ({ tenant, headers, body }) =>
-        acceptBatch(world, {
-          tenant,
-          request: body,
-          idempotencyKey: headers['Idempotency-Key'] ?? null,
-          retryCount: toRetryCount(headers['X-Stainless-Retry-Count']),
-        }),
+      handle: ({ tenant, headers, body }) => acceptBatch(world, { tenant, request: body, ...toRepeat(headers) }),
     }),
     defineRoute({
       method: 'GET',

@@ -28,6 +28,7 @@ test('the document names every route that is offered, each operation once', asyn
     '/v1/batches/{batch_id}/cancel',
     '/v1/batches/{batch_id}/deliveries',
     '/v1/batches/{batch_id}/results',
+    '/v1/batches/{batch_id}/retry_failed',
     '/v1/chat/completions',
     '/v1/completions',
     '/v1/files',

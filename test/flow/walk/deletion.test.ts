@@ -32,7 +32,7 @@ async function expectGone(service: FakeService, batch: BatchObject): Promise<voi
   const { world } = service;
   const unknown = `No batch found with id '${batch.id}'.`;
   await expect(service.view(batch.id)).rejects.toMatchObject({ code: 'not_found', message: unknown });
-  await expect(readResults(world, tenant, batch.id, { after: null, limit: 10 })).rejects.toMatchObject({
+  await expect(readResults(world, tenant, batch.id, { after: null, limit: 10, merge: false })).rejects.toMatchObject({
     code: 'not_found',
     message: unknown,
   });

@@ -96,7 +96,7 @@ test('results go when output_expires_after says so: files, early results and eve
   const batch = await service.untilEnd(id);
   const output = await findFile(service.world, tenant, batch.output_file_id ?? '');
   expect(output?.expiresMs).toBe((output?.createdMs ?? 0) + hourMs);
-  const page = { after: null, limit: 10 };
+  const page = { after: null, limit: 10, merge: false };
   expect((await readResults(service.world, tenant, id, page)).lines).toHaveLength(2);
   service.world.clock.jump(hourMs);
   for (const file of [batch.output_file_id, batch.error_file_id])

@@ -1,0 +1,11 @@
+import { errorKinds, isErrorCode, type ErrorCode } from './errors.js';
+
+/** The line was not refused: the batch ended, or the input went away, before it ran. */
+const neverRan: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['batch_cancelled', 'batch_expired', 'input_changed']);
+
+/**
+ * Whether a failed line may succeed when it is run again: it was never run, or the failure was the service's. A line that was
+ * refused for what it says would be refused again.
+ */
+export const mayRunAgain = (code: string): boolean =>
+  !isErrorCode(code) || neverRan.has(code) || errorKinds[code].status >= 500;
