@@ -5,11 +5,10 @@ const collect = (value: string, all: readonly string[]): readonly string[] => [.
 
 /** `eyrie admin …`: what an operator does straight on the object store that `EYRIE_STORE` names, without a running service. */
 export function addAdminCommands(program: Command, openWorld: () => Promise<AdminWorld>): void {
-  const keys = program
+  const admin = program
     .command('admin')
-    .description('Operate an installation, on the object store that EYRIE_STORE names.')
-    .command('keys')
-    .description('API keys: make, list, revoke.');
+    .description('Operate an installation, on the object store that EYRIE_STORE names.');
+  const keys = admin.command('keys').description('API keys: make, list, revoke.');
 
   keys
     .command('create')
@@ -44,5 +43,15 @@ export function addAdminCommands(program: Command, openWorld: () => Promise<Admi
     .action(async (id: string, options: { json: boolean }) => {
       const { revokeAdminKey } = await import('./commands/admin-keys.js');
       await revokeAdminKey(await openWorld(), id, options);
+    });
+
+  admin
+    .command('reports')
+    .description("List a tenant's reports of bad answers, newest first.")
+    .requiredOption('--tenant <name>', 'whose reports')
+    .option('--json', 'one JSON document', false)
+    .action(async (options: { tenant: string; json: boolean }) => {
+      const { listAdminReports } = await import('./commands/admin-reports.js');
+      await listAdminReports(await openWorld(), options);
     });
 }

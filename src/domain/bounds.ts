@@ -88,6 +88,13 @@ export const bounds = Object.freeze({
   retriesPerBatchMax: 100,
   retryDepthMax: 16,
 
+  // Reports of bad answers, per tenant.
+  reportCommentCharsMax: 2000,
+  /** Kept at once; those that were dealt with are deleted. */
+  reportsMax: 1000,
+  reportsPageDefault: 20,
+  reportsPageMax: 100,
+
   // Removal.
   /** Bytes of what was deleted or has expired go this much later: a call that found it just before may still be reading. */
   removalDelayMs: 60_000,

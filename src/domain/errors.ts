@@ -35,6 +35,7 @@ export const errorKinds = Object.freeze({
   batch_not_ended: user(409),
   nothing_to_retry: user(409),
   too_many_retries: user(409),
+  too_many_reports: user(409),
   file_too_large: user(413),
   body_too_large: user(413),
   unsupported_media_type: user(415),

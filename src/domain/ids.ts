@@ -15,6 +15,7 @@ export const idPrefixes = Object.freeze({
   part: 'part_',
   call: 'call_',
   key: 'key_',
+  report: 'report_',
 });
 export type IdKind = keyof typeof idPrefixes;
 

@@ -53,6 +53,11 @@ export const keys = Object.freeze({
   file: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/file.json`,
   fileDeleted: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/deleted.json`,
 
+  report: (tenant: string, reportId: string) => `t/${tenant}/reports/${reportId}.json`,
+  reportIndex: (tenant: string) => `t/${tenant}/idx/r/`,
+  reportIndexEntry: (tenant: string, createdMs: number, reportId: string) =>
+    `t/${tenant}/idx/r/${invertedTime(createdMs)}-${reportId}`,
+
   openUploads: 'uploads/',
   openUpload: (tenant: string, uploadId: string) => `uploads/${tenant}/${uploadId}`,
   upload: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/upload.json`,

@@ -8,6 +8,8 @@ export const scopes = Object.freeze([
   'generate',
   'webhooks:read',
   'webhooks:write',
+  'reports:read',
+  'reports:write',
   /** Making and revoking keys of the own tenant. */
   'admin',
 ] as const);

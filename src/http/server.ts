@@ -23,6 +23,7 @@ import { fileRoutes } from './routes/files.js';
 import { healthRoutes } from './routes/health.js';
 import { modelRoutes } from './routes/models.js';
 import { notOfferedRoutes } from './routes/not-offered.js';
+import { reportRoutes } from './routes/reports.js';
 import { tokenizerRoutes } from './routes/tokenizer.js';
 import { uploadRoutes } from './routes/uploads.js';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.js';
@@ -57,6 +58,7 @@ function allRoutes(world: World, keyRing: KeyRing, calls: LiveCalls, options: Se
     ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
     ...webhookEndpointRoutes(world),
     ...webhookDeliveryRoutes(world),
+    ...reportRoutes(world),
     ...apiKeyRoutes(world, keyRing),
     ...healthRoutes(world),
   ];

@@ -14,7 +14,7 @@ import { parseTimeSpan } from '../time-span.js';
 
 export type AdminWorld = Pick<World, 'store' | 'clock' | 'ids' | 'log'>;
 
-function checkTenant(tenant: string): string {
+export function checkTenant(tenant: string): string {
   if (isTenant(tenant)) return tenant;
   throw new EyrieError(
     'invalid_value',

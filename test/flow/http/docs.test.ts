@@ -36,6 +36,8 @@ test('the document names every route that is offered, each operation once', asyn
     '/v1/files/{file_id}/content',
     '/v1/models',
     '/v1/models/{model}',
+    '/v1/reports',
+    '/v1/reports/{report_id}',
     '/v1/uploads',
     '/v1/uploads/{upload_id}/cancel',
     '/v1/uploads/{upload_id}/complete',
