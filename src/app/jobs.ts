@@ -1,6 +1,6 @@
 import type { PlannedShard } from '../contract/stored-objects.js';
 import type { BatchJob, DeliveryJob, LiveJob, ShardJob } from '../contract/queue-payload.js';
-import { shardPriority } from '../domain/shard-priority.js';
+import { shardPriority, type QueueOrder } from '../domain/shard-priority.js';
 import type { Job } from '../ports/job-queue.js';
 
 /** The jobs of a batch. Their ids follow from what they do, so that adding one twice is adding it once. */
@@ -10,10 +10,10 @@ export const planJob = (batch: BatchJob): Job => ({ id: `plan-${batch.batchId}`,
 
 export const finishJob = (batch: BatchJob): Job => ({ id: `fin-${batch.batchId}`, payload: pointer(batch) });
 
-export const shardJobOf = (batch: BatchJob, { n }: Pick<PlannedShard, 'n'>): Job => ({
+export const shardJobOf = (batch: BatchJob, order: QueueOrder, { n }: Pick<PlannedShard, 'n'>): Job => ({
   id: `s-${batch.batchId}-${n}`,
   payload: { ...pointer(batch), shard: n } satisfies ShardJob,
-  priority: shardPriority(n),
+  priority: shardPriority(order, n),
 });
 
 export const liveJobOf = ({ tenant, callId }: LiveJob): Job => ({

@@ -4,7 +4,9 @@ import { batchTombstone, submitObject } from '../contract/stored-objects.js';
 import { EyrieError, errorCode } from '../domain/errors.js';
 import { idPrefixes, isId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
+import type { FleetState } from '../ports/progress-board.js';
 import { readIndex, type ListOrder } from './index-walk.js';
+import { readFleet } from './open-work.js';
 import { getJson } from './stored-json.js';
 import { viewBatch } from './view-batch.js';
 import type { World } from './world.js';
@@ -30,9 +32,14 @@ async function cursorKey({ store }: World, tenant: string, after: string): Promi
   });
 }
 
-async function viewIfThere(world: World, tenant: string, batchId: string): Promise<BatchObject | null> {
+async function viewIfThere(
+  world: World,
+  tenant: string,
+  batchId: string,
+  fleet: () => Promise<FleetState | null>,
+): Promise<BatchObject | null> {
   try {
-    return await viewBatch(world, tenant, batchId);
+    return await viewBatch(world, tenant, batchId, fleet);
   } catch (error) {
     // Deleted while the list was read.
     if (errorCode(error) === 'not_found') return null;
@@ -43,11 +50,14 @@ async function viewIfThere(world: World, tenant: string, batchId: string): Promi
 /** A page of the tenant's batches, read from the index in the store. Throws `invalid_value` for an unknown `after`. */
 export async function listBatches(world: World, tenant: string, page: BatchesPage): Promise<ListPage<BatchObject>> {
   const after = page.after === null ? null : await cursorKey(world, tenant, page.after);
+  let state: Promise<FleetState | null> | undefined;
+  // All batches of a page are seen beside the same fleet.
+  const fleet = () => (state ??= readFleet(world));
   const { found, hasMore } = await readIndex(
     world.store,
     keys.batchIndex(tenant),
     { after, limit: page.limit, order: page.order },
-    (key) => viewIfThere(world, tenant, key.slice(key.lastIndexOf(idPrefixes.batch))),
+    (key) => viewIfThere(world, tenant, key.slice(key.lastIndexOf(idPrefixes.batch)), fleet),
   );
   return toListPage(found, hasMore);
 }

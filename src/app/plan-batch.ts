@@ -2,23 +2,48 @@ import type { BatchError } from '../contract/batch-object.js';
 import type { BatchJob } from '../contract/queue-payload.js';
 import type { PlanObject, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
 import type { Verdict } from '../domain/batch-state.js';
+import { bounds } from '../domain/bounds.js';
 import { errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
+import { queueOrder, type QueueOrder } from '../domain/shard-priority.js';
 import type { Tokenizer } from '../ports/tokenizer.js';
 import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
 import { finishJob, shardJobOf } from './jobs.js';
+import { noteOpenWork } from './open-work.js';
 import { createJson } from './stored-json.js';
 import { InvalidInput, validateInput } from './validate-input.js';
 import type { World } from './world.js';
 
 export type Planner = World & { readonly tokenizer: Tokenizer };
 
-const noSuchFile = (submit: SubmitObject): BatchError => ({
+export const noSuchInput = (fileId: string): BatchError => ({
   code: 'invalid_request',
-  message: `Cannot find file '${submit.inputFileId.slice(0, 128)}', or its purpose is not "batch".`,
+  message: `Cannot find file '${fileId.slice(0, 128)}', or its purpose is not "batch".`,
   param: 'file_id',
   line: null,
 });
+
+/** Where the batch stands among those that wait. Hints will do: any place is a right one. */
+export async function placeInQueue(
+  world: World,
+  terms: Pick<SubmitObject, 'tenant' | 'priority' | 'deadlineMs' | 'expiresMs'>,
+  nowMs: number,
+): Promise<QueueOrder> {
+  const dueMs = terms.deadlineMs ?? terms.expiresMs;
+  const { objects } = await world.store.list(keys.openBatchesOf(terms.tenant), { limit: bounds.crowdMax });
+  let front: number | null = null;
+  try {
+    front = await world.queue.front('shard');
+  } catch (error) {
+    world.log.warn('plan.queue_not_seen', { tenant: terms.tenant, code: errorCode(error) });
+  }
+  return queueOrder({
+    priority: terms.priority,
+    secondsLeft: (dueMs - nowMs) / 1000,
+    tenantBatches: objects.length,
+    front,
+  });
+}
 
 async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObject> {
   const plannedMs = world.clock.now();
@@ -31,18 +56,25 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
   });
   if ((await cancelRequestedMs(world.store, submit.tenant, submit.batchId)) !== null) return verdict('cancelled');
   if (plannedMs >= submit.expiresMs) return verdict('expired');
-  if (submit.input === null) return verdict('failed', [noSuchFile(submit)]);
+  if (submit.input === null) return verdict('failed', [noSuchInput(submit.inputFileId)]);
   try {
     const input = await world.store.getStream(submit.input.key, { ifMatch: submit.input.etag });
-    if (!input) return verdict('failed', [noSuchFile(submit)]);
+    if (!input) return verdict('failed', [noSuchInput(submit.inputFileId)]);
     const valid = await validateInput(input.body, {
       endpoint: submit.endpoint,
       mode: submit.validation,
       model: world.model,
       tokenizer: world.tokenizer,
     });
-    const { endpoint, lines, tokens } = valid;
-    return { v: 1, kind: 'work', plannedMs, endpoint, model: world.model.id, lines, tokens, shards: [...valid.shards] };
+    return {
+      v: 1,
+      kind: 'work',
+      plannedMs,
+      ...valid,
+      model: world.model.id,
+      shards: [...valid.shards],
+      order: await placeInQueue(world, submit, plannedMs),
+    };
   } catch (error) {
     if (error instanceof InvalidInput) return verdict('failed', error.errors);
     if (errorCode(error) !== 'input_changed') throw error;
@@ -67,8 +99,9 @@ export async function queueShards(
   const open = plan.shards.filter(({ n }) => !decided.has(n));
   await world.queue.add(
     'shard',
-    open.map((shard) => shardJobOf(batch, shard)),
+    open.map((shard) => shardJobOf(batch, plan.order, shard)),
   );
+  await noteOpenWork(world, batch, plan, decided);
 }
 
 /**

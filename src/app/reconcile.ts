@@ -9,6 +9,7 @@ import { cancelRequestedMs, decidedShards, findManifest, findPlan, putInLists } 
 import { closeBatch } from './close-batch.js';
 import { giveUpShard } from './give-up-shard.js';
 import { finishJob, planJob } from './jobs.js';
+import { noteOpenWork } from './open-work.js';
 import { queueShards } from './plan-batch.js';
 import { getJson } from './stored-json.js';
 import { ProgressNews } from './webhooks/progress-news.js';
@@ -114,6 +115,7 @@ export class Janitor {
     const decided = await decidedShards(store, tenant, batchId);
     if (decided.size >= plan.shards.length) return queue.add('finish', [finishJob(submit)]);
 
+    await noteOpenWork(this.#world, submit, plan, decided);
     const cancelMs = await cancelRequestedMs(store, tenant, batchId);
     const stopMs = Math.min(cancelMs ?? Infinity, submit.expiresMs);
     if (clock.now() < stopMs) {

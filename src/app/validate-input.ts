@@ -6,7 +6,7 @@ import { EyrieError } from '../domain/errors.js';
 import { isBlank, splitJsonl, type JsonlLine } from '../domain/jsonl-splitter.js';
 import type { Endpoint, ServedModel } from '../domain/served-model.js';
 import type { Tokenizer } from '../ports/tokenizer.js';
-import { lineTokens, toLineRequest } from './line/line-request.js';
+import { lineSize, toLineRequest, type LineRequest, type LineSize } from './line/line-request.js';
 import { claimCustomId } from './line/run-line.js';
 import { LineRejection, readLine, type LineEnvelope } from './line/read-line.js';
 import { ShardDigest } from './shard-digest.js';
@@ -17,22 +17,31 @@ export interface ValidationRules {
   readonly mode: ValidationMode;
   readonly model: ServedModel;
   readonly tokenizer: Tokenizer;
+  /** Sees every line that is a request, in order; with it, the good lines of a file with bad ones are measured too. */
+  readonly observer?: LineObserver;
 }
 
-export interface ValidInput {
+/** What became of a line's body: ready to generate, or the error that its result will be. */
+export type LineObserver = (line: JsonlLine, outcome: LineRequest | EyrieError) => void;
+
+export interface ValidInput extends LineSize {
   readonly endpoint: Endpoint;
   readonly lines: number;
-  readonly tokens: number;
   readonly shards: readonly PlannedShard[];
 }
 
 /** All that is wrong with an input file. Lists the first errors in line order, then one entry that gives the total. */
 export class InvalidInput extends Error {
   readonly errors: readonly BatchError[];
+  /** Requests seen, and those of them that are none. */
+  readonly lines: number;
+  readonly badLines: number;
 
-  constructor(errors: readonly BatchError[]) {
+  constructor(errors: readonly BatchError[], lines: number, badLines: number) {
     super('The input file is not valid.');
     this.errors = errors;
+    this.lines = lines;
+    this.badLines = badLines;
   }
 }
 
@@ -44,8 +53,15 @@ const windowLines = 256;
 interface Counted {
   readonly line: JsonlLine;
   readonly rejected: Rejected | null;
-  readonly tokens: number;
+  /** null: the line is no request. */
+  readonly outcome: LineRequest | EyrieError | null;
 }
+
+const noTokens: LineSize = Object.freeze({ promptTokens: 0, outputTokensMost: 0, tokens: 0 });
+
+/** A line whose body is wrong takes no tokens: the worker gives it its error. */
+const sizeOf = (outcome: Counted['outcome']): LineSize =>
+  outcome === null || outcome instanceof EyrieError ? noTokens : lineSize(outcome);
 
 /** Collects what the lines of a file say together: one endpoint, unique custom_ids, bounded numbers. */
 class FileChecker {
@@ -65,7 +81,7 @@ class FileChecker {
   check(line: JsonlLine): LineEnvelope | Rejected {
     const index = this.lines++;
     if (this.lines > bounds.batchLinesMax)
-      throw new InvalidInput([
+      throw this.#invalid([
         {
           code: 'too_many_tasks',
           message: `The file has more than ${bounds.batchLinesMax} requests. Split it into several batches.`,
@@ -84,7 +100,7 @@ class FileChecker {
       this.errorsTotal++;
       if (this.errors.length < bounds.batchErrorsListedMax) this.errors.push(entry);
       if (this.#rules.mode === 'lenient' && this.errorsTotal > bounds.rejectedLinesMax)
-        throw new InvalidInput([
+        throw this.#invalid([
           {
             code: 'too_many_bad_lines',
             message: `More than ${bounds.rejectedLinesMax} lines are no requests.`,
@@ -100,9 +116,7 @@ class FileChecker {
   /** Throws when the file as a whole is not valid. */
   conclude(): Endpoint {
     if (this.lines === 0)
-      throw new InvalidInput([
-        { code: 'empty_file', message: 'The file contains no requests.', param: null, line: null },
-      ]);
+      throw this.#invalid([{ code: 'empty_file', message: 'The file contains no requests.', param: null, line: null }]);
     const strict = this.#rules.mode === 'strict';
     if (this.errorsTotal > 0 && (strict || this.errorsTotal === this.lines)) {
       const more = this.errorsTotal - this.errors.length;
@@ -112,18 +126,24 @@ class FileChecker {
         param: null,
         line: null,
       };
-      throw new InvalidInput(more > 0 ? [...this.errors, total] : this.errors);
+      throw this.#invalid(more > 0 ? [...this.errors, total] : this.errors);
     }
     return this.endpoint ?? '/v1/completions';
   }
+
+  #invalid(errors: readonly BatchError[]): InvalidInput {
+    return new InvalidInput(errors, this.lines, this.errorsTotal);
+  }
 }
 
-/** Upper bound of the tokens of a line; 0 for a line whose body is wrong (the worker gives it its error). */
-async function measure(envelope: LineEnvelope, { model, tokenizer }: ValidationRules): Promise<number> {
+async function readBody(
+  envelope: LineEnvelope,
+  { model, tokenizer }: ValidationRules,
+): Promise<LineRequest | EyrieError> {
   try {
-    return lineTokens(await toLineRequest(envelope, model, tokenizer));
+    return await toLineRequest(envelope, model, tokenizer);
   } catch (error) {
-    if (error instanceof EyrieError) return 0;
+    if (error instanceof EyrieError) return error;
     throw error;
   }
 }
@@ -134,14 +154,19 @@ class ShardBuilder {
   #digest = new ShardDigest();
   #rejected: Rejected[] = [];
   readonly shards: PlannedShard[] = [];
-  tokens = 0;
+  size: LineSize = noTokens;
 
-  add({ line, rejected, tokens }: Counted): void {
-    const closed = this.#cutter.add({ start: line.start, end: line.end, tokens });
+  add({ line, rejected, outcome }: Counted): void {
+    const size = sizeOf(outcome);
+    const closed = this.#cutter.add({ start: line.start, end: line.end, tokens: size.tokens });
     if (closed) this.#close(closed);
     this.#digest.add(line.bytes);
     if (rejected) this.#rejected.push(rejected);
-    this.tokens += tokens;
+    this.size = {
+      promptTokens: this.size.promptTokens + size.promptTokens,
+      outputTokensMost: this.size.outputTokensMost + size.outputTokensMost,
+      tokens: this.size.tokens + size.tokens,
+    };
   }
 
   end(): void {
@@ -165,23 +190,27 @@ export async function validateInput(source: AsyncIterable<Uint8Array>, rules: Va
   const builder = new ShardBuilder();
   let window: Promise<Counted>[] = [];
   const flush = async (): Promise<void> => {
-    for (const counted of await Promise.all(window)) builder.add(counted);
+    for (const counted of await Promise.all(window)) {
+      builder.add(counted);
+      if (counted.outcome) rules.observer?.(counted.line, counted.outcome);
+    }
     window = [];
   };
   for await (const line of splitJsonl(source, bounds.lineBytesMax)) {
     if (line.bytes && isBlank(line.bytes)) continue;
     const checked = checker.check(line);
     // Once a strict file has an error no shard will be cut: the rest is only checked.
-    if (rules.mode === 'strict' && checker.errorsTotal > 0) continue;
+    if (rules.mode === 'strict' && checker.errorsTotal > 0 && !rules.observer) continue;
     window.push(
       'index' in checked
-        ? Promise.resolve({ line, rejected: checked, tokens: 0 })
-        : measure(checked, rules).then((tokens) => ({ line, rejected: null, tokens })),
+        ? Promise.resolve({ line, rejected: checked, outcome: null })
+        : readBody(checked, rules).then((outcome) => ({ line, rejected: null, outcome })),
     );
     if (window.length >= windowLines) await flush();
   }
+  if (rules.observer) await flush();
   const endpoint = checker.conclude();
   await flush();
   builder.end();
-  return { endpoint, lines: checker.lines, tokens: builder.tokens, shards: builder.shards };
+  return { endpoint, lines: checker.lines, ...builder.size, shards: builder.shards };
 }

@@ -3,7 +3,8 @@ import type { ManifestObject, PlanObject, SubmitObject } from '../contract/store
 import { deriveState } from '../domain/batch-state.js';
 import { errorCode } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
-import type { ShardProgress } from '../ports/progress-board.js';
+import type { FleetState, ShardProgress } from '../ports/progress-board.js';
+import { batchOutlook } from './batch-outlook.js';
 import {
   cancelRequestedMs,
   decidedShards,
@@ -14,6 +15,7 @@ import {
   loadShownSubmit,
   noSuchBatch,
 } from './batch-records.js';
+import { readFleet } from './open-work.js';
 import { childIds } from './retry/lineage.js';
 import type { World } from './world.js';
 
@@ -23,7 +25,11 @@ interface Progress {
   readonly counts: RequestCounts;
   readonly allDecided: boolean;
   readonly lastDecidedMs: number | null;
+  /** Decided shards with their counts, while the batch runs. */
+  readonly decided: ReadonlyMap<number, ShardProgress | null>;
 }
+
+const noneDecided: Progress['decided'] = new Map();
 
 type ProgressReader = Pick<World, 'store' | 'progress' | 'log'>;
 
@@ -43,13 +49,16 @@ async function readProgress(world: ProgressReader, submit: SubmitObject, plan: P
       counts: { total: 0, completed: 0, failed: 0 },
       allDecided: plan !== null,
       lastDecidedMs: plan?.plannedMs ?? null,
+      decided: noneDecided,
     };
   const { tenant, batchId } = submit;
   const [decided, hint] = await Promise.all([decidedShards(world.store, tenant, batchId), readHint(world, batchId)]);
   let completed = 0;
   let failed = 0;
+  const counts = new Map<number, ShardProgress | null>();
   for (const shard of decided.keys()) {
     const known = hint.get(shard) ?? (await loadPartHeader(world.store, tenant, batchId, shard));
+    counts.set(shard, known);
     completed += known?.completed ?? 0;
     failed += known?.failed ?? 0;
   }
@@ -57,6 +66,7 @@ async function readProgress(world: ProgressReader, submit: SubmitObject, plan: P
     counts: { total: plan.lines, completed, failed },
     allDecided: decided.size === plan.shards.length,
     lastDecidedMs: lastDecidedMs(plan, decided),
+    decided: counts,
   };
 }
 
@@ -74,8 +84,16 @@ function speedOf({ shapes, generatingMs }: ManifestObject): number | null {
   return generatingMs > 0 ? Math.round((shapes.useful_tokens / generatingMs) * 10_000) / 10 : null;
 }
 
-/** The batch as users see it, derived from the objects found. Throws `not_found`, also for another tenant's id. */
-export async function viewBatch(world: World, tenant: string, batchId: string): Promise<BatchObject> {
+/**
+ * The batch as users see it, derived from the objects found. `fleet` is asked when the end is to be estimated. Throws `not_found`, also for
+ * another tenant's id.
+ */
+export async function viewBatch(
+  world: World,
+  tenant: string,
+  batchId: string,
+  fleet: () => Promise<FleetState | null> = () => readFleet(world),
+): Promise<BatchObject> {
   const { store } = world;
   if (!isId('batch', batchId)) throw noSuchBatch(batchId);
   // The manifest first: whoever sees the end sees all that led to it.
@@ -88,7 +106,7 @@ export async function viewBatch(world: World, tenant: string, batchId: string): 
     cancelRequestedMs(store, tenant, batchId),
   ]);
   const progress = manifest
-    ? { counts: manifest.counts, allDecided: true, lastDecidedMs: manifest.finalizingMs }
+    ? { counts: manifest.counts, allDecided: true, lastDecidedMs: manifest.finalizingMs, decided: noneDecided }
     : await readProgress(world, submit, plan);
   const status = deriveState({
     plan: plan === null ? 'absent' : plan.kind === 'work' ? 'work' : plan.verdict,
@@ -128,6 +146,15 @@ export async function viewBatch(world: World, tenant: string, batchId: string): 
       child_batch_ids: manifest ? await childIds(store, tenant, batchId) : [],
       shapes: manifest?.shapes ?? null,
       tokens_per_second: manifest && speedOf(manifest),
+      ...(await batchOutlook({
+        submit,
+        plan,
+        manifest,
+        status,
+        decided: progress.decided,
+        fleet,
+        nowMs: world.clock.now(),
+      })),
     },
   };
 }

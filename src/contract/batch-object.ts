@@ -95,6 +95,24 @@ export const batchObject = z.object({
     shapes: shapeReport.nullable(),
     /** Useful tokens per second of wall time while shards ran; null before the end. */
     tokens_per_second: z.number().nullable(),
+    /** Share against other batches; each step up doubles it. */
+    priority: z.number().int(),
+    /** When the results are wanted, Unix seconds. */
+    deadline: time,
+    /** While the batch is in progress; null when nothing can be said: no worker has told its speed. */
+    estimated_completion_at: time,
+    /** Whether that is later than the deadline, or than the end of the window where there is none; null when it is not known. */
+    at_risk: z.boolean().nullable(),
+    /** null: the operator names no price. Amounts in units of the currency. */
+    cost: z
+      .object({
+        currency: z.string(),
+        /** If every line generates all it may; null until the input is validated. */
+        estimated: z.number().nullable(),
+        /** Of what was generated; lines that failed cost nothing. null before the end. */
+        final: z.number().nullable(),
+      })
+      .nullable(),
   }),
 });
 export type BatchObject = z.output<typeof batchObject>;

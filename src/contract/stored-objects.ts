@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { endpoints } from '../domain/served-model.js';
+import { plainOrder } from '../domain/shard-priority.js';
 import { batchError, requestCounts, shapeReport, validationMode } from './batch-object.js';
 
 /** The objects of the durability protocol (docs/lifecycle.md says who writes and deletes each). All times are Unix ms. */
@@ -67,7 +68,13 @@ export const planObject = z.discriminatedUnion('kind', [
     endpoint: z.enum(endpoints),
     model: z.string(),
     lines: z.number(),
+    /** Upper bound of the work. */
     tokens: z.number(),
+    /** Prompt tokens, and the most that may be generated: what the batch may cost. null in plans of earlier versions. */
+    promptTokens: z.number().nullable().default(null),
+    outputTokensMost: z.number().nullable().default(null),
+    /** Where its shards stand in the queue, also when they are queued again. */
+    order: z.object({ start: z.number(), stride: z.number() }).default(plainOrder),
     shards: z.array(plannedShard),
   }),
   z.object({

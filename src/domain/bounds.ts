@@ -63,6 +63,14 @@ export const bounds = Object.freeze({
   shardTokensMax: 64 * 1024,
   shardsPerBatchMax: 10_000,
 
+  // Dry runs: checked by the API itself, while the caller waits.
+  /** What was read by then is the answer: below the 300 s that clients wait. */
+  dryRunMs: 120_000,
+  /** Dry runs at once in a process; more are told to come back. */
+  dryRunsMax: 2,
+  /** Padding is estimated for no more sequences: their shapes are held in memory. */
+  dryRunSequencesMax: 200_000,
+
   // Queue.
   jobsPerAddMax: 500,
   shardAttemptsMax: 5,
@@ -81,6 +89,8 @@ export const bounds = Object.freeze({
   unixSecondsMax: 253_402_300_799,
 
   // Order of the work. Each step of priority doubles a batch's share.
+  /** Open batches of a tenant beyond this many lower its share no further. */
+  crowdMax: 64,
   priorityMin: -10,
   priorityMax: 10,
 

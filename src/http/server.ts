@@ -51,7 +51,7 @@ function allRoutes(world: World, keyRing: KeyRing, calls: LiveCalls, options: Se
     ...fileRoutes(world, fileBytesMax),
     ...fileContentRoutes(world),
     ...uploadRoutes(world),
-    ...batchRoutes(world),
+    ...batchRoutes(world, tokenizer),
     ...batchResultRoutes(world),
     ...batchRetryRoutes(world),
     ...(tokenizer ? completionRoutes(world, tokenizer, calls) : []),

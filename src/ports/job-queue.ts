@@ -50,6 +50,8 @@ export interface JobQueue {
   /** Takes a job back that waits or is delayed. One that is being done, or unknown, is left alone. */
   remove(kind: JobKind, id: string): Promise<void>;
   backlog(kind: JobKind): Promise<Backlog>;
+  /** Priority of the waiting job that is next by its priority; null when none waits. */
+  front(kind: JobKind): Promise<number | null>;
   consume(kind: JobKind, options: { readonly concurrency: number }, handler: JobHandler): Consumer;
   /** Watches for jobs of dead workers although this process does none of that kind. */
   watchStalled(kind: JobKind): Consumer;

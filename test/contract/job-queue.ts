@@ -75,6 +75,24 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
       expect(await queue.has('shard', 's-1')).toBe(false);
     });
 
+    it('tells the priority of the next waiting job', async () => {
+      const { queue, until } = await start();
+      expect(await queue.front('shard')).toBeNull();
+      await queue.add('shard', [
+        { id: 's-1', payload: {}, priority: 1500 },
+        { id: 's-2', payload: {}, priority: 1016 },
+        { id: 's-3', payload: {}, priority: 7, delayMs: 60_000 },
+      ]);
+      expect(await queue.front('shard')).toBe(1016);
+      const { handler, open: letGo } = gate();
+      consume('shard', 1, handler);
+      await until('one is active', async () => (await queue.backlog('shard')).active === 1);
+      expect(await queue.front('shard')).toBe(1500);
+      letGo();
+      await until('only the delayed one is left', async () => (await queue.backlog('shard')).waiting === 0);
+      expect(await queue.front('shard')).toBeNull();
+    });
+
     it('ignores a job whose id is waiting, delayed or active, and takes it again once it has ended', async () => {
       const { queue, until } = await start();
       await queue.add('plan', [{ id: 'plan-1', payload: { first: true } }]);

@@ -15,7 +15,7 @@ describeProgressBoard('MemoryProgress', () => {
 
 it('MemoryProgress can be away and can lose everything', async () => {
   const board = new MemoryProgress(new FakeClock());
-  await board.record('batch_a', 0, { completed: 1, failed: 0 });
+  await board.record('batch_a', 0, { completed: 1, failed: 0, inputTokens: 1, outputTokens: 1 });
   board.unavailable = true;
   await expect(board.read('batch_a')).rejects.toMatchObject({ code: 'queue_unavailable' });
   board.unavailable = false;

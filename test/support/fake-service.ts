@@ -15,6 +15,7 @@ import type { CreateBatchRequest } from '../../src/contract/create-batch.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
 import type { StoredFile } from '../../src/contract/stored-objects.js';
 import { isTerminal } from '../../src/domain/batch-state.js';
+import type { Offer } from '../../src/domain/offer.js';
 import { keys } from '../../src/domain/object-keys.js';
 import type { WebhookAnswer, WebhookPost } from '../../src/ports/webhook-sender.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
@@ -36,6 +37,7 @@ export interface FakeServiceOptions {
   /** Fake time that a post takes; default none. */
   readonly answerMs?: (post: WebhookPost) => number;
   readonly queue?: Partial<MemoryQueueSettings>;
+  readonly offer?: Offer;
   /** Fake time between two looks of the janitor and of the inbox; default 1 s. */
   readonly loopMs?: number;
 }
@@ -54,6 +56,7 @@ export class FakeService {
     this.world = fakeWorld({
       ...(webhookUrl === undefined ? {} : { endpoints: [{ id: 'we_1', url: webhookUrl }] }),
       ...(options.queue ? { queue: options.queue } : {}),
+      ...(options.offer ? { offer: options.offer } : {}),
     });
   }
 

@@ -1,5 +1,5 @@
 import type { World } from '../../src/app/world.js';
-import { plainOffer } from '../../src/domain/offer.js';
+import { plainOffer, type Offer } from '../../src/domain/offer.js';
 import type { ServedModel } from '../../src/domain/served-model.js';
 import type { WebhookEndpoint } from '../../src/ports/tenants.js';
 import { FakeEgress, testSealer } from './fake-webhook-guards.js';
@@ -36,7 +36,7 @@ export interface FakeWorld extends World {
 
 /** A world of fakes: one tenant `acme`, key `key`, time that stands still. */
 export function fakeWorld(
-  options: { endpoints?: readonly WebhookEndpoint[]; queue?: Partial<MemoryQueueSettings> } = {},
+  options: { endpoints?: readonly WebhookEndpoint[]; queue?: Partial<MemoryQueueSettings>; offer?: Offer } = {},
 ): FakeWorld {
   const clock = new FakeClock();
   return {
@@ -50,7 +50,7 @@ export function fakeWorld(
     log: new MemoryLog(),
     ids: new CountingIds(),
     model: testModel,
-    offer: plainOffer,
+    offer: options.offer ?? plainOffer,
     idSecret: 'a secret of the tests, nothing else',
     tenants: {
       tenantOfKey: (key) => Promise.resolve(key === 'key' ? 'acme' : null),

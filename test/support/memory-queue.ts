@@ -86,6 +86,14 @@ export class MemoryQueue implements JobQueue {
     });
   }
 
+  front(kind: JobKind): Promise<number | null> {
+    return this.#call(() => {
+      const waiting = [...this.#entries(kind).values()].filter(({ state, front }) => state === 'waiting' && !front);
+      const [next] = waiting.toSorted((a, b) => (before(a, b) ? -1 : 1));
+      return next ? (next.job.priority ?? 2 ** 21 - 1) : null;
+    });
+  }
+
   consume(kind: JobKind, { concurrency }: { readonly concurrency: number }, handler: JobHandler): MemoryConsumer {
     const consumer = new MemoryConsumer(kind, concurrency, handler, this.#clock, (gone) =>
       this.#consumers.delete(gone),

@@ -60,7 +60,12 @@ await runProgram('generate', async (end) => {
       end();
     }
     const tokensPerSecond = speed.read();
-    if (tokensPerSecond > 0) await world.progress.reportSpeed(workerId, tokensPerSecond);
+    if (tokensPerSecond > 0)
+      await world.progress.reportWorker(workerId, {
+        tokensPerSecond,
+        slots: settings.EYRIE_SLOTS,
+        prefillTokens: settings.EYRIE_PREFILL_TOKENS,
+      });
   };
   const ticking = repeat(world, 'generate', tickMs, tick, stopping.signal);
 

@@ -90,6 +90,11 @@ export class BullQueue implements JobQueue {
     };
   }
 
+  async front(kind: JobKind): Promise<number | null> {
+    const [next] = await this.#call(kind, (queue) => queue.getPrioritized(0, 0));
+    return next ? next.priority : null;
+  }
+
   consume(kind: JobKind, { concurrency }: { readonly concurrency: number }, handler: JobHandler): Consumer {
     return new BullConsumer({ ...this.#setup(kind), kind, concurrency, backlog: () => this.backlog(kind) }, handler);
   }

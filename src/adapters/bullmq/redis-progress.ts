@@ -1,10 +1,34 @@
-import type { ProgressBoard, ShardProgress } from '../../ports/progress-board.js';
+import { z } from 'zod';
+import type { OpenWork } from '../../domain/completion-estimate.js';
+import type { FleetState, ProgressBoard, ShardProgress, WorkerReport } from '../../ports/progress-board.js';
 import type { QueueConnection } from './queue-connection.js';
 import type { QueueSettings } from './queue-settings.js';
 
+const workerReport = z.object({
+  tokensPerSecond: z.number().min(0),
+  slots: z.number().int().min(1),
+  prefillTokens: z.number().int().min(1),
+});
+
+/** What is not in a form that this version knows counts as not there: these are hints. */
+function parseReport(text: string | null | undefined): WorkerReport | null {
+  if (text == null) return null;
+  try {
+    return workerReport.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+function parseWork(text: string): OpenWork | null {
+  const [tokens, first, last, ...more] = text.split(',').map(Number);
+  if (more.length > 0 || tokens === undefined || first === undefined || last === undefined) return null;
+  return [tokens, first, last].every(Number.isFinite) ? { tokens, first, last } : null;
+}
+
 /**
- * Progress in Redis. Per batch a hash: shard number → `completed,failed`. Per worker a key with its speed that Redis drops when it
- * is old, and a set that names those workers.
+ * Progress in Redis. Per batch a hash: shard number → its four counts. One hash with the open work of every batch. Per worker a
+ * key with its report that Redis drops when it is old, a set that names those workers, and a key with the last report of all.
  */
 export class RedisProgress implements ProgressBoard {
   readonly #connection: QueueConnection;
@@ -15,12 +39,13 @@ export class RedisProgress implements ProgressBoard {
     this.#settings = settings;
   }
 
-  record(batchId: string, shard: number, { completed, failed }: ShardProgress): Promise<number> {
+  record(batchId: string, shard: number, progress: ShardProgress): Promise<number> {
     const key = this.#batchKey(batchId);
+    const { completed, failed, inputTokens, outputTokens } = progress;
     return this.#connection.call(async () => {
       const answers = await this.#connection.redis
         .multi()
-        .hset(key, String(shard), `${completed},${failed}`)
+        .hset(key, String(shard), `${completed},${failed},${inputTokens},${outputTokens}`)
         .pexpire(key, this.#settings.progressTtlMs)
         .hlen(key)
         .exec();
@@ -34,50 +59,91 @@ export class RedisProgress implements ProgressBoard {
     return this.#connection.call(async () => {
       const progress = new Map<number, ShardProgress>();
       for (const [shard, counts] of Object.entries(await this.#connection.redis.hgetall(this.#batchKey(batchId)))) {
-        const match = /^(\d{1,9}),(\d{1,9})$/.exec(counts);
-        if (match && /^\d{1,9}$/.test(shard))
-          progress.set(Number(shard), { completed: Number(match[1]), failed: Number(match[2]) });
+        const match = /^(\d{1,9}),(\d{1,9}),(\d{1,15}),(\d{1,15})$/.exec(counts);
+        if (!match || !/^\d{1,9}$/.test(shard)) continue;
+        const [completed = 0, failed = 0, inputTokens = 0, outputTokens = 0] = match.slice(1).map(Number);
+        progress.set(Number(shard), { completed, failed, inputTokens, outputTokens });
       }
       return progress;
     });
   }
 
-  async forget(batchId: string): Promise<void> {
-    await this.#connection.call(() => this.#connection.redis.unlink(this.#batchKey(batchId)));
+  async noteWork(batchId: string, { tokens, first, last }: OpenWork): Promise<void> {
+    await this.#connection.call(() =>
+      this.#connection.redis.hset(this.#workKey, batchId, `${tokens},${first},${last}`),
+    );
   }
 
-  async reportSpeed(workerId: string, tokensPerSecond: number): Promise<void> {
-    const { prefix, speedTtlMs } = this.#settings;
+  async forget(batchId: string): Promise<void> {
+    await this.#connection.call(() =>
+      this.#connection.redis.multi().unlink(this.#batchKey(batchId)).hdel(this.#workKey, batchId).exec(),
+    );
+  }
+
+  async reportWorker(workerId: string, report: WorkerReport): Promise<void> {
+    const { speedTtlMs } = this.#settings;
+    const text = JSON.stringify(report);
     await this.#connection.call(() =>
       this.#connection.redis
         .multi()
-        .set(this.#speedKey(workerId), String(tokensPerSecond), 'PX', speedTtlMs)
-        .sadd(`${prefix}:speeds`, workerId)
+        .set(this.#workerKey(workerId), text, 'PX', speedTtlMs)
+        .set(this.#lastKey, text)
+        .sadd(this.#workersKey, workerId)
         .exec(),
     );
   }
 
-  meanSpeed(): Promise<number> {
-    const workersKey = `${this.#settings.prefix}:speeds`;
+  fleet(): Promise<FleetState> {
     return this.#connection.call(async () => {
-      const workers = await this.#connection.redis.smembers(workersKey);
-      if (workers.length === 0) return 0;
-      const told = await this.#connection.redis.mget(workers.map((worker) => this.#speedKey(worker)));
-      const gone = workers.filter((_, i) => told[i] === null);
-      if (gone.length > 0) await this.#connection.redis.srem(workersKey, ...gone);
-      const speeds = told
-        .filter((text) => text !== null)
-        .map(Number)
-        .filter((speed) => Number.isFinite(speed));
-      return speeds.length === 0 ? 0 : speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length;
+      const { redis } = this.#connection;
+      const [workers, last, noted] = await Promise.all([
+        this.#workers(),
+        redis.get(this.#lastKey),
+        redis.hgetall(this.#workKey),
+      ]);
+      const work = new Map<string, OpenWork>();
+      for (const [batchId, text] of Object.entries(noted)) {
+        const open = parseWork(text);
+        if (open) work.set(batchId, open);
+      }
+      return { workers, lastKnown: parseReport(last), work };
     });
+  }
+
+  meanSpeed(): Promise<number> {
+    return this.#connection.call(async () => {
+      const workers = await this.#workers();
+      return workers.reduce((sum, { tokensPerSecond }) => sum + tokensPerSecond, 0) / Math.max(1, workers.length);
+    });
+  }
+
+  async #workers(): Promise<readonly WorkerReport[]> {
+    const { redis } = this.#connection;
+    const names = await redis.smembers(this.#workersKey);
+    if (names.length === 0) return [];
+    const told = await redis.mget(names.map((name) => this.#workerKey(name)));
+    const gone = names.filter((_, i) => told[i] === null);
+    if (gone.length > 0) await redis.srem(this.#workersKey, ...gone);
+    return told.map(parseReport).filter((report) => report !== null);
   }
 
   #batchKey(batchId: string): string {
     return `${this.#settings.prefix}:progress:${batchId}`;
   }
 
-  #speedKey(workerId: string): string {
-    return `${this.#settings.prefix}:speed:${workerId}`;
+  #workerKey(workerId: string): string {
+    return `${this.#settings.prefix}:worker:${workerId}`;
+  }
+
+  get #workersKey(): string {
+    return `${this.#settings.prefix}:workers`;
+  }
+
+  get #lastKey(): string {
+    return `${this.#settings.prefix}:worker-last`;
+  }
+
+  get #workKey(): string {
+    return `${this.#settings.prefix}:work`;
   }
 }

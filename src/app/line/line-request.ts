@@ -27,9 +27,25 @@ export interface LineRequest {
   readonly returnTokenIds: boolean;
 }
 
-/** Upper bound of the tokens the line may take, for cutting shards. */
-export const lineTokens = (line: LineRequest): number =>
-  line.candidates * line.prompts.reduce((sum, prompt) => sum + prompt.ids.length + prompt.maxTokens, 0);
+export interface LineSize {
+  /** As counted in `usage`: each prompt once. */
+  readonly promptTokens: number;
+  /** Upper bound of what is generated, all candidates together. */
+  readonly outputTokensMost: number;
+  /** Upper bound of the work: every candidate with its prompt. Shards are cut by it. */
+  readonly tokens: number;
+}
+
+export function lineSize({ candidates, prompts }: Pick<LineRequest, 'candidates' | 'prompts'>): LineSize {
+  let promptTokens = 0;
+  let outputTokens = 0;
+  for (const { ids, maxTokens } of prompts) {
+    promptTokens += ids.length;
+    outputTokens += maxTokens;
+  }
+  const outputTokensMost = candidates * outputTokens;
+  return { promptTokens, outputTokensMost, tokens: candidates * promptTokens + outputTokensMost };
+}
 
 function toSampling(
   body: CompletionRequest | ChatRequest,

@@ -1,18 +1,40 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { acceptBatch } from '../../app/accept-batch.js';
 import { cancelBatch } from '../../app/cancel-batch.js';
 import { deleteBatch } from '../../app/delete-batch.js';
+import { dryRun } from '../../app/dry-run.js';
 import { listBatches } from '../../app/list-batches.js';
 import { viewBatch } from '../../app/view-batch.js';
 import type { World } from '../../app/world.js';
 import { batchObject } from '../../contract/batch-object.js';
-import { createBatchRequest } from '../../contract/create-batch.js';
+import { createBatchRequest, type CreateBatchRequest } from '../../contract/create-batch.js';
+import { dryRunObject, type DryRunObject } from '../../contract/dry-run.js';
 import { batchesQuery, deletedBatch, listOf } from '../../contract/list-query.js';
 import { bounds } from '../../domain/bounds.js';
+import { EyrieError } from '../../domain/errors.js';
+import type { Tokenizer } from '../../ports/tokenizer.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { repeatHeaders, toRepeat } from '../repeat-headers.js';
 
-export function batchRoutes(world: World): ApiRoute[] {
+/** Takes as many dry runs at once as the process has room for. */
+function dryRunner(world: World, tokenizer: Tokenizer | null) {
+  let running = 0;
+  return async (tenant: string, request: CreateBatchRequest): Promise<DryRunObject> => {
+    if (!tokenizer)
+      throw new EyrieError('unsupported_value', 'Dry runs are not offered here.', { param: 'eyrie.dry_run' });
+    if (running >= bounds.dryRunsMax)
+      throw new EyrieError('service_unavailable', 'Other dry runs are under way. Try again.');
+    running++;
+    try {
+      return await dryRun({ ...world, tokenizer }, tenant, request);
+    } finally {
+      running--;
+    }
+  };
+}
+
+export function batchRoutes(world: World, tokenizer: Tokenizer | null): ApiRoute[] {
+  const runDry = dryRunner(world, tokenizer);
   return [
     defineRoute({
       method: 'POST',
@@ -22,8 +44,11 @@ export function batchRoutes(world: World): ApiRoute[] {
       headers: repeatHeaders,
       body: createBatchRequest,
       bodyBytesMax: bounds.inlineBodyBytesMax,
-      answer: batchObject,
-      handle: ({ tenant, headers, body }) => acceptBatch(world, { tenant, request: body, ...toRepeat(headers) }),
+      answer: z.union([batchObject, dryRunObject]),
+      handle: ({ tenant, headers, body }) =>
+        body.eyrie?.dry_run === true
+          ? runDry(tenant, body)
+          : acceptBatch(world, { tenant, request: body, ...toRepeat(headers) }),
     }),
     defineRoute({
       method: 'GET',

@@ -24,6 +24,7 @@ const tenantOf = new Map([
 export interface FakeWorld extends World {
   readonly store: MemoryStore;
   readonly queue: MemoryQueue;
+  readonly progress: MemoryProgress;
   readonly live: MemoryLiveChannel;
   readonly log: MemoryLog;
   readonly clock: FakeClock;

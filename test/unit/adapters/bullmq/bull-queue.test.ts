@@ -67,7 +67,9 @@ describe('without Redis', () => {
     await expect(queue.add('plan', [{ id: 'plan-1', payload: {} }])).rejects.toEqual(away);
     await expect(queue.has('plan', 'plan-1')).rejects.toEqual(away);
     await expect(queue.backlog('plan')).rejects.toEqual(away);
-    await expect(progress.record('batch_a', 0, { completed: 1, failed: 0 })).rejects.toEqual(away);
+    await expect(
+      progress.record('batch_a', 0, { completed: 1, failed: 0, inputTokens: 1, outputTokens: 1 }),
+    ).rejects.toEqual(away);
     await expect(progress.meanSpeed()).rejects.toEqual(away);
     expect(performance.now() - start).toBeLessThan(3000);
     // One line for the outage, not one for each retry.

@@ -77,7 +77,9 @@ it('goes on after Redis was killed amid work: no job is lost, and calls work aga
 
   await mortal.kill();
   await expect(queue.backlog('shard')).rejects.toMatchObject({ code: 'queue_unavailable' });
-  await expect(progress.record('batch_1', 0, { completed: 1, failed: 0 })).rejects.toMatchObject({
+  await expect(
+    progress.record('batch_1', 0, { completed: 1, failed: 0, inputTokens: 1, outputTokens: 1 }),
+  ).rejects.toMatchObject({
     code: 'queue_unavailable',
   });
   await sleep(700);
