@@ -26,6 +26,8 @@ const batchEnded = z.object({
   errors_total: z.number().int().optional(),
   /** null also when it is too large for a webhook. */
   metadata: z.record(z.string(), z.string()).nullable(),
+  /** The batch whose failed lines this one ran again; absent when it is no retry. */
+  parent_batch_id: z.string().optional(),
   test,
 });
 export type BatchEnded = z.output<typeof batchEnded>;

@@ -27,6 +27,7 @@ export function toEndEvent(submit: SubmitObject, manifest: ManifestObject, plan:
       error_file_id: manifest.errors?.fileId ?? null,
       ...(errors.length === 0 ? {} : { errors: errors.slice(0, shown), errors_total: errors.length }),
       metadata,
+      ...(submit.retryOf ? { parent_batch_id: submit.retryOf.batchId } : {}),
     },
   });
   for (const metadata of [submit.metadata, null])

@@ -8,8 +8,8 @@ import { errorCode, EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { parseByteRange } from '../byte-range.js';
 
-/** Content never changes under an id, so its hash names it. */
-const etagOf = (file: StoredFile): string => `"${file.sha256}"`;
+/** Content never changes under an id: its hash names it, or the id where nobody hashed it (a file dropped into the inbox). */
+const etagOf = (file: StoredFile): string => `"${file.sha256 || file.id}"`;
 
 const isNamed = (header: string, etag: string): boolean =>
   header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);

@@ -165,6 +165,24 @@ test('parts of a file are read by range', async () => {
   expect(head.headers.get('content-length')).toBe('10');
 });
 
+test('files that nobody hashed have names of their own for caches', async () => {
+  const { call, world } = await listening();
+  const etags: (string | null)[] = [];
+  for (const id of ['file-01drop', 'file-02drop']) {
+    const contentKey = `inbox/${tenantA}/${id}.jsonl`;
+    const { etag } = await world.store.put(contentKey, Buffer.from('x\n'));
+    const dropped = { v: 1, id, bytes: 2, sha256: '', filename: 'x', purpose: 'batch', createdMs: 0, expiresMs: null };
+    await putJson(world, keys.file(tenantA, id), { ...dropped, contentKey, etag, batchId: null });
+    const response = await call(`/v1/files/${id}/content`, { headers: { range: 'bytes=0-0' } });
+    expect({ status: response.status, text: await response.text() }).toEqual({ status: 206, text: 'x' });
+    etags.push(response.headers.get('etag'));
+  }
+  expect(new Set(etags).size).toBe(2);
+  const headers = { 'if-none-match': etags[0] ?? '' };
+  expect((await call('/v1/files/file-01drop/content', { headers })).status).toBe(304);
+  expect((await call('/v1/files/file-02drop/content', { headers })).status).toBe(200);
+});
+
 test('a file belongs to its tenant alone', async () => {
   const { client, other } = await listening();
   const file = await client.files.create({ file: await jsonl(), purpose: 'batch' });

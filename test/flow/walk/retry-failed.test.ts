@@ -28,7 +28,7 @@ const linesOf = (n: number): string[] =>
 class Moody extends FakeService {
   readonly broken = new Set<string>();
 
-  constructor(options: { sequenceMs?: number } = {}) {
+  constructor(options: { sequenceMs?: number; webhookUrl?: string } = {}) {
     const script: Script = (ids, { seed }) => {
       const prompt = promptOf(ids);
       return this.broken.has(prompt) ? new EyrieError('numeric_error', 'No number.') : `${prompt} ${seed}`;
@@ -207,6 +207,23 @@ describe('failed lines are run again', () => {
       expect(lines.every(({ response }) => response?.status_code === 200)).toBe(true);
     }
   });
+});
+
+test('the end of a retry is told like any other, and names the parent', async () => {
+  const service = new Moody({ webhookUrl: 'https://example.com/hook' });
+  service.broken.add('prompt 1');
+  service.startControl();
+  service.startGenerate();
+  const batch = await service.untilEnd((await service.submit(linesOf(3))).id);
+  await service.world.clock.advance(minuteMs);
+  service.broken.clear();
+  const child = await service.untilEnd((await service.retry(batch.id)).id);
+  await service.world.clock.advance(minuteMs);
+  const told = service.posts.map(({ body }) => JSON.parse(body) as { data: { id: string; parent_batch_id?: string } });
+  expect(told.map(({ data }) => [data.id, data.parent_batch_id])).toEqual([
+    [batch.id, undefined],
+    [child.id, batch.id],
+  ]);
 });
 
 test('merged results stop at a line that a child works on, and end when it has', async () => {
