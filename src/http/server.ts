@@ -99,7 +99,7 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     const path = request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
     throw new EyrieError('not_found', `There is no ${request.method} ${path} here. GET /docs lists what there is.`);
   });
-  const calls = new LiveCalls(world.clock);
+  const calls = new LiveCalls(world);
   app.addHook('preClose', async () => void calls.close());
   registerRoutes(app, allRoutes(world, keyRing, calls, options));
   return app;

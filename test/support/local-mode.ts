@@ -78,9 +78,13 @@ export class LocalMode {
   readonly modelId: string;
   /** The commands of the banner. */
   readonly example: string;
+  /** All that was printed so far, the programs' log included. */
+  readonly printed: () => string;
 
-  private constructor(child: ChildProcess, dataFolder: string, banner: string) {
+  private constructor(child: ChildProcess, dataFolder: string, printed: () => string) {
     this.#child = child;
+    this.printed = printed;
+    const banner = printed();
     this.dataFolder = dataFolder;
     const field = (name: string): string => new RegExp(`^ +${name} +(\\S+)`, 'm').exec(banner)?.[1] ?? '';
     this.url = field('API');
@@ -107,7 +111,7 @@ export class LocalMode {
       },
       30_000,
     );
-    return new LocalMode(child, dataFolder, stdout);
+    return new LocalMode(child, dataFolder, () => stdout + stderr);
   }
 
   get pid(): number {

@@ -76,20 +76,20 @@ export class ScriptedEngine implements Engine {
     signal: AbortSignal,
     onTokens?: (news: TokenNews) => void,
   ): Promise<SequenceResult> {
-    await this.#clock?.sleep(this.#sequenceMs, signal);
+    if (this.#sequenceMs > 0) await this.#clock?.sleep(this.#sequenceMs, signal);
     signal.throwIfAborted();
     const said = this.#script(request.promptIds, request);
     if (said instanceof Error) throw said;
-    const { tokenIds, text, finishReason } = cut(said, request);
+    const { tokenIds, textBytes, finishReason } = cut(said, request);
     if (onTokens) await this.#tell(tokenIds.subarray(0, -1), request, signal, onTokens);
     this.#promptTokens += request.promptIds.length;
     this.#generatedTokens += tokenIds.length;
     return {
       tokenIds,
-      textBytes: new TextEncoder().encode(text),
+      textBytes,
       finishReason,
-      logprobs: request.logprobs === null ? null : flatLogprobs(tokenIds, request.logprobs),
-      promptLogprobs: request.promptLogprobs ? flatLogprobs(request.promptIds, request.logprobs ?? 0, true) : null,
+      logprobs: request.logprobs === null ? null : someLogprobs(tokenIds, request.logprobs),
+      promptLogprobs: request.promptLogprobs ? someLogprobs(request.promptIds, request.logprobs ?? 0, true) : null,
     };
   }
 
@@ -103,7 +103,7 @@ export class ScriptedEngine implements Engine {
       if (this.#tokenMs > 0) await this.#clock?.sleep(this.#tokenMs, signal);
       signal.throwIfAborted();
       const ids = tokenIds.slice(from, from + this.#tokensPerNews);
-      onTokens({ tokenIds: ids, logprobs: logprobs === null ? null : flatLogprobs(ids, logprobs) });
+      onTokens({ tokenIds: ids, logprobs: logprobs === null ? null : someLogprobs(ids, logprobs) });
     }
   }
 
@@ -123,32 +123,39 @@ export class ScriptedEngine implements Engine {
   }
 }
 
-type Cut = Pick<SequenceResult, 'finishReason' | 'tokenIds'> & { readonly text: string };
+type Cut = Pick<SequenceResult, 'finishReason' | 'tokenIds' | 'textBytes'>;
 
 function cut(said: string, { stop, maxTokens, ignoreEos }: SequenceRequest): Cut {
+  const bytes = Buffer.from(said);
   // The stop string that is complete first; among those the one that starts first.
-  const ends = stop.map((text) => ({ start: said.indexOf(text), text })).filter(({ start }) => start >= 0);
-  ends.sort((a, b) => a.start + a.text.length - (b.start + b.text.length) || a.start - b.start);
+  const ends = stop
+    .map((text) => ({ start: bytes.indexOf(text), length: Buffer.byteLength(text) }))
+    .filter(({ start }) => start >= 0)
+    .sort((a, b) => a.start + a.length - (b.start + b.length) || a.start - b.start);
   const [first] = ends;
-  const written = new TextEncoder().encode(first ? said.slice(0, first.start + first.text.length) : said);
+  const written = first ? bytes.subarray(0, first.start + first.length) : bytes;
   if (written.length > maxTokens) {
     const tokenIds = Uint32Array.from(written.subarray(0, maxTokens));
-    return { tokenIds, text: new TextDecoder().decode(Uint8Array.from(tokenIds)), finishReason: 'length' };
+    return { tokenIds, textBytes: Uint8Array.from(tokenIds), finishReason: 'length' };
   }
-  if (first) return { tokenIds: Uint32Array.from(written), text: said.slice(0, first.start), finishReason: 'stop' };
+  const textBytes = Uint8Array.from(first ? bytes.subarray(0, first.start) : bytes);
+  if (first) return { tokenIds: Uint32Array.from(written), textBytes, finishReason: 'stop' };
   const ended = !ignoreEos && written.length < maxTokens;
   const tokenIds = Uint32Array.from(ended ? [...written, scriptedEndToken] : written);
-  return { tokenIds, text: said, finishReason: ended ? 'stop' : 'length' };
+  return { tokenIds, textBytes, finishReason: ended ? 'stop' : 'length' };
 }
 
-/** Every token certain: log-probability 0, and the ids 0..k-1 beside it. */
-function flatLogprobs(ids: Uint32Array, k: number, isPrompt = false): TokenLogprobs {
-  const chosen = new Float32Array(ids.length);
+/** Log-probabilities that differ from token to token and from rank to rank, so that a mix-up shows; the ids 0..k-1 beside each. */
+function someLogprobs(ids: Uint32Array, k: number, isPrompt = false): TokenLogprobs {
+  const chosen = Float32Array.from(ids, (id) => -id / 256);
   if (isPrompt && chosen.length > 0) chosen[0] = NaN;
   return {
     chosen,
     topIds: Uint32Array.from({ length: ids.length * k }, (_, i) => i % k),
-    topLogprobs: new Float32Array(ids.length * k),
+    topLogprobs: Float32Array.from(
+      { length: ids.length * k },
+      (_, i) => -((i % k) + (ids[Math.floor(i / k)] ?? 0)) / 300,
+    ),
     k,
   };
 }

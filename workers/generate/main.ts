@@ -8,6 +8,7 @@ import { openEngine } from '../../src/compose/open-engine.js';
 import { openWorld } from '../../src/compose/open-world.js';
 import { runProgram, tellParent } from '../../src/compose/run-program.js';
 import { readGenerateSettings } from '../../src/config/read-environment.js';
+import type { JobHandler } from '../../src/ports/job-queue.js';
 
 /** How often the worker looks whether it is idle, and tells its speed. */
 const tickMs = 1000;
@@ -39,19 +40,29 @@ await runProgram('generate', async (end) => {
     meter: new ShapeMeter(() => engine.totals()),
     workerId,
   };
+  let busyMs = world.clock.monotonic();
+  /** Short jobs would else end between two looks, and a busy worker seem idle. */
+  const noted =
+    (handler: JobHandler): JobHandler =>
+    async (job, signal) => {
+      await handler(job, signal).finally(() => (busyMs = world.clock.monotonic()));
+    };
   const consumers = [
-    world.queue.consume('shard', { concurrency: settings.EYRIE_SHARDS_IN_FLIGHT }, (job, signal) =>
-      generateShard(generator, job, signal),
+    world.queue.consume(
+      'shard',
+      { concurrency: settings.EYRIE_SHARDS_IN_FLIGHT },
+      noted((job, signal) => generateShard(generator, job, signal)),
     ),
-    world.queue.consume('live', { concurrency: settings.EYRIE_LIVE_CALLS_IN_FLIGHT }, (job, signal) =>
-      answerCall(generator, job, signal),
+    world.queue.consume(
+      'live',
+      { concurrency: settings.EYRIE_LIVE_CALLS_IN_FLIGHT },
+      noted((job, signal) => answerCall(generator, job, signal)),
     ),
   ];
   tellParent({ type: 'ready' });
 
   const stopping = new AbortController();
   const speed = new SpeedMeter(engine, world.clock);
-  let busyMs = world.clock.monotonic();
   const tick = async (): Promise<void> => {
     const now = world.clock.monotonic();
     if (consumers.some((consumer) => consumer.active() > 0)) busyMs = now;

@@ -103,7 +103,9 @@ const example = `curl $URL/v1/files -H "Authorization: Bearer $OPENAI_API_KEY" -
 curl $URL/v1/batches -H "Authorization: Bearer $OPENAI_API_KEY" -H "Content-Type: application/json" \\
   -d '{"input_file_id":"file-...","endpoint":"/v1/completions","completion_window":"24h"}'
 curl $URL/v1/batches/batch_... -H "Authorization: Bearer $OPENAI_API_KEY"
-curl $URL/v1/batches/batch_.../results -H "Authorization: Bearer $OPENAI_API_KEY"`;
+curl $URL/v1/batches/batch_.../results -H "Authorization: Bearer $OPENAI_API_KEY"
+curl $URL/v1/completions -H "Authorization: Bearer $OPENAI_API_KEY" -H "Content-Type: application/json" \\
+  -d '{"model":"...","prompt":"Hello","stream":true}'`;
 
 /** The document as a page that needs nothing else: no script, no font, no other host. */
 export function toDocsPage(document: OpenApiDocument): string {

@@ -17,9 +17,6 @@ import type { LiveCalls } from '../live-calls.js';
 
 type GenerateCall = ApiCall<unknown, unknown, { readonly model: string; readonly stream?: boolean | undefined }>;
 
-/** As nginx logs a client that did not wait for its answer. Nobody sees it. */
-const clientClosedRequest = 499;
-
 async function* putBack(first: LiveNews, rest: AsyncIterable<LiveNews>): AsyncGenerator<LiveNews> {
   yield first;
   yield* rest;
@@ -46,7 +43,7 @@ async function answer(
     // Until something has come, an error still has a status of its own.
     first = await news.next();
   } catch (error) {
-    if (reply.raw.destroyed) return reply.code(clientClosedRequest).send();
+    if (reply.raw.destroyed) return reply.hijack(); // nobody is there to answer
     throw error;
   }
   if (first.value?.kind === 'answer') {
