@@ -29,6 +29,7 @@ import { uploadRoutes } from './routes/uploads.js';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.js';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.js';
 import { errorSender } from './send-error.js';
+import { watchSilentConnections } from './silent-connections.js';
 
 export interface ServerOptions {
   /** Shown in the API document. */
@@ -100,7 +101,11 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     throw new EyrieError('not_found', `There is no ${request.method} ${path} here. GET /docs lists what there is.`);
   });
   const calls = new LiveCalls(world);
-  app.addHook('preClose', async () => void calls.close());
+  const closeSilent = watchSilentConnections(app.server);
+  app.addHook('preClose', async () => {
+    closeSilent();
+    void calls.close();
+  });
   registerRoutes(app, allRoutes(world, keyRing, calls, options));
   return app;
 }

@@ -21,6 +21,8 @@ export interface ScriptedEngineOptions {
   readonly tokenMs?: number;
   /** Tokens told at once to who watches; default 1. */
   readonly tokensPerNews?: number;
+  /** Log-probabilities that differ from token to token and from rank to rank, so that a mix-up shows; default: all 0. */
+  readonly variedLogprobs?: boolean;
 }
 
 /** Id of the end token, behind the 256 byte tokens. */
@@ -41,12 +43,14 @@ export class ScriptedEngine implements Engine {
   readonly #sequenceMs: number;
   readonly #tokenMs: number;
   readonly #tokensPerNews: number;
+  readonly #variedLogprobs: boolean;
   #promptTokens = 0;
   #generatedTokens = 0;
   #closed = false;
 
   constructor(script: Script, options: ScriptedEngineOptions = {}) {
     const { fingerprint = 'scripted', clock, sequenceMs = 0, tokenMs = 0, tokensPerNews = 1 } = options;
+    this.#variedLogprobs = options.variedLogprobs ?? false;
     this.#script = script;
     this.fingerprint = fingerprint;
     this.#clock = clock;
@@ -88,8 +92,10 @@ export class ScriptedEngine implements Engine {
       tokenIds,
       textBytes,
       finishReason,
-      logprobs: request.logprobs === null ? null : someLogprobs(tokenIds, request.logprobs),
-      promptLogprobs: request.promptLogprobs ? someLogprobs(request.promptIds, request.logprobs ?? 0, true) : null,
+      logprobs: request.logprobs === null ? null : someLogprobs(tokenIds, request.logprobs, this.#variedLogprobs),
+      promptLogprobs: request.promptLogprobs
+        ? someLogprobs(request.promptIds, request.logprobs ?? 0, this.#variedLogprobs, true)
+        : null,
     };
   }
 
@@ -103,7 +109,10 @@ export class ScriptedEngine implements Engine {
       if (this.#tokenMs > 0) await this.#clock?.sleep(this.#tokenMs, signal);
       signal.throwIfAborted();
       const ids = tokenIds.slice(from, from + this.#tokensPerNews);
-      onTokens({ tokenIds: ids, logprobs: logprobs === null ? null : someLogprobs(ids, logprobs) });
+      onTokens({
+        tokenIds: ids,
+        logprobs: logprobs === null ? null : someLogprobs(ids, logprobs, this.#variedLogprobs),
+      });
     }
   }
 
@@ -145,16 +154,17 @@ function cut(said: string, { stop, maxTokens, ignoreEos }: SequenceRequest): Cut
   return { tokenIds, textBytes, finishReason: ended ? 'stop' : 'length' };
 }
 
-/** Log-probabilities that differ from token to token and from rank to rank, so that a mix-up shows; the ids 0..k-1 beside each. */
-function someLogprobs(ids: Uint32Array, k: number, isPrompt = false): TokenLogprobs {
-  const chosen = Float32Array.from(ids, (id) => -id / 256);
+/** The ids 0..k-1 beside each token; every token certain, unless `varied`. */
+function someLogprobs(ids: Uint32Array, k: number, varied: boolean, isPrompt = false): TokenLogprobs {
+  const scale = varied ? -1 / 256 : 0;
+  const chosen = Float32Array.from(ids, (id) => id * scale + 0);
   if (isPrompt && chosen.length > 0) chosen[0] = NaN;
   return {
     chosen,
     topIds: Uint32Array.from({ length: ids.length * k }, (_, i) => i % k),
     topLogprobs: Float32Array.from(
       { length: ids.length * k },
-      (_, i) => -((i % k) + (ids[Math.floor(i / k)] ?? 0)) / 300,
+      (_, i) => ((i % k) + (ids[Math.floor(i / k)] ?? 0)) * scale + 0,
     ),
     k,
   };

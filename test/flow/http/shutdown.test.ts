@@ -40,3 +40,17 @@ test('a shutdown waits for the upload that is under way and takes no new connect
   expect(answer.headers['connection']).toBe('close');
   await closed;
 });
+
+test('a connection that was opened ahead of need does not hold a shutdown up', async () => {
+  const server = createServer(fakeWorld());
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = server.server.address() as AddressInfo;
+  const silent = new RawSocket(port);
+  const connections = (): Promise<number> =>
+    new Promise((resolve) => {
+      server.server.getConnections((_, count) => resolve(count));
+    });
+  await eventually('it is open', async () => (await connections()) === 1);
+  await server.close();
+  await silent.end();
+});

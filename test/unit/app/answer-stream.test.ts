@@ -47,7 +47,7 @@ async function both(
   const content = endpoint === '/v1/completions' ? { prompt: 'Hi' } : { messages: [{ role: 'user', content: 'Hi' }] };
   const body = { model: 'falcon', ...content, ...fields };
   const line = await toLineRequest({ customId: 'a', endpoint, body }, testModel, tokenizer);
-  const engine = new ScriptedEngine(script, { tokensPerNews });
+  const engine = new ScriptedEngine(script, { tokensPerNews, variedLogprobs: true });
   const events: Event[] = [];
   const stream = new AnswerStream(frame, line, true, tokenizer, (text) => events.push(JSON.parse(text) as Event));
   stream.finish(await runSequences(line, engine, never, stream));
@@ -142,7 +142,7 @@ test('the events of a completion put together are the whole answer, whatever is 
       fc.constantFrom({}, { logprobs: 0 }, { logprobs: 2 }, { best_of: 4 }, { best_of: 4, logprobs: 1 }),
       fc.boolean(),
       async (said, stop, tokensPerNews, maxTokens, more, echo) => {
-        const fields = { prompt: ['Hi', 'é'], stop, max_tokens: maxTokens, n: 2, echo, ...more };
+        const fields = { prompt: [[72, 0xc3], [0xf0, 0x9f]], stop, max_tokens: maxTokens, n: 2, echo, ...more };
         const { whole, events } = await both(
           '/v1/completions',
           fields,
