@@ -142,7 +142,17 @@ test('the events of a completion put together are the whole answer, whatever is 
       fc.constantFrom({}, { logprobs: 0 }, { logprobs: 2 }, { best_of: 4 }, { best_of: 4, logprobs: 1 }),
       fc.boolean(),
       async (said, stop, tokensPerNews, maxTokens, more, echo) => {
-        const fields = { prompt: [[72, 0xc3], [0xf0, 0x9f]], stop, max_tokens: maxTokens, n: 2, echo, ...more };
+        const fields = {
+          prompt: [
+            [72, 0xc3],
+            [0xf0, 0x9f],
+          ],
+          stop,
+          max_tokens: maxTokens,
+          n: 2,
+          echo,
+          ...more,
+        };
         const { whole, events } = await both(
           '/v1/completions',
           fields,
