@@ -92,12 +92,24 @@ test('ids and paths', { timeout: 120_000 }, async () => {
       '/v1/models/',
       '/v1/files?after=',
       '/v1/batches?after=',
+      '/v1/reports/',
+      '/v1/reports?after=',
       '/v1/webhook_endpoints/',
       '/v1/webhook_endpoints?after=',
       '/v1/',
     ),
     fc.array(piece, { maxLength: 5 }).map((pieces) => pieces.join('')),
-    fc.constantFrom('', '/content', '/cancel', '/results', '/results?after=x', '/parts', '/complete'),
+    fc.constantFrom(
+      '',
+      '/content',
+      '/cancel',
+      '/results',
+      '/results?after=x',
+      '/results?merge=true',
+      '/retry_failed',
+      '/parts',
+      '/complete',
+    ),
   );
   await fc.assert(
     fc.asyncProperty(path, fc.constantFrom('GET', 'POST', 'DELETE', 'HEAD'), async ([root, id, rest], method) => {

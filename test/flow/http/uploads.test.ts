@@ -3,6 +3,7 @@ import { toFile } from 'openai';
 import { expect, test } from 'vitest';
 import { sweepUploads } from '../../../src/app/uploads/sweep-uploads.js';
 import { uploadObject } from '../../../src/contract/upload-object.js';
+import { mend, stopAtWrite } from '../../support/store-faults.js';
 import { listening, type Listening } from './listening.js';
 
 const content = randomBytes(300_000);
@@ -104,6 +105,36 @@ test('a cancelled upload takes nothing more, and its parts are swept', async () 
   await sweepUploads(world);
   expect([...world.store.keys()]).toEqual([]);
   await expect(client.uploads.cancel(upload.id)).rejects.toMatchObject({ status: 404 });
+});
+
+test('a crash at any write of the sweep leaves nothing that the next does not remove', async () => {
+  for (const when of ['before', 'after'] as const)
+    for (let at = 0; ; at++) {
+      const server = await listening();
+      const { client, world } = server;
+      const upload = await client.uploads.create(declared);
+      await sendParts(server, upload.id);
+      await world.clock.advance(3_600_000 + 1);
+      let stopped = false;
+      for (const wait of [0, 11 * 60 * 1000, 25 * 3_600_000]) {
+        await world.clock.advance(wait);
+        const crash = stopAtWrite(world.store, at, when);
+        await sweepUploads(world);
+        mend(world.store);
+        stopped ||= crash.stopped();
+        await expect(client.uploads.cancel(upload.id)).rejects.toMatchObject({
+          code: expect.stringMatching(/^upload_ended$|^not_found$/) as string,
+        });
+        await sweepUploads(world);
+      }
+      await world.clock.advance(2 * 3_600_000);
+      await sweepUploads(world);
+      expect([...world.store.keys()], `write ${at}`).toEqual([]);
+      if (!stopped) {
+        expect(at).toBeGreaterThan(2);
+        break;
+      }
+    }
 });
 
 test('an upload whose hour is over is expired', async () => {
