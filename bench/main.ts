@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { ControlPlaneOptions } from './control-plane.js';
 import type { OfflineFigures, OfflineOptions } from './offline.js';
 import type { PaddingOptions } from './padding.js';
 import type { PeersOptions } from './peers.js';
@@ -92,6 +93,17 @@ program
         process.stdout.write(
           `${row.peer.padEnd(10)}${row.note ?? `${row.best.toFixed(1).padStart(10)} useful tokens/s   ours is ${row.ratio} times that   rounds ${row.useful_tokens_per_s.join(', ')}`}\n`,
         );
+  });
+
+program
+  .command('control-plane')
+  .description('Everything but the engine, with an engine that answers at once. Baseline: JSON in and out in one thread.')
+  .option('--model <name>', 'demo, or the folder of a Falcon checkpoint', 'demo')
+  .option('--lines <number>', 'lines of the largest step', wholeNumber(1000, 10_000_000), 1_000_000)
+  .option('--json', 'one JSON line', false)
+  .action(async (options: ControlPlaneOptions & { json: boolean }) => {
+    const { benchControlPlane } = await import('./control-plane.js');
+    print(await benchControlPlane(options), options.json);
   });
 
 await program.parseAsync();

@@ -7,12 +7,13 @@ import { decidesShard, isStopCause, type StopCause } from '../domain/stop-cause.
 import type { Engine } from '../ports/engine.js';
 import type { RunningJob } from '../ports/job-queue.js';
 import type { Tokenizer } from '../ports/tokenizer.js';
-import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
+import { cancelRequestedMs } from './batch-records.js';
 import { giveUpShard, givenUpRecord, rejectedRecord } from './give-up-shard.js';
 import { finishJob } from './jobs.js';
 import type { LineRecord } from './line/line-record.js';
 import { runLine } from './line/run-line.js';
 import { encodePart } from './part.js';
+import type { PlannedBatches } from './planned-batches.js';
 import { readShard } from './read-shard.js';
 import type { ShapeMeter } from './shape-meter.js';
 import type { World } from './world.js';
@@ -21,6 +22,7 @@ export type Generator = World & {
   readonly engine: Engine;
   readonly tokenizer: Tokenizer;
   readonly meter: ShapeMeter;
+  readonly planned: PlannedBatches;
   readonly workerId: string;
 };
 
@@ -106,10 +108,7 @@ async function announce(world: World, batch: BatchJob, plan: WorkPlan, decided: 
  */
 export async function generateShard(world: Generator, job: RunningJob, signal: AbortSignal): Promise<void> {
   const { tenant, batchId, shard: n } = shardJob.parse(job.payload);
-  const [submit, plan] = await Promise.all([
-    loadSubmit(world.store, tenant, batchId),
-    findPlan(world.store, tenant, batchId),
-  ]);
+  const { submit, plan } = await world.planned.load(tenant, batchId);
   const shard = plan?.kind === 'work' ? plan.shards[n] : undefined;
   if (plan?.kind !== 'work' || !shard) throw new EyrieError('not_found', `Batch ${batchId} has no shard ${n}.`);
 

@@ -58,8 +58,11 @@ export const bounds = Object.freeze({
   filenameCharsMax: 255,
   idempotencyKeyCharsMax: 255,
 
-  // Shards. Lines bound the damage of a poison line, tokens bound the time of a shard (lost work after a crash).
-  shardLinesMax: 64,
+  // Shards. Lines bound the damage of a poison line, tokens bound the time of a shard (lost work after a crash). The first shards
+  // of a batch are small, so that results show early and a small batch keeps several workers busy; the many of a large one are not.
+  firstShards: 16,
+  firstShardLinesMax: 64,
+  shardLinesMax: 256,
   shardTokensMax: 64 * 1024,
   shardsPerBatchMax: 10_000,
 

@@ -18,24 +18,40 @@ export interface ShardCut {
   readonly tokens: number;
 }
 
+export interface ShardRules {
+  /** Of the first shards, and how many those are; `linesMax` is that of the shards behind them. */
+  readonly firstShards: number;
+  readonly firstLinesMax: number;
+  readonly linesMax: number;
+  readonly tokensMax: number;
+}
+
+const usualRules: ShardRules = {
+  firstShards: bounds.firstShards,
+  firstLinesMax: bounds.firstShardLinesMax,
+  linesMax: bounds.shardLinesMax,
+  tokensMax: bounds.shardTokensMax,
+};
+
 /**
  * Cuts a stream of counted lines into shards of contiguous lines. A shard ends before it would pass a bound, so its time is
  * bounded, except that one line larger than the token bound is a shard of its own.
  */
 export class ShardCutter {
-  readonly #linesMax: number;
-  readonly #tokensMax: number;
+  readonly #rules: ShardRules;
   #open: ShardCut | null = null;
+  #closed = 0;
 
-  constructor(linesMax: number = bounds.shardLinesMax, tokensMax: number = bounds.shardTokensMax) {
-    this.#linesMax = linesMax;
-    this.#tokensMax = tokensMax;
+  constructor(rules: Partial<ShardRules> = {}) {
+    this.#rules = { ...usualRules, ...rules };
   }
 
   /** Takes the next line; returns the shard that it closed, if any. */
   add(line: LineExtent): ShardCut | null {
     const open = this.#open;
-    if (open && open.count < this.#linesMax && open.tokens + line.tokens <= this.#tokensMax) {
+    const { firstShards, firstLinesMax, linesMax, tokensMax } = this.#rules;
+    const countMax = this.#closed < firstShards ? firstLinesMax : linesMax;
+    if (open && open.count < countMax && open.tokens + line.tokens <= tokensMax) {
       this.#open = { ...open, byteEnd: line.end, count: open.count + 1, tokens: open.tokens + line.tokens };
       return null;
     }
@@ -46,6 +62,7 @@ export class ShardCutter {
       count: 1,
       tokens: line.tokens,
     };
+    if (open) this.#closed++;
     return open;
   }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * The sampling seed of a line whose body names none: the first 53 bits of SHA-256 over custom_id and body (so that it
@@ -7,9 +7,7 @@ import { createHash } from 'node:crypto';
  * two lines with the same body but another custom_id are sampled apart.
  */
 export function derivedSeed(customId: string, body: unknown): bigint {
-  return (
-    createHash('sha256').update(customId).update('\0').update(JSON.stringify(body)).digest().readBigUInt64BE() >> 11n
-  );
+  return hash('sha256', `${customId}\0${JSON.stringify(body)}`, 'buffer').readBigUInt64BE() >> 11n;
 }
 
 /** A user's int64 seed as the 64 bits the generator is keyed with. */

@@ -6,6 +6,7 @@ import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
 import { sweepRetention } from '../../src/app/retention/sweep-retention.js';
 import { sendWebhook } from '../../src/app/send-webhook.js';
+import { PlannedBatches } from '../../src/app/planned-batches.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { EndpointLanes } from '../../src/app/webhooks/endpoint-lanes.js';
 import { viewBatch } from '../../src/app/view-batch.js';
@@ -111,6 +112,7 @@ export class FakeService {
       engine,
       tokenizer: this.#tokenizer,
       meter: new ShapeMeter(() => engine.totals()),
+      planned: new PlannedBatches(world.store),
       workerId,
     };
     return world.queue.consume('shard', { concurrency: 2 }, (job, signal) => generateShard(generator, job, signal));

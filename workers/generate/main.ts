@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { answerCall } from '../../src/app/live/answer-call.js';
 import { repeat } from '../../src/app/repeat.js';
+import { PlannedBatches } from '../../src/app/planned-batches.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { SpeedMeter } from '../../src/app/speed-meter.js';
 import { openEngine } from '../../src/compose/open-engine.js';
@@ -38,6 +39,7 @@ await runProgram('generate', async (end) => {
     engine,
     tokenizer: world.openedModel.tokenizer,
     meter: new ShapeMeter(() => engine.totals()),
+    planned: new PlannedBatches(world.store),
     workerId,
   };
   let busyMs = world.clock.monotonic();

@@ -1,6 +1,7 @@
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { EyrieError } from '../../domain/errors.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
+import { FalconWords } from './falcon-words.js';
 import { buildTokenTable, toVocabularyForm, type TokenTable } from './token-table.js';
 import { parseTokenizerFile } from './tokenizer-file.js';
 
@@ -24,6 +25,8 @@ export class BpeTokenizer implements Tokenizer {
   readonly #parsing: NativeTokenizer;
   readonly #plain: NativeTokenizer;
   readonly #table: TokenTable;
+  readonly #parsingWords: FalconWords | null;
+  readonly #plainWords: FalconWords | null;
 
   private constructor(json: string, modelVocabSize: number | null, source: string) {
     const parsed = parseTokenizerFile(json, source);
@@ -41,7 +44,10 @@ export class BpeTokenizer implements Tokenizer {
     // Cutting and padding are the caller's: a tokenizer saved with them on would change prompts silently.
     const file = { ...parsed, truncation: null, padding: null };
     this.#parsing = toNative(file, source);
-    this.#plain = toNative({ ...file, added_tokens: parsed.added_tokens.filter(({ special }) => !special) }, source);
+    const plainFile = { ...file, added_tokens: parsed.added_tokens.filter(({ special }) => !special) };
+    this.#plain = toNative(plainFile, source);
+    this.#parsingWords = FalconWords.of(file);
+    this.#plainWords = FalconWords.of(plainFile);
   }
 
   /**
@@ -53,7 +59,10 @@ export class BpeTokenizer implements Tokenizer {
   }
 
   async encode(text: string, specialTokens: 'parse' | 'text'): Promise<Uint32Array> {
-    const tokenizer = specialTokens === 'parse' ? this.#parsing : this.#plain;
+    const [tokenizer, words] =
+      specialTokens === 'parse' ? [this.#parsing, this.#parsingWords] : [this.#plain, this.#plainWords];
+    const quick = words?.encode(text);
+    if (quick) return quick;
     const encoding = await tokenizer.encode(text, null, { addSpecialTokens: false });
     return Uint32Array.from(encoding.getIds());
   }

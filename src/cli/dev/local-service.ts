@@ -34,6 +34,8 @@ export interface LocalOptions {
   /** Logs to files in the data folder, or to the terminal. */
   readonly logTo: 'files' | 'terminal';
   readonly onNote: (text: string) => void;
+  /** Another compiled program in place of `generate`, below the folder of the compiled programs. */
+  readonly workerProgram?: string;
 }
 
 export interface LocalService {
@@ -41,6 +43,8 @@ export interface LocalService {
   readonly modelId: string;
   readonly data: DataFolder;
   readonly supervisor: Supervisor;
+  /** Of the private Redis, with its password. */
+  readonly redisUrl: string;
   stop(): Promise<void>;
 }
 
@@ -79,6 +83,7 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
   const supervisor = new Supervisor({
     programRoot,
     logFolder: options.logTo === 'files' ? data.logs : null,
+    ...(options.workerProgram === undefined ? {} : { workerProgram: options.workerProgram }),
     onNote: options.onNote,
     environment: {
       ...withoutOurs(process.env),
@@ -141,7 +146,7 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
     await stop();
     throw error;
   }
-  return { url: `http://${options.host}:${port}`, modelId, data, supervisor, stop };
+  return { url: `http://${options.host}:${port}`, modelId, data, supervisor, redisUrl: redis.url, stop };
 }
 
 /** Settings of another installation in the environment must not reach this one. */

@@ -17,6 +17,8 @@ export interface ProgramOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** Folder for a log file per program; null: the terminal. */
   readonly logFolder: string | null;
+  /** Another program in place of `generate`, below `programRoot`. */
+  readonly workerProgram?: string;
 }
 
 /** One running program of local mode. It ends by itself when the IPC channel to this process closes. */
@@ -28,12 +30,13 @@ export class ProgramProcess {
 
   constructor(
     name: ProgramName,
-    { programRoot, environment, logFolder }: ProgramOptions,
+    { programRoot, environment, logFolder, workerProgram }: ProgramOptions,
     onMessage: (message: unknown) => void,
   ) {
     this.name = name;
     const log = logFolder === null ? 'inherit' : openSync(path.join(logFolder, `${name}.log`), 'a');
-    this.#child = fork(path.join(programRoot, entryPoints[name]), [], {
+    const entryPoint = (name === 'generate' ? workerProgram : undefined) ?? entryPoints[name];
+    this.#child = fork(path.join(programRoot, entryPoint), [], {
       env: environment,
       stdio: ['ignore', log, log, 'ipc'],
       // A group of its own: Ctrl-C on the terminal reaches only the parent, which then ends all in order.

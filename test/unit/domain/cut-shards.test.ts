@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ShardCutter, type LineExtent, type ShardCut } from '../../../src/domain/cut-shards.js';
 
 function cut(lines: readonly LineExtent[], linesMax: number, tokensMax: number): ShardCut[] {
-  const cutter = new ShardCutter(linesMax, tokensMax);
+  const cutter = new ShardCutter({ firstLinesMax: linesMax, linesMax, tokensMax });
   const shards = lines.map((line) => cutter.add(line)).filter((shard) => shard !== null);
   const last = cutter.end();
   return last ? [...shards, last] : shards;
@@ -38,4 +38,12 @@ test('covers every line once, in order, within both bounds', () => {
 
 test('a line over the token bound is a shard of its own', () => {
   expect(cut(linesOf([1, 100, 1]), 10, 50).map(({ count }) => count)).toEqual([1, 1, 1]);
+});
+
+test('the first shards are small, so that results show early; those behind them are not', () => {
+  const cutter = new ShardCutter({ firstShards: 2, firstLinesMax: 3, linesMax: 5, tokensMax: 1000 });
+  const shards = linesOf(Array.from({ length: 18 }, () => 1))
+    .map((line) => cutter.add(line))
+    .filter((shard) => shard !== null);
+  expect([...shards, cutter.end()].map((shard) => shard?.count)).toEqual([3, 3, 5, 5, 2]);
 });

@@ -1,0 +1,31 @@
+import { generateShard } from '../../src/app/generate-shard.js';
+import { PlannedBatches } from '../../src/app/planned-batches.js';
+import { ShapeMeter } from '../../src/app/shape-meter.js';
+import { openWorld } from '../../src/compose/open-world.js';
+import { runProgram, tellParent } from '../../src/compose/run-program.js';
+import { readGenerateSettings } from '../../src/config/read-environment.js';
+import { NullEngine } from './null-engine.js';
+
+/** The generate program with the null engine: the same queue, store and steps. It stays until it is told to end. */
+await runProgram('generate', async () => {
+  const settings = readGenerateSettings(process.env);
+  const world = await openWorld('generate', settings);
+  const engine = new NullEngine();
+  const generator = {
+    ...world,
+    engine,
+    tokenizer: world.openedModel.tokenizer,
+    meter: new ShapeMeter(() => engine.totals()),
+    planned: new PlannedBatches(world.store),
+    workerId: `null-${process.pid}`,
+  };
+  const consumer = world.queue.consume('shard', { concurrency: settings.EYRIE_SHARDS_IN_FLIGHT }, (job, signal) =>
+    generateShard(generator, job, signal),
+  );
+  tellParent({ type: 'ready' });
+  return async () => {
+    await consumer.close(settings.EYRIE_SHUTDOWN_GRACE_MS);
+    await engine.close();
+    await world.close();
+  };
+});

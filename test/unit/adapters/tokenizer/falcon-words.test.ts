@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { Tokenizer } from 'tokenizers';
+import { describe, expect, it } from 'vitest';
+import { FalconWords } from '../../../../src/adapters/tokenizer/falcon-words.js';
+import { parseTokenizerFile } from '../../../../src/adapters/tokenizer/tokenizer-file.js';
+
+const file = (path: string): URL => new URL(`../../../../${path}`, import.meta.url);
+
+/** Words, numbers, punctuation and white space in all orders, and characters that only the library takes. */
+const piece = fc.oneof(
+  fc.constantFrom(' ', '  ', '\n', '\t', '\r\n', ' \n ', "'s", "'", '...', '>', '<|', '>>', '<human>:', 'the', 'The'),
+  fc.nat(100_000).map(String),
+  fc.string({ unit: 'binary-ascii', maxLength: 6 }),
+  fc.stringMatching(/^[a-zA-Z]{1,12}$/),
+  fc.constantFrom('é', '²', '\u{a0}', '\u{b}', '\0', '本', '😀'),
+);
+const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
+
+describe.each([
+  ['the demo model, digits alone', 'models/demo/tokenizer.json'],
+  ['the tiny model, digits by threes', 'test/golden/falcon-tiny/40b/tokenizer.json'],
+  ['Falcon-40B', '../shared/falcon-40b/tokenizer.json'],
+])('%s', (_name, path) => {
+  const present = existsSync(file(path));
+  const json = present ? readFileSync(file(path), 'utf8') : '{}';
+
+  it.skipIf(!present)('gives the ids of the library, or none', async () => {
+    const words = FalconWords.of(parseTokenizerFile(json, path));
+    const library = Tokenizer.fromString(json);
+    let quick = 0;
+    await fc.assert(
+      fc.asyncProperty(text, async (written) => {
+        const ids = words?.encode(written) ?? null;
+        if (ids === null) return;
+        quick++;
+        const expected = await library.encode(written, null, { addSpecialTokens: false });
+        expect(Array.from(ids)).toEqual(expected.getIds());
+      }),
+      { numRuns: 5000 },
+    );
+    // Not by never answering.
+    expect(quick).toBeGreaterThan(1000);
+  });
+
+  it.skipIf(!present)('leaves special tokens and all but plain ASCII to the library', () => {
+    const words = FalconWords.of(parseTokenizerFile(json, path));
+    for (const written of ['a<|endoftext|>', '>>TITLE<<', 'é', 'a\0', '\u{2028}', 'x'.repeat(100)])
+      expect(words?.encode(written), JSON.stringify(written)).toBeNull();
+  });
+});
+
+it('is offered only for files that cut words as Falcon does', () => {
+  const json = readFileSync(file('models/demo/tokenizer.json'), 'utf8');
+  const of = (change: object): FalconWords | null =>
+    FalconWords.of(parseTokenizerFile(JSON.stringify({ ...(JSON.parse(json) as object), ...change }), 'test'));
+  expect(of({})).not.toBeNull();
+  expect(of({ pre_tokenizer: { type: 'ByteLevel' } })).toBeNull();
+  expect(of({ normalizer: { type: 'NFC' } })).toBeNull();
+  const { model } = JSON.parse(json) as { model: object };
+  expect(of({ model: { ...model, ignore_merges: true } })).toBeNull();
+  expect(of({ model: { ...model, dropout: 0.1 } })).toBeNull();
+});
