@@ -86,7 +86,7 @@ export async function benchControlPlane({ model, lines }: ControlPlaneOptions): 
     const most = Math.max(1, Math.floor(lines / linesEach));
     const steps: Record<string, Step> = {};
     let peakBytes = 0;
-    for (const batches of [...new Set([Math.ceil(most / 10), Math.ceil(most / 2), most])]) {
+    for (const batches of new Set([Math.ceil(most / 5), most])) {
       const memory = await RedisMemory.watch(redisUrl);
       const step = await runStep(system, fileId, batches, linesEach);
       peakBytes = memory.peakBytes;

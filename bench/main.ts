@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ControlPlaneOptions } from './control-plane.js';
+import type { IngestOptions } from './ingest.js';
 import type { OfflineFigures, OfflineOptions } from './offline.js';
 import type { PaddingOptions } from './padding.js';
 import type { PeersOptions } from './peers.js';
+import type { ServiceOptions } from './service.js';
 
 /** Named scenarios; each prints a table for people, or one JSON line with --json. */
 
@@ -97,13 +99,40 @@ program
 
 program
   .command('control-plane')
-  .description('Everything but the engine, with an engine that answers at once. Baseline: JSON in and out in one thread.')
+  .description(
+    'Everything but the engine, with an engine that answers at once. Baseline: JSON in and out in one thread.',
+  )
   .option('--model <name>', 'demo, or the folder of a Falcon checkpoint', 'demo')
   .option('--lines <number>', 'lines of the largest step', wholeNumber(1000, 10_000_000), 1_000_000)
   .option('--json', 'one JSON line', false)
   .action(async (options: ControlPlaneOptions & { json: boolean }) => {
     const { benchControlPlane } = await import('./control-plane.js');
     print(await benchControlPlane(options), options.json);
+  });
+
+program
+  .command('ingest')
+  .description('The largest input file: uploaded, validated, planned. Baseline: memory after a tenth of it.')
+  .option('--model <name>', 'demo, or the folder of a Falcon checkpoint', 'demo')
+  .option('--lines <number>', 'lines', wholeNumber(100, 50_000), 50_000)
+  .option('--megabytes <number>', 'size of the file', wholeNumber(1, 205), 200)
+  .option('--json', 'one JSON line', false)
+  .action(async (options: IngestOptions & { json: boolean }) => {
+    const { benchIngest } = await import('./ingest.js');
+    print(await benchIngest(options), options.json);
+  });
+
+program
+  .command('service')
+  .description('A batch from its creation to its end, by a worker that holds the model. Baseline: the engine alone.')
+  .option('--model <name>', 'demo, or the folder of a Falcon checkpoint', 'demo')
+  .option('--lines <number>', 'lines', wholeNumber(1, 50_000), 2000)
+  .option('--max-tokens <number>', 'tokens generated for each line', wholeNumber(1, 512), 64)
+  .option('--rounds <number>', 'rounds; the best counts', wholeNumber(1, 100), 3)
+  .option('--json', 'one JSON line', false)
+  .action(async (options: ServiceOptions & { json: boolean }) => {
+    const { benchService } = await import('./service.js');
+    print(await benchService(options), options.json);
   });
 
 await program.parseAsync();

@@ -12,8 +12,10 @@ import { keys } from '../../src/domain/object-keys.js';
 export interface SystemOptions {
   /** `demo`, or the folder of a checkpoint. */
   readonly model: string;
-  /** null: the real engine. */
-  readonly workerProgram: string | null;
+  /** Default: the real engine. */
+  readonly workerProgram?: string;
+  /** Default 1. */
+  readonly workersMax?: number;
 }
 
 /** How often the end of a batch is looked for. */
@@ -33,7 +35,7 @@ export class LocalSystem {
     this.#folder = folder;
   }
 
-  static async start({ model, workerProgram }: SystemOptions): Promise<LocalSystem> {
+  static async start({ model, workerProgram, workersMax = 1 }: SystemOptions): Promise<LocalSystem> {
     const folder = await mkdtemp(path.join(tmpdir(), 'eyrie-bench-'));
     const service = await startLocalService(
       {
@@ -46,12 +48,12 @@ export class LocalSystem {
         modelDirectory: modelDirectoryOf(model),
         host: '127.0.0.1',
         port: null,
-        workersMax: 1,
+        workersMax,
         idleExitMs: 600_000,
         webhooks: [],
         logTo: 'files',
         onNote: (text) => process.stderr.write(`${text}\n`),
-        ...(workerProgram === null ? {} : { workerProgram }),
+        ...(workerProgram === undefined ? {} : { workerProgram }),
       },
     );
     return new LocalSystem(service, folder);
@@ -92,7 +94,7 @@ export class LocalSystem {
       },
       body: ReadableStream.from(body),
       duplex: 'half',
-    } as RequestInit);
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`The upload was answered ${answer.status}: ${text}`);
     return (JSON.parse(text) as { id: string }).id;

@@ -5,17 +5,19 @@ const words =
     ' ',
   );
 
-/** Sentences of common words with names and numbers in between, from a seed: about `charsMin` characters, never much more. */
-function passage(next: () => number, charsMin: number): string {
+/** Sentences of common words with names and numbers in between, from a seed. */
+function makeText(next: () => number, chars: number): string {
   let text = '';
-  while (text.length < charsMin) {
+  while (text.length < chars) {
     const pick = next();
     if (pick < 0.04) text += `${Math.floor(next() * 100_000)} `;
     else if (pick < 0.08) text += `${Math.floor(next() * 36 ** 5).toString(36)}, `;
     else text += `${words[Math.floor(next() * words.length)] ?? ''}${pick > 0.92 ? '. ' : ' '}`;
   }
-  return text.trim();
+  return text;
 }
+
+const stockChars = 1_000_000;
 
 export interface LineOptions {
   readonly lines: number;
@@ -23,13 +25,28 @@ export interface LineOptions {
   readonly promptChars: number;
   readonly maxTokens: number;
   readonly seed: number;
+  /** Exactly `maxTokens` tokens are generated. */
+  readonly ignoreEos?: boolean;
 }
 
 const linesPerChunk = 256;
 
 /** A batch file of completion requests in chunks; the same on every machine. */
-export function* requestChunks({ lines, model, promptChars, maxTokens, seed }: LineOptions): Generator<Buffer> {
+export function* requestChunks({
+  lines,
+  model,
+  promptChars,
+  maxTokens,
+  seed,
+  ignoreEos,
+}: LineOptions): Generator<Buffer> {
   const next = uniform(seed);
+  // Prompts are cut out of one long text: the sender must not be what is measured.
+  const stock = makeText(next, stockChars + promptChars);
+  const passage = (): string => {
+    const start = Math.floor(next() * stockChars);
+    return stock.slice(start, start + promptChars).trim();
+  };
   for (let at = 0; at < lines; at += linesPerChunk) {
     const count = Math.min(linesPerChunk, lines - at);
     const chunk = Array.from({ length: count }, (_, k) =>
@@ -39,9 +56,10 @@ export function* requestChunks({ lines, model, promptChars, maxTokens, seed }: L
         url: '/v1/completions',
         body: {
           model,
-          prompt: `<human>: ${passage(next, promptChars)}?\n<bot>:`,
+          prompt: `<human>: ${passage()}?\n<bot>:`,
           max_tokens: maxTokens,
           temperature: 0,
+          ...(ignoreEos === true ? { ignore_eos: true } : {}),
         },
       }),
     );

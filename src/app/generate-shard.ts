@@ -114,6 +114,9 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
 
   const partKey = keys.part(tenant, batchId, n);
   if (await world.store.head(partKey)) return;
+  // What is remembered of a batch does not tell that it was deleted since.
+  if (!(await world.store.head(keys.submit(tenant, batchId))))
+    throw new EyrieError('not_found', `No batch found with id '${batchId}'.`);
   // An ended batch without parts: its results were removed, and a late job must not make them again.
   if (await world.store.head(keys.manifest(tenant, batchId))) return;
   const cancelled = (await cancelRequestedMs(world.store, tenant, batchId)) !== null;
