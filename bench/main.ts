@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ControlPlaneOptions } from './control-plane.js';
 import type { IngestOptions } from './ingest.js';
+import type { LoadOptions } from './load.js';
 import type { OfflineFigures, OfflineOptions } from './offline.js';
 import type { PaddingOptions } from './padding.js';
 import type { PeersOptions } from './peers.js';
@@ -55,6 +56,22 @@ program
     const { benchOffline } = await import('./offline.js');
     const figures: OfflineFigures = await benchOffline(options);
     print(figures, options.json);
+  });
+
+program
+  .command('load')
+  .description('Loading a checkpoint: time and peak memory. Baseline: its files read and packed at bandwidth.')
+  .requiredOption('--model <folder>', 'a Falcon checkpoint, of some GB')
+  .option('--threads <number>', 'threads that pack', wholeNumber(1, 256), availableParallelism())
+  .option('--rounds <number>', 'rounds; the best counts', wholeNumber(1, 100), 3)
+  .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16', 'int8']).default('bfloat16'))
+  .addOption(
+    new Option('--isa <level>').choices(['auto', 'amx', 'avx512bf16', 'avx512', 'avx2', 'scalar']).default('auto'),
+  )
+  .option('--json', 'one JSON line', false)
+  .action(async (options: LoadOptions & { json: boolean }) => {
+    const { benchLoad } = await import('./load.js');
+    print(await benchLoad(options), options.json);
   });
 
 program

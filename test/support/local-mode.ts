@@ -94,10 +94,15 @@ export class LocalMode {
     this.example = /^ {2}API=[^]*?(?=\n\n)/m.exec(banner)?.[0] ?? '';
   }
 
-  static async start(dataFolder: string, args: readonly string[] = []): Promise<LocalMode> {
+  /** `settings`: engine settings of the workers, as environment variables. */
+  static async start(
+    dataFolder: string,
+    args: readonly string[] = [],
+    settings: NodeJS.ProcessEnv = {},
+  ): Promise<LocalMode> {
     const child = spawn(process.execPath, [cliPath, 'dev', '--data', dataFolder, '--model', tinyModel, ...args], {
       cwd: projectRoot,
-      env: { ...process.env, EYRIE_THREADS: '1' },
+      env: { ...process.env, EYRIE_THREADS: '1', ...settings },
     });
     let stdout = '';
     let stderr = '';

@@ -14,6 +14,8 @@ export function requestLines(count: number, model: string, maxTokens: number): s
             top_k: at % 2 === 0 ? 40 : 0,
             ...(at % 7 === 0 ? { seed: at } : {}),
             ...(at % 11 === 0 ? { n: 2 } : {}),
+            ...(at % 13 === 0 ? { min_p: 0.05, repetition_penalty: 1.2 } : {}),
+            ...(at % 17 === 0 ? { frequency_penalty: 0.4, presence_penalty: -0.3, logit_bias: { 65: 2 } } : {}),
           };
     return JSON.stringify({
       custom_id: `line-${at}`,
@@ -25,6 +27,8 @@ export function requestLines(count: number, model: string, maxTokens: number): s
         max_tokens: 1 + ((at * 13) % maxTokens),
         ...sampling,
         ...(at % 9 === 0 ? { logprobs: 2 } : {}),
+        ...(at % 18 === 0 ? { echo: true } : {}),
+        ...(at % 8 === 0 ? { stop: ['ab', '\\n'] } : {}),
         ignore_eos: true,
       },
     });
