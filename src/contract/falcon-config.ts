@@ -69,7 +69,7 @@ const contextPlausibleMax = 1_000_000;
 
 function contextOf(config: FalconConfig, modelMaxLength: number | null): number {
   const limits = [config.max_position_embeddings, modelMaxLength].filter(
-    (limit): limit is number => typeof limit === 'number' && limit > 0 && limit <= contextPlausibleMax,
+    (limit): limit is number => Number.isInteger(limit) && Number(limit) > 0 && Number(limit) <= contextPlausibleMax,
   );
   return limits.length > 0 ? Math.min(...limits) : contextDefault;
 }

@@ -1,4 +1,4 @@
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadAddon } from '../../src/adapters/engine-native/load-addon.js';
@@ -111,6 +111,37 @@ describe('the memory it names is what the engine takes', () => {
 });
 
 describe('a checkpoint that is not sound', () => {
+  test.each([
+    ['generation_config.json', '{"eos_token_id": "x"}', 'eos_token_id is not valid'],
+    ['generation_config.json', '[]', 'the file is not valid'],
+    ['tokenizer_config.json', '{"model_max_length": "x"}', 'model_max_length is not valid'],
+    ['tokenizer_config.json', '{"model_max', 'is not valid JSON'],
+  ])('a damaged %s is a coded error that names it', async (name, text, words) => {
+    const folder = await withConfig(demo, {});
+    await writeFile(path.join(folder, name), text);
+    const refusal = {
+      code: 'model_invalid',
+      message: expect.stringMatching(new RegExp(`${name}.*${words}`)) as string,
+    };
+    await expect(inspectModel(folder)).rejects.toMatchObject(refusal);
+  });
+
+  test('a link to weights that are not there is a coded error', async () => {
+    const folder = await withConfig(demo, {});
+    await rm(path.join(folder, 'model.safetensors'));
+    await symlink('no-such-blob', path.join(folder, 'model.safetensors'));
+    await expect(inspectModel(folder)).rejects.toMatchObject({
+      code: 'model_unreadable',
+      message: expect.stringContaining('model.safetensors cannot be read') as string,
+    });
+  });
+
+  test('a context that is no whole number says nothing', async () => {
+    const folder = await withConfig(demo, {});
+    await writeFile(path.join(folder, 'tokenizer_config.json'), '{"model_max_length": 100.5}');
+    expect((await inspectModel(folder)).architecture.context_tokens).toBe(2048);
+  });
+
   test('a missing tensor, a wrong shape and a missing file are coded errors', async () => {
     const addon = loadAddon();
     const lacking = await tinyCheckpoint(tinyConfig, (tensors) => tensors.delete('transformer.ln_f.bias'));

@@ -34,6 +34,18 @@ export async function readText(file: string): Promise<string | null> {
   }
 }
 
+/** The members of one of the small files that count here. Throws `model_invalid`. */
+async function readFields<T>(file: string, schema: z.ZodType<T>): Promise<T> {
+  const result = schema.safeParse(await readJson(file));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const key = issue?.path.join('.') ?? '';
+  throw new EyrieError(
+    'model_invalid',
+    `${file}: ${key || 'the file'} is not valid: ${issue?.message ?? 'unknown reason'}. Correct it, or remove the file.`,
+  );
+}
+
 async function readJson(file: string): Promise<unknown> {
   const text = await readText(file);
   if (text === null) return null;
@@ -44,17 +56,30 @@ async function readJson(file: string): Promise<unknown> {
   }
 }
 
-const endIds = z.looseObject({ eos_token_id: z.union([z.number(), z.array(z.number())]).nullish() }).nullable();
+const endIds = z
+  .looseObject({
+    eos_token_id: z.union([z.number(), z.array(z.number())], 'a token id or an array of them is expected').nullish(),
+  })
+  .nullable();
 const listed = (ids: number | number[] | null | undefined): number[] => [ids ?? []].flat();
 const tokenizerConfig = z.looseObject({ model_max_length: z.number().nullish() }).nullable();
 
 const weightFile = /\.(safetensors|bin|index\.json)$/;
 
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (cause) {
+    // A link to nowhere, as an unfinished download into a cache leaves it.
+    throw new EyrieError('model_unreadable', `${file} cannot be read: ${(cause as Error).message}.`, { cause });
+  }
+}
+
 async function digestOf(directory: string, texts: readonly (string | null)[]): Promise<string> {
   const hash = createHash('sha256');
   for (const text of texts) hash.update(text ?? '').update('\0');
   const names = (await readdir(directory)).filter((name) => weightFile.test(name)).toSorted();
-  for (const name of names) hash.update(`${name}\0${(await stat(path.join(directory, name))).size}\0`);
+  for (const name of names) hash.update(`${name}\0${await sizeOf(path.join(directory, name))}\0`);
   return `sha256:${hash.digest('hex')}`;
 }
 
@@ -79,8 +104,8 @@ export async function readModelFolder(modelDirectory: string, name: string | nul
     );
   const config = parseFalconConfig(json);
   const [generation, tokenizerSettings, tokenizerJson] = await Promise.all([
-    readJson(at('generation_config.json')).then((value) => endIds.parse(value)),
-    readJson(at('tokenizer_config.json')).then((value) => tokenizerConfig.parse(value)),
+    readFields(at('generation_config.json'), endIds),
+    readFields(at('tokenizer_config.json'), tokenizerConfig),
     readText(at('tokenizer.json')),
   ]);
   const id = name ?? nameOf(config, directory);
