@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { openEngine } from '../src/compose/open-engine.js';
-import { openModel } from '../src/compose/open-model.js';
+import { openModel, type OpenModel } from '../src/compose/open-model.js';
 import { runWorkload } from './run-workload.js';
-import { logNormalWorkload } from './workload.js';
+import { lineTokensMax, logNormalWorkload } from './workload.js';
 
 export interface PaddingOptions {
   readonly model: string;
@@ -40,9 +40,16 @@ function staticBatchesShare(
   return (all - useful) / all;
 }
 
+/** The model with slots that hold every line: of a model made for shorter texts the counts are true all the same. */
+function withRoom(model: OpenModel): OpenModel {
+  const { folder } = model;
+  const contextTokens = Math.max(folder.shape.contextTokens, lineTokensMax);
+  return { ...model, folder: { ...folder, shape: { ...folder.shape, contextTokens } } };
+}
+
 /** Padding and idle slot-steps of log-normal lines through the real engine. Counts, not times: any machine gives the same. */
 export async function benchPadding(options: PaddingOptions): Promise<PaddingFigures> {
-  const model = await openModel(options.model, null);
+  const model = withRoom(await openModel(options.model, null));
   const { slots, prefillTokens } = options;
   const engine = await openEngine(model, {
     threads: availableParallelism(),

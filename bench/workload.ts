@@ -26,6 +26,11 @@ export function uniform(seed: number): () => number {
   return () => Number(mix((BigInt(seed) << 32n) + count++) >> 11n) / 2 ** 53;
 }
 
+/** The longest prompt and the longest answer of a log-normal line, in tokens. */
+const promptTokensMax = 1024;
+const outputTokensMax = 512;
+export const lineTokensMax = promptTokensMax + outputTokensMax;
+
 /** Log-normal lengths, as offline batches have them: few long lines among many short ones. */
 export function logNormalWorkload(
   lines: number,
@@ -37,7 +42,10 @@ export function logNormalWorkload(
   const draw = (median: number, most: number): number =>
     Math.max(4, Math.min(most, Math.round(median * Math.exp(options.sigma * gauss()))));
   return Array.from({ length: lines }, () => ({
-    prompt: Array.from({ length: draw(options.promptMedian, 1024) }, () => 12 + Math.floor(next() * (vocabSize - 12))),
-    max_tokens: draw(options.outputMedian, 512),
+    prompt: Array.from(
+      { length: draw(options.promptMedian, promptTokensMax) },
+      () => 12 + Math.floor(next() * (vocabSize - 12)),
+    ),
+    max_tokens: draw(options.outputMedian, outputTokensMax),
   }));
 }
