@@ -34,7 +34,7 @@ const known = ['vllm', 'hf', 'llamacpp', 'ct2'] as const;
 const toMap = (pairs: readonly string[]): ReadonlyMap<string, string> =>
   new Map(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
 
-/** Runs a command and reads the last line of its standard output as JSON. */
+/** Runs a command and reads the figures it prints: the last JSON line of its standard output. Some peers log after it. */
 function lastJson(
   command: string,
   args: readonly string[],
@@ -48,9 +48,9 @@ function lastJson(
     child.stderr.on('data', (chunk) => (stderr = (stderr + String(chunk)).slice(-2000)));
     child.once('error', reject);
     child.once('close', (code) => {
-      const line = stdout.trim().split('\n').at(-1) ?? '';
+      const line = stdout.split('\n').findLast((text) => text.startsWith('{'));
       try {
-        if (code !== 0) throw new Error(`exit ${code}`);
+        if (code !== 0 || !line) throw new Error(`exit ${code}`);
         resolve(JSON.parse(line) as Record<string, unknown>);
       } catch {
         reject(new Error(`ended with ${code}: ${stderr.trim().split('\n').at(-1) ?? ''}`));

@@ -8,8 +8,11 @@ export interface Roofline {
   readonly decodeGigabytesPerSecond: number;
   /** Of the machine's read bandwidth. */
   readonly decodeShare: number;
+  readonly decodeGflops: number;
+  /** Of the matrix rate: the limit that binds decode where so many rows share a read that multiplying takes longer. */
+  readonly decodeRateShare: number;
   readonly prefillGflops: number;
-  /** Of the machine's best matrix rate for this number format. */
+  /** Of the machine's best matrix rate for what is multiplied. */
   readonly prefillShare: number;
   readonly prefillSeconds: number;
   readonly decodeSeconds: number;
@@ -24,16 +27,16 @@ function blockWeights({ layers, hiddenSize, queryHeads, kvHeads, headDim, ffnSiz
   return layers * (qkv + dense + 2 * hiddenSize * ffnSize);
 }
 
+/** int8 weights are multiplied as bfloat16. */
 function matrixRate(limits: NativeLimits, dtype: NativeDtype): number {
   if (dtype === 'float32') return limits.fp32Gflops;
-  if (dtype === 'int8') return Math.max(limits.amxInt8Gops, limits.avx512VnniGops, limits.fp32Gflops);
   return Math.max(limits.amxBf16Gflops, limits.avx512Bf16Gflops, limits.fp32Gflops);
 }
 
 /**
  * How near the engine came to what the machine can do. Decode: passes of decode rows alone read every block's weights and the head
- * once. Prefill: passes with prompt tokens do a multiply and an add per block weight and row. Attention, norms, head rows of prefill
- * and sampling are left out of the work and not out of the time, so the shares are on the low side.
+ * once. The operations are those of the matrix products that were computed. Attention, norms and sampling are left out of the work
+ * and not out of the time, so the shares are on the low side.
  */
 export function toRoofline(
   shape: FalconShape,
@@ -45,13 +48,16 @@ export function toRoofline(
   const decodeBytesPerStep = (blocks + shape.vocabSize * shape.hiddenSize) * bytesPerWeight[dtype];
   const decodeGigabytesPerSecond =
     report.decodeNanoseconds > 0 ? (report.decodeOnlySteps * decodeBytesPerStep) / report.decodeNanoseconds : 0;
+  const decodeGflops = report.decodeNanoseconds > 0 ? (2 * report.decodeMultiplyAdds) / report.decodeNanoseconds : 0;
   const prefillGflops =
-    report.prefillNanoseconds > 0 ? (2 * blocks * report.prefillPassRows) / report.prefillNanoseconds : 0;
+    report.prefillNanoseconds > 0 ? (2 * report.prefillMultiplyAdds) / report.prefillNanoseconds : 0;
   return {
     limits,
     decodeBytesPerStep,
     decodeGigabytesPerSecond,
     decodeShare: decodeGigabytesPerSecond / limits.readGigabytesPerSecond,
+    decodeGflops,
+    decodeRateShare: decodeGflops / matrixRate(limits, dtype),
     prefillGflops,
     prefillShare: prefillGflops / matrixRate(limits, dtype),
     prefillSeconds: report.prefillNanoseconds / 1e9,

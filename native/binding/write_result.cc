@@ -70,7 +70,8 @@ Napi::Object to_js_report(Napi::Env env, const EngineReport& report) {
   out.Set("idleSlotSteps", count(env, report.idle_slot_steps));
   out.Set("overrunTokens", count(env, report.overrun_tokens));
   out.Set("prefillNanoseconds", count(env, report.prefill_nanoseconds));
-  out.Set("prefillPassRows", count(env, report.prefill_pass_rows));
+  out.Set("prefillMultiplyAdds", count(env, report.prefill_multiply_adds));
+  out.Set("decodeMultiplyAdds", count(env, report.decode_multiply_adds));
   out.Set("decodeNanoseconds", count(env, report.decode_nanoseconds));
   out.Set("decodeOnlySteps", count(env, report.decode_only_steps));
   return out;

@@ -70,6 +70,7 @@ void BatchRunner::end_cancelled(std::vector<Outcome>& outcomes) {
 void BatchRunner::step(std::vector<Outcome>& outcomes, std::vector<TokenNews>& news) {
   end_cancelled(outcomes);
   const auto begin = std::chrono::steady_clock::now();
+  const uint64_t multiplied = model_.multiply_adds();
   scheduler_.next_pass(plan_);
   if (plan_.empty()) {
     if (has_work()) throw Error(ErrorCode::internal_error, "the scheduler found nothing to do although sequences wait");
@@ -89,7 +90,8 @@ void BatchRunner::step(std::vector<Outcome>& outcomes, std::vector<TokenNews>& n
   model_.forward(tokens_, spans_);
   finish_rows();
   const auto elapsed = std::chrono::steady_clock::now() - begin;
-  count(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed).count()));
+  count(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed).count()),
+        model_.multiply_adds() - multiplied);
   for (const uint32_t slot : plan_.decode_slots) conclude(slot, outcomes, news);
   for (const PrefillChunk& chunk : plan_.prefill) conclude(chunk.slot, outcomes, news);
 }
@@ -172,14 +174,15 @@ void BatchRunner::fail_all(const Failure& failure, std::vector<Outcome>& outcome
   sequences_.clear();
 }
 
-void BatchRunner::count(uint64_t nanoseconds) {
+void BatchRunner::count(uint64_t nanoseconds, uint64_t multiply_adds) {
   const auto decode_rows = static_cast<uint32_t>(plan_.decode_slots.size());
   if (plan_.prefill.empty()) {
     report_.decode_nanoseconds += nanoseconds;
+    report_.decode_multiply_adds += multiply_adds;
     ++report_.decode_only_steps;
   } else {
     report_.prefill_nanoseconds += nanoseconds;
-    report_.prefill_pass_rows += decode_rows + plan_.prefill_rows;
+    report_.prefill_multiply_adds += multiply_adds;
     ++report_.prefill_packs;
   }
   report_.generated_tokens += decode_rows;

@@ -59,7 +59,7 @@ class BatchRunner {
   void finish_row(const HeadRow& row, std::span<float> logits, int thread);
   void conclude(uint32_t slot, std::vector<Outcome>& outcomes, std::vector<TokenNews>& news);
   void release(uint32_t slot, std::vector<Outcome>& outcomes);
-  void count(uint64_t nanoseconds);
+  void count(uint64_t nanoseconds, uint64_t multiply_adds);
 
   const EngineOptions& options_;
   Compute compute_;

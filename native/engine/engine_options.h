@@ -41,10 +41,11 @@ struct EngineReport {
   uint64_t decode_steps = 0;
   uint64_t idle_slot_steps = 0;
   uint64_t overrun_tokens = 0;
-  uint64_t prefill_nanoseconds = 0;  ///< passes with prefill rows; decode rows ride along
-  uint64_t prefill_pass_rows = 0;    ///< all rows of those passes
-  uint64_t decode_nanoseconds = 0;   ///< passes with decode rows alone
-  uint64_t decode_only_steps = 0;    ///< number of those passes
+  uint64_t prefill_nanoseconds = 0;    ///< passes with prefill rows; decode rows ride along
+  uint64_t prefill_multiply_adds = 0;  ///< of the matrix products of those passes
+  uint64_t decode_nanoseconds = 0;     ///< passes with decode rows alone
+  uint64_t decode_multiply_adds = 0;
+  uint64_t decode_only_steps = 0;      ///< number of those passes
 };
 
 /// Throws invalid_request naming the option, its value and what is allowed; model_invalid for a config that cannot be.

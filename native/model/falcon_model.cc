@@ -109,6 +109,11 @@ void FalconModel::norm(const NormWeights& weights, void* out, const NormWeights*
              second != nullptr ? 2 : 1, activation_);
 }
 
+void FalconModel::multiply(const PackedLinear& weights, const LinearCall& call) {
+  linear(compute_, weights, call, scratch_);
+  multiply_adds_ += static_cast<uint64_t>(call.m * weights.n() * weights.k());
+}
+
 void FalconModel::project(const BiasedLinear& weights, const void* x, void* y, DType y_dtype, bool gelu, bool accumulate) {
   LinearCall call{};
   call.x = x;
@@ -119,7 +124,7 @@ void FalconModel::project(const BiasedLinear& weights, const void* x, void* y, D
   call.bias = weights.bias_or_null();
   call.activation = gelu ? Activation::gelu : Activation::none;
   call.accumulate = accumulate;
-  linear(compute_, weights.weight, call, scratch_);
+  multiply(weights.weight, call);
 }
 
 void FalconModel::bind_slots(uint32_t layer, std::vector<KvRows>& sequences, std::span<const PassSpan> spans) const {
@@ -189,7 +194,7 @@ std::span<float> FalconModel::logits(uint32_t first, uint32_t count) {
   call.y = logits_.data();
   call.y_stride = config_.vocab_size;
   call.y_dtype = DType::float32;
-  linear(compute_, weights_->head(), call, scratch_);
+  multiply(weights_->head(), call);
   return {logits_.as<float>(), size_t{count} * config_.vocab_size};
 }
 

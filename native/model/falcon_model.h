@@ -44,6 +44,8 @@ class FalconModel {
   void copy_prefix(uint32_t from_slot, uint32_t to_slot, uint32_t tokens) { kv_.copy_prefix(compute_, from_slot, to_slot, tokens); }
 
   const FalconConfig& config() const { return config_; }
+  /// Of matrix products, since the model was made; what the last layer leaves out is not counted.
+  uint64_t multiply_adds() const { return multiply_adds_; }
   uint64_t weight_bytes() const { return weights_->bytes(); }
   uint64_t kv_cache_bytes() const { return kv_.bytes(); }
 
@@ -52,6 +54,7 @@ class FalconModel {
   void attend(uint32_t layer, const LayerWeights& weights);
   void feed_forward(const LayerWeights& weights);
   void norm(const NormWeights& weights, void* out, const NormWeights* second, void* second_out);
+  void multiply(const PackedLinear& weights, const LinearCall& call);
   void project(const BiasedLinear& weights, const void* x, void* y, DType y_dtype, bool gelu, bool accumulate);
   void bind_slots(uint32_t layer, std::vector<KvRows>& sequences, std::span<const PassSpan> spans) const;
   void keep_head_rows();
@@ -65,6 +68,7 @@ class FalconModel {
   KvSlots kv_;
   RotaryTable rotary_;
   uint32_t head_rows_max_;
+  uint64_t multiply_adds_ = 0;
 
   // State of the pass. R = rows_max; rows_ of them are in use, and only the head rows after the last attention.
   uint32_t rows_ = 0;

@@ -22,6 +22,7 @@ constexpr int64_t kGroupRows = 16;
 
 /// Working memory of one group, dense in the stored head dimension D.
 struct AttentionGroup {
+  int64_t rows;                                            // that are there
   alignas(64) bf16 q[kGroupRows * kHeadDimMax];           // [16][D], missing rows zero
   alignas(64) float scores[kGroupRows * kAttentionBlock];  // [16][128]
   alignas(64) bf16 p[kGroupRows * kAttentionBlock];        // [16][128]
@@ -85,6 +86,7 @@ void attend_group(const AttentionTask& task, int64_t first, int64_t rows, Attent
     out_at[r] = token * task.out_stride + head * task.head_dim;
     slope[r] = task.alibi_slopes == nullptr ? nullptr : task.alibi_slopes + head;
   }
+  g.rows = rows;
   for (int64_t i = 0; i < kGroupRows * stored; i++) g.q[i] = bf16{0}, g.acc[i] = 0;
   for (int64_t r = 0; r < rows; r++) {
     const float* q = task.q + q_at[r];

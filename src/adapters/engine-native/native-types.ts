@@ -105,11 +105,12 @@ export interface NativeReport {
   readonly idleSlotSteps: number;
   /** Tokens computed past a stop and thrown away. */
   readonly overrunTokens: number;
-  /** Passes with prefill rows, and all rows of those passes: decode rows ride along. */
+  /** Passes with prefill rows, and the multiply-adds of their matrix products: decode rows ride along. */
   readonly prefillNanoseconds: number;
-  readonly prefillPassRows: number;
-  /** Passes with decode rows alone, and their number. */
+  readonly prefillMultiplyAdds: number;
+  /** Passes with decode rows alone, their multiply-adds, and their number. */
   readonly decodeNanoseconds: number;
+  readonly decodeMultiplyAdds: number;
   readonly decodeOnlySteps: number;
 }
 
