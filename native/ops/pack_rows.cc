@@ -20,10 +20,29 @@ namespace {
 constexpr int64_t kTileRows = 16;
 constexpr int64_t kPieceWords = 128;  // of each of 16 rows: 8 KiB; a multiple of 16
 
+// The words of 16 rows at the same four k to the 64 bytes of a double row: of each four neighbours, first the lower halves.
+void interleave_halves(const uint32_t* words, uint32_t* to) {
+  for (int64_t i = 0; i < kTileRows; i += 4) {
+    const uint32_t a = words[i], b = words[i + 1], c = words[i + 2], d = words[i + 3];
+    to[i] = (a & 0xffff) | b << 16;
+    to[i + 1] = (c & 0xffff) | d << 16;
+    to[i + 2] = a >> 16 | (b & 0xffff0000);
+    to[i + 3] = c >> 16 | (d & 0xffff0000);
+  }
+}
+
 // int8: words of four k, each a pair of k for either row of a double row.
-void move_codes(const uint32_t (*piece)[kPieceWords], int64_t rows, int64_t first, int64_t words, int64_t column, uint16_t* panel) {
-  for (int64_t w = 0; w < words; w++) {
-    uint16_t* to = panel + panel_index_int8(column, (first + w) * 4) / 2;
+void move_codes(const VectorKernels& kernels, const uint32_t (*piece)[kPieceWords], int64_t rows, int64_t first, int64_t words,
+                int64_t column, uint8_t* panel) {
+  const auto place = [&](int64_t word) { return panel + panel_index_int8(column, word * 4); };
+  int64_t w = 0;
+  for (; rows == kTileRows && w + 16 <= words; w += 16) {
+    alignas(64) uint32_t turned[16 * kTileRows];
+    kernels.transpose_words(piece[0] + w, kPieceWords, turned, kTileRows);
+    for (int64_t i = 0; i < 16; i++) interleave_halves(turned + i * kTileRows, reinterpret_cast<uint32_t*>(place(first + w + i)));
+  }
+  for (; w < words; w++) {
+    uint16_t* to = reinterpret_cast<uint16_t*>(place(first + w));
     for (int64_t r = 0; r < rows; r++) {
       const int64_t at = (column % 16 + r) / 4 * 8 + (column % 16 + r) % 4 - column % 16 / 4 * 8 - column % 16 % 4;
       to[at] = static_cast<uint16_t>(piece[r][w]);
@@ -35,7 +54,7 @@ void move_codes(const uint32_t (*piece)[kPieceWords], int64_t rows, int64_t firs
 // Words [first, first + words) of up to 16 rows, to the columns from `column` on of a panel.
 void move_words(const VectorKernels& kernels, const uint32_t (*piece)[kPieceWords], int64_t rows, int64_t first, int64_t words,
                 int64_t column, DType dtype, uint32_t* panel) {
-  if (dtype == DType::int8) return move_codes(piece, rows, first, words, column, reinterpret_cast<uint16_t*>(panel));
+  if (dtype == DType::int8) return move_codes(kernels, piece, rows, first, words, column, reinterpret_cast<uint8_t*>(panel));
   const bool tiled = dtype == DType::bfloat16;
   const int64_t to_stride = tiled ? 16 : kPanelColumns;
   for (int64_t w = 0; w < words; w += 16) {
