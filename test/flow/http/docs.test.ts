@@ -103,6 +103,23 @@ test('what the document says of fields and limits comes from the schemas that ch
   expect(paths['/health']?.['get']?.security).toEqual([]);
 });
 
+test('calls that wait for their answer may give one or a stream of events', async () => {
+  const { url } = await listening({ tokenizer: new ByteTokenizer() });
+  const { paths } = await read(url);
+  for (const path of ['/v1/completions', '/v1/chat/completions'])
+    expect(paths[path]?.['post']).toMatchObject({
+      security: [{ key: ['generate'] }],
+      responses: {
+        '200': {
+          content: {
+            'application/json': { schema: { required: expect.arrayContaining(['choices', 'usage']) as unknown } },
+            'text/event-stream': { schema: { properties: { choices: { type: 'array' } } } },
+          },
+        },
+      },
+    });
+});
+
 test('the page shows every operation and loads nothing', async () => {
   const { url } = await listening({ version: '<b>1</b>' });
   const response = await fetch(`${url}/docs`);
