@@ -100,6 +100,26 @@ test('a client that leaves a stream frees its slots', async () => {
   await eventually('the worker has noticed', () => /live\.done .*outcome=caller_gone/.test(service.printed()));
 }, 60_000);
 
+test('a call is answered in the middle of a large batch, which goes on', async () => {
+  const client = service.client();
+  const content = requestLines(400, service.modelId, 400);
+  const input = await client.files.create({ file: new File([content], 'in.jsonl'), purpose: 'batch' });
+  const { id } = await client.batches.create({
+    input_file_id: input.id,
+    endpoint: '/v1/completions',
+    completion_window: '24h',
+  });
+  await eventually(
+    'the first results',
+    async () => ((await client.batches.retrieve(id)).request_counts?.completed ?? 0) > 0,
+    60_000,
+  );
+  const answer = await client.completions.create({ model: service.modelId, prompt: 'Hi', max_tokens: 4 });
+  expect(answer.choices).toHaveLength(1);
+  expect((await client.batches.retrieve(id)).status).toBe('in_progress');
+  await client.batches.cancel(id);
+}, 120_000);
+
 test('kill -9 of the worker: a call is answered by the next one, a stream ends with an error', async () => {
   const client = service.client().withOptions({ maxRetries: 0 });
   const quiet = client.completions.create({ model: service.modelId, ...longCall });
