@@ -120,6 +120,37 @@ test('results go when output_expires_after says so: files, early results and eve
   expect(keysOf(service, id).filter((key) => /\/(parts|out)\//.test(key))).toEqual([]);
 });
 
+for (const when of ['before', 'after'] as const)
+  test(`a crash ${when} any write of the sweep that removes results leaves no copy of an answer for long`, async () => {
+    for (let at = 0; ; at++) {
+      const service = new FakeService({ loopMs: 30_000 });
+      const { world } = service;
+      service.startControl();
+      const worker = service.startGenerate();
+      const { id } = await service.submit([completionLine('a', 'sesame'), completionLine('b', 'x', { top_p: 9 })], {
+        output_expires_after: { anchor: 'created_at', seconds: 3600 },
+      });
+      const batch = await service.untilEnd(id);
+      await world.clock.advance(60_000);
+      service.stopControls();
+      world.queue.kill(worker);
+      world.clock.jump(hourMs + 120_000);
+      const crash = stopAtWrite(world.store, at, when);
+      await sweepRetention(world);
+      mend(world.store);
+      for (const file of [batch.output_file_id, batch.error_file_id])
+        expect(await isShown(service, file ?? '')).toBe(false);
+      await sweepRetention(world);
+      expect(world.store.keys().filter((key) => world.store.text(key)?.includes('SESAME'))).toEqual([]);
+      expect(keysOf(service, id).filter((key) => /\/(parts|out)\//.test(key))).toEqual([]);
+      expect(await service.view(id)).toMatchObject({ status: 'completed', usage: batch.usage });
+      if (!crash.stopped()) {
+        expect(at).toBeGreaterThan(10);
+        return;
+      }
+    }
+  });
+
 test('results without an expiry stay', async () => {
   const service = new FakeService({ loopMs: 6 * hourMs });
   service.startControl();
