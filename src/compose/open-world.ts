@@ -95,8 +95,13 @@ export interface OpenWorld {
   close(): Promise<void>;
 }
 
-export async function openWorld(program: string, settings: WorldSettings): Promise<OpenWorld> {
-  const log = new PinoLog({ level: settings.EYRIE_LOG_LEVEL, pretty: settings.EYRIE_LOG === 'pretty', program });
+/** `watch` may look at all that is logged. */
+export async function openWorld(
+  program: string,
+  settings: WorldSettings,
+  watch: (log: Log) => Log = (log) => log,
+): Promise<OpenWorld> {
+  const log = watch(new PinoLog({ level: settings.EYRIE_LOG_LEVEL, pretty: settings.EYRIE_LOG === 'pretty', program }));
   const [store, openedModel, tenants, offer] = await Promise.all([
     openStore(settings),
     openModel(settings.EYRIE_MODEL_DIR, settings.EYRIE_MODEL_ID ?? null),

@@ -48,6 +48,10 @@ export const commonSettings = storeSettings.extend({
   EYRIE_PRICES_FILE: z.string().optional(),
   EYRIE_LOG: z.enum(['json', 'pretty'], '"json" or "pretty" is allowed').default('json'),
   EYRIE_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  /** Where `/metrics` and `/health` of the program listen; they ask for no key. */
+  EYRIE_OPERATOR_HOST: z.string().default('127.0.0.1'),
+  /** 0 = any free one; absent: nothing listens. */
+  EYRIE_OPERATOR_PORT: whole(0, 65_535).optional(),
   /** A worker that is silent for this long has lost its jobs. */
   EYRIE_LOCK_MS: whole(1000, 600_000).default(60_000),
   /** How often jobs of lost workers are looked for. Recovery takes at most the lock and this. */

@@ -3,6 +3,8 @@ import { readApiSettings } from '../config/read-environment.js';
 import { openWorld } from '../compose/open-world.js';
 import { runProgram, tellParent } from '../compose/run-program.js';
 import { EyrieError } from '../domain/errors.js';
+import { Metrics } from '../observe/metrics.js';
+import { observeProgram } from '../observe/observe-program.js';
 import { createServer } from './server.js';
 
 const isTaken = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
@@ -27,7 +29,8 @@ async function listen(server: FastifyInstance, host: string, first: number, last
 /** The API program: takes requests, never work. */
 await runProgram('api', async () => {
   const settings = readApiSettings(process.env);
-  const world = await openWorld('api', settings);
+  const metrics = new Metrics('api');
+  const world = await openWorld('api', settings, (log) => metrics.watch(log));
   const server = createServer(world, {
     tokenizer: world.openedModel.tokenizer,
     configuredKeysAdmin: settings.EYRIE_TENANTS_FILE_ADMIN,
@@ -37,8 +40,10 @@ await runProgram('api', async () => {
   const address = server.server.address();
   const listening = typeof address === 'object' && address ? address.port : port;
   world.log.info('api.ready', { host, port: listening });
-  tellParent({ type: 'ready', port: listening });
+  const observed = await observeProgram(metrics, world.log, settings);
+  tellParent({ type: 'ready', port: listening, operatorPort: observed.operatorPort });
   return async () => {
+    await observed.close();
     await server.close();
     await world.close();
   };

@@ -13,7 +13,7 @@ declare module 'fastify' {
 }
 
 const noQuery = z.strictObject({});
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'];
 
 function toObject(body: unknown, optional: boolean): object {
   if (body === undefined && optional) return {};

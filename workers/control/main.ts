@@ -14,6 +14,8 @@ import { HttpWebhookSender } from '../../src/adapters/webhook-http/http-webhook-
 import { openWorld } from '../../src/compose/open-world.js';
 import { runProgram, tellParent } from '../../src/compose/run-program.js';
 import { readControlSettings } from '../../src/config/read-environment.js';
+import { Metrics } from '../../src/observe/metrics.js';
+import { observeProgram } from '../../src/observe/observe-program.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
 
 /** Uploads, files and what calls leave behind live for long; a minute more or less does not matter. */
@@ -22,7 +24,9 @@ const slowSweepMs = 60_000;
 /** The control program: all steps that need no GPU. Several may run; each step is safe beside itself. */
 await runProgram('control', async () => {
   const settings = readControlSettings(process.env);
-  const world = await openWorld('control', settings);
+  const metrics = new Metrics('control');
+  const world = await openWorld('control', settings, (log) => metrics.watch(log));
+  metrics.watchQueue(world.queue);
   const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
   const planner = { ...world, tokenizer: world.openedModel.tokenizer };
   const notifier = { ...world, sender, lanes: new EndpointLanes() };
@@ -59,11 +63,13 @@ await runProgram('control', async () => {
       repeat(world, 'scaler', settings.EYRIE_SCALE_MS, () => scaleFleet(world, launcher, rules), stopping.signal),
     );
   }
+  const observed = await observeProgram(metrics, world.log, settings);
   world.log.info('control.ready');
-  tellParent({ type: 'ready' });
+  tellParent({ type: 'ready', operatorPort: observed.operatorPort });
 
   return async () => {
     stopping.abort();
+    await observed.close();
     await Promise.all(consumers.map((consumer) => consumer.close(5000)));
     await Promise.all(loops);
     await world.close();

@@ -9,6 +9,8 @@ import { openEngine } from '../../src/compose/open-engine.js';
 import { openWorld } from '../../src/compose/open-world.js';
 import { runProgram, tellParent } from '../../src/compose/run-program.js';
 import { readGenerateSettings } from '../../src/config/read-environment.js';
+import { Metrics } from '../../src/observe/metrics.js';
+import { observeProgram } from '../../src/observe/observe-program.js';
 import type { JobHandler } from '../../src/ports/job-queue.js';
 
 /** How often the worker looks whether it is idle, and tells its speed. */
@@ -17,7 +19,8 @@ const tickMs = 1000;
 /** The generate program: start, load, drain the queue, idle out, exit 0. */
 await runProgram('generate', async (end) => {
   const settings = readGenerateSettings(process.env);
-  const world = await openWorld('generate', settings);
+  const metrics = new Metrics('generate');
+  const world = await openWorld('generate', settings, (log) => metrics.watch(log));
   const startedMs = world.clock.monotonic();
   const engine = await openEngine(world.openedModel, {
     dtype: settings.EYRIE_DTYPE,
@@ -61,10 +64,16 @@ await runProgram('generate', async (end) => {
       noted((job, signal) => answerCall(generator, job, signal)),
     ),
   ];
-  tellParent({ type: 'ready' });
+  const observed = await observeProgram(metrics, world.log, settings);
+  tellParent({ type: 'ready', operatorPort: observed.operatorPort });
 
   const stopping = new AbortController();
   const speed = new SpeedMeter(engine, world.clock);
+  let tokensPerSecond = 0;
+  metrics.watchEngine(
+    () => engine.totals(),
+    () => tokensPerSecond,
+  );
   const tick = async (): Promise<void> => {
     const now = world.clock.monotonic();
     if (consumers.some((consumer) => consumer.active() > 0)) busyMs = now;
@@ -72,7 +81,7 @@ await runProgram('generate', async (end) => {
       world.log.info('generate.idle_exit', { workerId });
       end();
     }
-    const tokensPerSecond = speed.read();
+    tokensPerSecond = speed.read();
     if (tokensPerSecond > 0)
       await world.progress.reportWorker(workerId, {
         tokensPerSecond,
@@ -84,6 +93,7 @@ await runProgram('generate', async (end) => {
 
   return async () => {
     stopping.abort();
+    await observed.close();
     await Promise.all(consumers.map((consumer) => consumer.close(settings.EYRIE_SHUTDOWN_GRACE_MS)));
     await ticking;
     await engine.close();

@@ -49,6 +49,7 @@ function banner(service: LocalService, options: DevOptions): string {
     ),
     row('inbox', `${folder(data.inbox)}/   drop a .jsonl file here`),
     row('outbox', `${folder(data.outbox)}/`),
+    row('metrics', Object.values(service.metricsUrls).join(' ')),
     row('webhook secret', data.secrets.webhookSecret),
     row(
       'workers',

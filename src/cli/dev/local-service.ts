@@ -43,6 +43,8 @@ export interface LocalService {
   readonly modelId: string;
   readonly data: DataFolder;
   readonly supervisor: Supervisor;
+  /** `/metrics` of the programs that run all the time. */
+  readonly metricsUrls: Readonly<Record<'api' | 'control', string>>;
   /** Of the private Redis, with its password. */
   readonly redisUrl: string;
   stop(): Promise<void>;
@@ -94,6 +96,7 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
       EYRIE_TENANTS_FILE: data.tenantsFile,
       EYRIE_ID_SECRET: data.secrets.idSecret,
       EYRIE_LOG: options.logTo === 'terminal' ? 'pretty' : 'json',
+      EYRIE_OPERATOR_PORT: '0',
       // One machine, no network between: a silent worker is a dead one after seconds, not minutes.
       EYRIE_LOCK_MS: '6000',
       EYRIE_STALLED_CHECK_MS: '3000',
@@ -133,6 +136,7 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
     });
   };
   keepRedis();
+  let metricsUrls: LocalService['metricsUrls'];
   const stop = async (): Promise<void> => {
     stopping = true;
     await supervisor.stop();
@@ -140,14 +144,17 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
     await data.release();
   };
   try {
-    const [api] = await Promise.all([supervisor.start('api'), supervisor.start('control')]);
+    const [api, control] = await Promise.all([supervisor.start('api'), supervisor.start('control')]);
     port = api.port ?? port ?? portDefault;
+    metricsUrls = { api: metricsUrl(api.operatorPort), control: metricsUrl(control.operatorPort) };
   } catch (error) {
     await stop();
     throw error;
   }
-  return { url: `http://${options.host}:${port}`, modelId, data, supervisor, redisUrl: redis.url, stop };
+  return { url: `http://${options.host}:${port}`, modelId, data, supervisor, metricsUrls, redisUrl: redis.url, stop };
 }
+
+const metricsUrl = (port: number | undefined): string => `http://127.0.0.1:${port ?? 0}/metrics`;
 
 /** Settings of another installation in the environment must not reach this one. */
 function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -16,6 +16,7 @@ export interface SupervisorOptions extends ProgramOptions {
 interface Ready {
   readonly type: 'ready';
   readonly port?: number;
+  readonly operatorPort?: number;
 }
 
 const isReady = (message: unknown): message is Ready => (message as { type?: unknown } | null)?.type === 'ready';
