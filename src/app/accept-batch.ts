@@ -12,6 +12,7 @@ import { deadlineWithin, expiresAfterWindow, priceOf } from './batch-terms.js';
 import { commitSubmit } from './commit-submit.js';
 import { findFile } from './files/find-file.js';
 import { inlineContent, storeInline } from './files/store-inline.js';
+import { checkOpenBatches } from './quotas/check-open-batches.js';
 import { getJson, putJson } from './stored-json.js';
 import { viewBatch } from './view-batch.js';
 import { checkBatchWebhook } from './webhooks/check-batch-webhook.js';
@@ -131,6 +132,7 @@ export async function acceptBatch(world: World, input: CreateBatch): Promise<Bat
       return viewBatch(world, tenant, repeated);
     }
   }
+  await checkOpenBatches(world, tenant);
   const batchId = repeated ?? (await newBatchId(world, tenant, requestHash));
   const stored = await commitSubmit(world, await toSubmit(world, input, batchId, requestHash));
   checkSameRequest(stored, requestHash);

@@ -14,6 +14,7 @@ import { deadlineWithin, expiresAfterWindow, priceOf } from './batch-terms.js';
 import { inlineContent } from './files/store-inline.js';
 import { lineSize, type LineRequest, type LineSize } from './line/line-request.js';
 import { fleetSpeed, readFleet } from './open-work.js';
+import { tokenLimitError } from './quotas/queued-tokens.js';
 import { noSuchInput, placeInQueue, type Planner } from './plan-batch.js';
 import { InvalidInput, validateInput, type LineObserver, type ValidInput } from './validate-input.js';
 
@@ -75,6 +76,7 @@ interface Findings {
 
 async function examine(
   world: Planner,
+  tenant: string,
   source: AsyncIterable<Uint8Array>,
   survey: Survey,
   request: CreateBatchRequest,
@@ -90,6 +92,16 @@ async function examine(
     });
     const rejected = valid.shards.flatMap((shard) => shard.rejected);
     const errors = rejected.map(({ code, message, param, line }) => ({ code, message, param, line }));
+    // No batch has this id: all that is queued counts.
+    const overQuota = await tokenLimitError(world, tenant, '', valid.tokens);
+    if (overQuota)
+      return {
+        valid: null,
+        complete: true,
+        noRequests: rejected.length,
+        lines: valid.lines,
+        errors: [...errors, overQuota],
+      };
     return { valid, complete: true, noRequests: rejected.length, lines: valid.lines, errors };
   } catch (error) {
     if (error instanceof TimeIsUp)
@@ -180,7 +192,7 @@ export async function dryRun(world: Planner, tenant: string, request: CreateBatc
   const source = requests ? once(inlineContent(requests, request.endpoint)) : input?.body;
   const survey = new Survey(() => world.clock.monotonic());
   const found: Findings = source
-    ? await examine(world, source, survey, request, request.eyrie?.validation ?? 'strict')
+    ? await examine(world, tenant, source, survey, request, request.eyrie?.validation ?? 'strict')
     : { valid: null, complete: true, noRequests: 0, lines: 0, errors: [noSuchInput(request.input_file_id ?? '')] };
   const { valid } = found;
   const fleet = await readFleet(world);

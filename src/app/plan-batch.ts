@@ -10,6 +10,7 @@ import type { Tokenizer } from '../ports/tokenizer.js';
 import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
 import { finishJob, shardJobOf } from './jobs.js';
 import { noteOpenWork } from './open-work.js';
+import { tokenLimitError } from './quotas/queued-tokens.js';
 import { createJson } from './stored-json.js';
 import { InvalidInput, validateInput } from './validate-input.js';
 import type { World } from './world.js';
@@ -66,6 +67,8 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       model: world.model,
       tokenizer: world.tokenizer,
     });
+    const overQuota = await tokenLimitError(world, submit.tenant, submit.batchId, valid.tokens);
+    if (overQuota) return verdict('failed', [overQuota]);
     return {
       v: 1,
       kind: 'work',

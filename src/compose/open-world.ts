@@ -38,6 +38,8 @@ export interface WorldSettings extends StoreSettings, OfferSettings {
   readonly EYRIE_STALLED_CHECK_MS: number;
 }
 
+const limit = z.number().int().min(1, '1 and above, or null for no limit, is allowed').nullable().optional();
+
 /** The tenants file. Unknown members are refused: a misspelt one would silently be without effect. */
 const tenantsFile = z.strictObject({
   pepper: z.string().min(32),
@@ -49,6 +51,9 @@ const tenantsFile = z.strictObject({
       endpoints: z.array(z.strictObject({ id: z.string().regex(/^(?!outbox$)[a-z0-9_]{1,64}$/), url: z.url() })),
       signingSecrets: z.array(z.string()),
       watchInbox: z.boolean(),
+      quotas: z
+        .strictObject({ queuedTokens: limit, filesBytes: limit, openBatches: limit, requestsPerMinute: limit })
+        .optional(),
     }),
   ),
 });

@@ -187,6 +187,14 @@ export const bounds = Object.freeze({
   keyUseNotedMs: 3_600_000,
   /** Per tenant and process: far above what polling needs, below what a client in a loop does. */
   requestsPerMinute: 6000,
+
+  // Quotas of a tenant for which the tenants file names none.
+  /** Ten full batches of the largest contexts. */
+  queuedTokensDefault: 1_000_000_000,
+  filesBytesDefault: 100 * 1024 * 1024 * 1024,
+  openBatchesDefault: 1000,
+  /** A tenant's files are counted this often at most. */
+  filesCountedMs: 60_000,
   headerBytesMax: 16 * 1024,
   /** Above the idle time of common proxies (60 s), so that they never reuse a connection that is being closed. */
   keepAliveMs: 75_000,

@@ -42,6 +42,7 @@ export const errorKinds = Object.freeze({
   range_not_satisfiable: user(416),
   idempotency_key_reused: user(422),
   headers_too_large: user(431),
+  insufficient_quota: { status: 429, type: 'rate_limit_error', retryable: false },
   rate_limit_exceeded: { status: 429, type: 'rate_limit_error', retryable: true },
 
   // A line or a file of a batch is wrong (openai-compatible codes of `errors.data[].code`).
@@ -56,6 +57,7 @@ export const errorKinds = Object.freeze({
   empty_file: user(400),
   too_many_tasks: user(400),
   too_many_bad_lines: user(400),
+  token_limit_exceeded: user(400),
   input_changed: user(400),
 
   // A line was given up.

@@ -49,6 +49,7 @@ export const keys = Object.freeze({
 
   recentCreate: (tenant: string, requestHash: string) => `t/${tenant}/recent/${requestHash}`,
 
+  files: (tenant: string) => `t/${tenant}/files/`,
   fileContent: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/content`,
   file: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/file.json`,
   fileDeleted: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/deleted.json`,

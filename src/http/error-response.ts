@@ -49,7 +49,7 @@ function fromFramework(error: unknown): EyrieError | null {
 }
 
 /**
- * The one place where an error becomes an answer. Official clients repeat every 409 and 5xx on their own:
+ * The one place where an error becomes an answer. Official clients repeat every 409, 429 and 5xx on their own:
  * `x-should-retry: false` stops them where that is of no use.
  */
 export function toErrorResponse(error: unknown, requestId: string): ErrorResponse {
@@ -57,7 +57,7 @@ export function toErrorResponse(error: unknown, requestId: string): ErrorRespons
   const code = errorCode(known);
   const { status, type, retryable } = errorKinds[code];
   const headers: Record<string, string> = { 'x-request-id': requestId };
-  if (!retryable && (status === 409 || status >= 500)) headers['x-should-retry'] = 'false';
+  if (!retryable && (status === 409 || status === 429 || status >= 500)) headers['x-should-retry'] = 'false';
   if (retryAfterSeconds[code] !== undefined) headers['retry-after'] = String(retryAfterSeconds[code]);
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   const message =

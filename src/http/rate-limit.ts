@@ -13,27 +13,22 @@ export interface RateState {
  * a pause is fine and a loop is not.
  */
 export class RateLimit {
-  readonly #perMinute: number;
   readonly #buckets = new Map<string, { tokens: number; atMs: number }>();
 
-  constructor(perMinute: number) {
-    this.#perMinute = perMinute;
-  }
-
   /** Counts one request at `nowMs` of a clock that never goes back. */
-  take(tenant: string, nowMs: number): RateState {
-    const perMs = this.#perMinute / 60_000;
-    const bucket = this.#buckets.get(tenant) ?? { tokens: this.#perMinute, atMs: nowMs };
+  take(tenant: string, perMinute: number, nowMs: number): RateState {
+    const perMs = perMinute / 60_000;
+    const bucket = this.#buckets.get(tenant) ?? { tokens: perMinute, atMs: nowMs };
     this.#buckets.set(tenant, bucket);
-    bucket.tokens = Math.min(this.#perMinute, bucket.tokens + (nowMs - bucket.atMs) * perMs);
+    bucket.tokens = Math.min(perMinute, bucket.tokens + (nowMs - bucket.atMs) * perMs);
     bucket.atMs = nowMs;
     const allowed = bucket.tokens >= 1;
     if (allowed) bucket.tokens -= 1;
     const secondsUntil = (tokens: number): number => Math.ceil((tokens - bucket.tokens) / perMs / 1000);
     return {
-      limit: this.#perMinute,
+      limit: perMinute,
       remaining: Math.floor(bucket.tokens),
-      resetSeconds: secondsUntil(this.#perMinute),
+      resetSeconds: secondsUntil(perMinute),
       retryAfterSeconds: allowed ? null : secondsUntil(1),
     };
   }

@@ -20,12 +20,18 @@ declare module 'fastify' {
 
 export interface RequestRules {
   readonly bodyRate: BodyRate;
-  /** Per tenant; null = no limit. */
-  readonly requestsPerMinute: number | null;
+  /** Of a tenant; null = no limit. */
+  readonly requestsPerMinute: (tenant: string) => number | null;
 }
 
-function countRequest(limit: RateLimit, nowMs: number, request: FastifyRequest, reply: FastifyReply): void {
-  const state = limit.take(request.tenant, nowMs);
+function countRequest(
+  limit: RateLimit,
+  perMinute: number,
+  nowMs: number,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const state = limit.take(request.tenant, perMinute, nowMs);
   void reply.headers({
     'x-ratelimit-limit-requests': state.limit,
     'x-ratelimit-remaining-requests': state.remaining,
@@ -50,7 +56,7 @@ const fieldsOf = (request: FastifyRequest): LogFields => ({
 
 /** What happens around every request: its id, its key, its rate, and the rest of its body when the answer goes out early. */
 export function addRequestHooks(app: FastifyInstance, world: World, keyRing: KeyRing, rules: RequestRules): void {
-  const limit = rules.requestsPerMinute === null ? null : new RateLimit(rules.requestsPerMinute);
+  const limit = new RateLimit();
   app.decorateRequest('tenant', '');
   app.decorateRequest('keyId', null);
   app.addHook('onRequest', async (request, reply) => {
@@ -62,7 +68,8 @@ export function addRequestHooks(app: FastifyInstance, world: World, keyRing: Key
     const caller = await authenticate(keyRing, request);
     request.tenant = caller.tenant;
     request.keyId = caller.keyId;
-    if (limit) countRequest(limit, world.clock.monotonic(), request, reply);
+    const perMinute = rules.requestsPerMinute(caller.tenant);
+    if (perMinute !== null) countRequest(limit, perMinute, world.clock.monotonic(), request, reply);
     if (access !== 'any key') requireScope(caller, access);
   });
   let closing = false;

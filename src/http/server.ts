@@ -1,6 +1,7 @@
 import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { KeyRing } from '../app/keys/key-ring.js';
+import { FilesQuota } from '../app/quotas/files-quota.js';
 import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
@@ -37,7 +38,7 @@ export interface ServerOptions {
   /** Largest upload, bytes. */
   readonly fileBytesMax?: number;
   readonly bodyRate?: BodyRate;
-  /** Per tenant and process; null = no limit. */
+  /** In place of every tenant's quota; null = no limit. */
   readonly requestsPerMinute?: number | null;
   /** null: calls that wait for their answer, `/tokenize` and its companions are not offered. */
   readonly tokenizer?: Tokenizer | null;
@@ -47,12 +48,13 @@ export interface ServerOptions {
 
 function allRoutes(world: World, keyRing: KeyRing, calls: LiveCalls, options: ServerOptions): ApiRoute[] {
   const { tokenizer = null, fileBytesMax = bounds.inputFileBytesMax, version = '0.0.0' } = options;
+  const filesQuota = new FilesQuota(world);
   const routes = [
     ...modelRoutes(world),
-    ...fileRoutes(world, fileBytesMax),
+    ...fileRoutes(world, fileBytesMax, filesQuota),
     ...fileContentRoutes(world),
-    ...uploadRoutes(world),
-    ...batchRoutes(world, tokenizer),
+    ...uploadRoutes(world, filesQuota),
+    ...batchRoutes(world, tokenizer, filesQuota),
     ...batchResultRoutes(world),
     ...batchRetryRoutes(world),
     ...(tokenizer ? completionRoutes(world, tokenizer, calls) : []),
@@ -95,7 +97,10 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   const keyRing = new KeyRing(world, options.configuredKeysAdmin === true ? scopes : plainScopes);
   addRequestHooks(app, world, keyRing, {
     bodyRate: options.bodyRate ?? { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, graceMs: bounds.bodyGraceMs },
-    requestsPerMinute: options.requestsPerMinute === undefined ? bounds.requestsPerMinute : options.requestsPerMinute,
+    requestsPerMinute: (tenant) =>
+      options.requestsPerMinute === undefined
+        ? world.tenants.quotas(tenant).requestsPerMinute
+        : options.requestsPerMinute,
   });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request) => {

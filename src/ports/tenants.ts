@@ -1,3 +1,5 @@
+import type { Quotas } from '../domain/quotas.js';
+
 /** A receiver of events. */
 export interface WebhookEndpoint {
   readonly id: string;
@@ -12,6 +14,8 @@ export interface Tenants {
   webhookEndpoints(tenant: string): Promise<readonly WebhookEndpoint[]>;
   /** Secrets (`whsec_…`) that sign a tenant's webhooks; more than one while a secret is being replaced. */
   signingSecrets(tenant: string): Promise<readonly string[]>;
+  /** What it may take up; for an unknown tenant the defaults. */
+  quotas(tenant: string): Quotas;
   /** Tenants whose inbox is watched. */
   inboxTenants(): readonly string[];
 }

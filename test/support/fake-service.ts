@@ -17,6 +17,7 @@ import { batchJob } from '../../src/contract/queue-payload.js';
 import type { StoredFile } from '../../src/contract/stored-objects.js';
 import { isTerminal } from '../../src/domain/batch-state.js';
 import type { Offer } from '../../src/domain/offer.js';
+import type { Quotas } from '../../src/domain/quotas.js';
 import { keys } from '../../src/domain/object-keys.js';
 import type { WebhookAnswer, WebhookPost } from '../../src/ports/webhook-sender.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
@@ -39,6 +40,7 @@ export interface FakeServiceOptions {
   readonly answerMs?: (post: WebhookPost) => number;
   readonly queue?: Partial<MemoryQueueSettings>;
   readonly offer?: Offer;
+  readonly quotas?: Partial<Quotas>;
   /** Fake time between two looks of the janitor and of the inbox; default 1 s. */
   readonly loopMs?: number;
 }
@@ -58,6 +60,7 @@ export class FakeService {
       ...(webhookUrl === undefined ? {} : { endpoints: [{ id: 'we_1', url: webhookUrl }] }),
       ...(options.queue ? { queue: options.queue } : {}),
       ...(options.offer ? { offer: options.offer } : {}),
+      ...(options.quotas ? { quotas: options.quotas } : {}),
     });
   }
 

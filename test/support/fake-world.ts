@@ -1,5 +1,6 @@
 import type { World } from '../../src/app/world.js';
 import { plainOffer, type Offer } from '../../src/domain/offer.js';
+import { defaultQuotas, type Quotas } from '../../src/domain/quotas.js';
 import type { ServedModel } from '../../src/domain/served-model.js';
 import type { WebhookEndpoint } from '../../src/ports/tenants.js';
 import { FakeEgress, testSealer } from './fake-webhook-guards.js';
@@ -36,7 +37,12 @@ export interface FakeWorld extends World {
 
 /** A world of fakes: one tenant `acme`, key `key`, time that stands still. */
 export function fakeWorld(
-  options: { endpoints?: readonly WebhookEndpoint[]; queue?: Partial<MemoryQueueSettings>; offer?: Offer } = {},
+  options: {
+    endpoints?: readonly WebhookEndpoint[];
+    queue?: Partial<MemoryQueueSettings>;
+    offer?: Offer;
+    quotas?: Partial<Quotas>;
+  } = {},
 ): FakeWorld {
   const clock = new FakeClock();
   return {
@@ -56,6 +62,7 @@ export function fakeWorld(
       tenantOfKey: (key) => Promise.resolve(key === 'key' ? 'acme' : null),
       webhookEndpoints: () => Promise.resolve(options.endpoints ?? []),
       signingSecrets: () => Promise.resolve([testSecret]),
+      quotas: () => ({ ...defaultQuotas, ...options.quotas }),
       inboxTenants: () => ['acme'],
     },
   };

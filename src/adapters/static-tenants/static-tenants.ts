@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { EyrieError } from '../../domain/errors.js';
 import { isTenant } from '../../domain/object-keys.js';
+import { defaultQuotas, type Quotas } from '../../domain/quotas.js';
 import type { Tenants, WebhookEndpoint } from '../../ports/tenants.js';
 import { keyDigest } from './key-digest.js';
 
@@ -12,6 +13,8 @@ export interface StaticTenant {
   /** `whsec_` and base64 of 24 to 64 bytes; the first signs first. */
   readonly signingSecrets: readonly string[];
   readonly watchInbox: boolean;
+  /** Those that are absent have their defaults. */
+  readonly quotas?: { readonly [name in keyof Quotas]?: number | null | undefined } | undefined;
 }
 
 export interface StaticTenantsOptions {
@@ -81,6 +84,12 @@ export class StaticTenants implements Tenants {
 
   signingSecrets(tenant: string): Promise<readonly string[]> {
     return Promise.resolve(this.#tenants.get(tenant)?.signingSecrets ?? []);
+  }
+
+  quotas(tenant: string): Quotas {
+    const own = this.#tenants.get(tenant)?.quotas ?? {};
+    const given = Object.entries(own).filter(([, limit]) => limit !== undefined);
+    return { ...defaultQuotas, ...Object.fromEntries(given) };
   }
 
   inboxTenants(): readonly string[] {

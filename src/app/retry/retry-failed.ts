@@ -10,6 +10,7 @@ import { mayRunAgain } from '../../domain/retriable-line.js';
 import { refuseDeleted } from '../accept-batch.js';
 import { findManifest, findPlan, isDeleted, loadShownSubmit } from '../batch-records.js';
 import { commitSubmit } from '../commit-submit.js';
+import { checkOpenBatches } from '../quotas/check-open-batches.js';
 import { resultsGone } from '../read-results.js';
 import { hasResults } from '../retention/result-file.js';
 import { getJson } from '../stored-json.js';
@@ -149,6 +150,7 @@ export async function retryFailed(world: World, input: RetryFailed): Promise<Bat
       'too_many_retries',
       `The batch '${batchId}' is a retry of a retry, ${depth - 1} deep. Retry one of the earlier batches, or submit the lines as a new one.`,
     );
+  await checkOpenBatches(world, tenant);
   const plan = await loadEnded(world, parent);
   const failed: FailedLines = (await stillFailed(world, parent)) ?? new Map();
   const chosen = choose(failed, request.include);

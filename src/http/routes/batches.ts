@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { acceptBatch } from '../../app/accept-batch.js';
+import { acceptBatch, inlineRequestsOf } from '../../app/accept-batch.js';
 import { cancelBatch } from '../../app/cancel-batch.js';
 import { deleteBatch } from '../../app/delete-batch.js';
 import { dryRun } from '../../app/dry-run.js';
 import { listBatches } from '../../app/list-batches.js';
 import { viewBatch } from '../../app/view-batch.js';
+import type { FilesQuota } from '../../app/quotas/files-quota.js';
 import type { World } from '../../app/world.js';
 import { batchObject } from '../../contract/batch-object.js';
 import { createBatchRequest, type CreateBatchRequest } from '../../contract/create-batch.js';
@@ -33,7 +34,7 @@ function dryRunner(world: World, tokenizer: Tokenizer | null) {
   };
 }
 
-export function batchRoutes(world: World, tokenizer: Tokenizer | null): ApiRoute[] {
+export function batchRoutes(world: World, tokenizer: Tokenizer | null, quota: FilesQuota): ApiRoute[] {
   const runDry = dryRunner(world, tokenizer);
   return [
     defineRoute({
@@ -45,10 +46,11 @@ export function batchRoutes(world: World, tokenizer: Tokenizer | null): ApiRoute
       body: createBatchRequest,
       bodyBytesMax: bounds.inlineBodyBytesMax,
       answer: z.union([batchObject, dryRunObject]),
-      handle: ({ tenant, headers, body }) =>
-        body.eyrie?.dry_run === true
-          ? runDry(tenant, body)
-          : acceptBatch(world, { tenant, request: body, ...toRepeat(headers) }),
+      handle: async ({ tenant, headers, body, request }) => {
+        if (body.eyrie?.dry_run === true) return runDry(tenant, body);
+        if (inlineRequestsOf(body)) await quota.check(tenant, Number(request.headers['content-length'] ?? 0));
+        return acceptBatch(world, { tenant, request: body, ...toRepeat(headers) });
+      },
     }),
     defineRoute({
       method: 'GET',

@@ -3,6 +3,7 @@ import { deleteFile } from '../../app/files/delete-file.js';
 import { listFiles } from '../../app/files/list-files.js';
 import { storeFile } from '../../app/files/store-file.js';
 import { viewFile } from '../../app/files/view-file.js';
+import type { FilesQuota } from '../../app/quotas/files-quota.js';
 import type { World } from '../../app/world.js';
 import { createFileFields, createFileForm, fileObject } from '../../contract/file-object.js';
 import { deletedFile, filesQuery, listOf } from '../../contract/list-query.js';
@@ -25,7 +26,7 @@ function describe(fields: ReadonlyMap<string, string>, filename: string) {
   return { filename, ...parseWith(createFileFields, { purpose: fields.get('purpose'), expires_after: expires }) };
 }
 
-export function fileRoutes(world: World, fileBytesMax: number): ApiRoute[] {
+export function fileRoutes(world: World, fileBytesMax: number, quota: FilesQuota): ApiRoute[] {
   return [
     defineRoute({
       method: 'POST',
@@ -38,7 +39,7 @@ export function fileRoutes(world: World, fileBytesMax: number): ApiRoute[] {
         readUploadForm(request, { file: 'file', fileBytesMax, fields: fieldNames }, (file) =>
           storeFile(world, {
             tenant,
-            content: file.content,
+            content: quota.metered(tenant, file.content),
             describe: async () => describe(await file.fields(), file.filename),
           }),
         ),

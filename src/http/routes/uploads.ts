@@ -3,6 +3,7 @@ import { addPart } from '../../app/uploads/add-part.js';
 import { beginUpload } from '../../app/uploads/begin-upload.js';
 import { cancelUpload } from '../../app/uploads/cancel-upload.js';
 import { completeUpload } from '../../app/uploads/complete-upload.js';
+import type { FilesQuota } from '../../app/quotas/files-quota.js';
 import type { World } from '../../app/world.js';
 import {
   completeUploadRequest,
@@ -15,7 +16,7 @@ import { defineRoute, type ApiRoute } from '../api-route.js';
 import { readUploadForm } from '../upload-form.js';
 
 /** Files sent in parts: parallel, in any order, each repeatable by itself. */
-export function uploadRoutes(world: World): ApiRoute[] {
+export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
   return [
     defineRoute({
       method: 'POST',
@@ -24,7 +25,10 @@ export function uploadRoutes(world: World): ApiRoute[] {
       access: 'files:write',
       body: createUploadRequest,
       answer: uploadObject,
-      handle: ({ tenant, body }) => beginUpload(world, tenant, body),
+      handle: async ({ tenant, body }) => {
+        await quota.check(tenant, body.bytes);
+        return beginUpload(world, tenant, body);
+      },
     }),
     defineRoute({
       method: 'POST',

@@ -1,6 +1,7 @@
 import type { World } from '../../../src/app/world.js';
 import type { ManifestObject } from '../../../src/contract/stored-objects.js';
 import { plainOffer, type Offer } from '../../../src/domain/offer.js';
+import { defaultQuotas, type Quotas } from '../../../src/domain/quotas.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { CountingIds } from '../../support/counting-ids.js';
 import { FakeEgress, testSealer } from '../../support/fake-webhook-guards.js';
@@ -30,7 +31,7 @@ export interface FakeWorld extends World {
   readonly clock: FakeClock;
 }
 
-export function fakeWorld(offer: Offer = plainOffer): FakeWorld {
+export function fakeWorld(offer: Offer = plainOffer, quotas: Partial<Quotas> = {}): FakeWorld {
   const clock = new FakeClock();
   return {
     clock,
@@ -46,6 +47,7 @@ export function fakeWorld(offer: Offer = plainOffer): FakeWorld {
       tenantOfKey: (key) => Promise.resolve(tenantOf.get(key) ?? null),
       webhookEndpoints: () => Promise.resolve([]),
       signingSecrets: () => Promise.resolve([]),
+      quotas: () => ({ ...defaultQuotas, ...quotas }),
       inboxTenants: () => [],
     },
     model: {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { keyDigest } from '../../../../src/adapters/static-tenants/key-digest.js';
+import { defaultQuotas } from '../../../../src/domain/quotas.js';
 import { StaticTenants, type StaticTenant } from '../../../../src/adapters/static-tenants/static-tenants.js';
 
 const pepper = 'pepper of the test';
@@ -51,4 +52,14 @@ it.each([
   }
   expect(error).toMatchObject({ code: 'config_invalid', param });
   expect(String(error)).not.toMatch(/the-key-itself|whsec_short/);
+});
+
+it('quotas are the defaults but for those that are given; null is no limit', () => {
+  const named = { tenant: 'a', keyDigests: [], endpoints: [], signingSecrets: [], watchInbox: false };
+  const tenants = new StaticTenants({
+    pepper: 'p',
+    tenants: [{ ...named, quotas: { openBatches: 5, filesBytes: null, queuedTokens: undefined } }],
+  });
+  expect(tenants.quotas('a')).toEqual({ ...defaultQuotas, openBatches: 5, filesBytes: null });
+  expect(tenants.quotas('unknown')).toEqual(defaultQuotas);
 });
