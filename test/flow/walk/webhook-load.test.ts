@@ -127,3 +127,23 @@ test.each(['before', 'after'] as const)(
     }
   },
 );
+
+test('a control that is killed between the answer and its record sends the event again, with the same id', async () => {
+  const service = new FakeService({ answerMs: () => 2000 });
+  const kill = service.startControl();
+  service.startGenerate();
+  const { id } = await makeEndpoint(service.world, tenant);
+  await service.untilEnd((await service.submit([completionLine('1', 'a')])).id);
+  await service.world.clock.until('the post', () => service.posts.length === 1);
+  service.world.store.fault = ({ operation, key }) =>
+    operation === 'put' && key.includes('/deliveries/') ? { fail: 'before' } : undefined;
+  kill();
+  await service.world.clock.advance(3000);
+  service.world.store.fault = () => undefined;
+  service.startControl();
+  await service.settle();
+  expect(service.posts).toHaveLength(2);
+  expect(new Set(service.posts.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  const { data } = await listDeliveries(service.world.store, tenant, id, { after: null, limit: 10 });
+  expect(data).toMatchObject([{ state: 'delivered', attempts: [{ status: 200 }] }]);
+});
