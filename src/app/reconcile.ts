@@ -13,6 +13,7 @@ import { noteOpenWork } from './open-work.js';
 import { queueShards } from './plan-batch.js';
 import { getJson } from './stored-json.js';
 import { ProgressNews } from './webhooks/progress-news.js';
+import { RiskNews } from './webhooks/risk-news.js';
 import { DeliveryKeeper } from './webhooks/restore-deliveries.js';
 import type { World } from './world.js';
 
@@ -52,12 +53,14 @@ export class Janitor {
   /** When each open batch's jobs were last queued from here. */
   readonly #queuedMs = new Map<string, number>();
   readonly #deliveries: DeliveryKeeper;
-  readonly #news: ProgressNews;
+  readonly #progressNews: ProgressNews;
+  readonly #riskNews: RiskNews;
 
   constructor(world: World) {
     this.#world = world;
     this.#deliveries = new DeliveryKeeper(world);
-    this.#news = new ProgressNews(world);
+    this.#progressNews = new ProgressNews(world);
+    this.#riskNews = new RiskNews(world);
   }
 
   /** One sweep over everything open. A batch that fails is logged and does not keep the others from their turn. */
@@ -120,7 +123,8 @@ export class Janitor {
     const stopMs = Math.min(cancelMs ?? Infinity, submit.expiresMs);
     if (clock.now() < stopMs) {
       await this.#queueNowAndThen(batchId, () => queueShards(this.#world, submit, plan, decided));
-      return this.#news.tell(submit, plan, decided);
+      await this.#progressNews.tell(submit, plan, decided);
+      return this.#riskNews.tell(submit);
     }
     if (clock.now() < stopMs + giveUpGraceMs) return;
     for (const shard of plan.shards)

@@ -1,6 +1,5 @@
 import { deliveryJob, type DeliveryJob } from '../contract/queue-payload.js';
 import type { Attempt, Receiver, StoredDelivery, StoredEvent } from '../contract/stored-webhooks.js';
-import { bounds } from '../domain/bounds.js';
 import { webhookHeaders } from '../domain/webhook-signature.js';
 import type { RunningJob } from '../ports/job-queue.js';
 import type { WebhookSender } from '../ports/webhook-sender.js';
@@ -15,7 +14,12 @@ import { overtakenBy } from './webhooks/overtaken-by.js';
 import { queueDeliveries } from './webhooks/publish-event.js';
 import type { World } from './world.js';
 
-export type Notifier = World & { readonly sender: WebhookSender; readonly lanes: EndpointLanes };
+export type Notifier = World & {
+  readonly sender: WebhookSender;
+  readonly lanes: EndpointLanes;
+  /** An endpoint has to answer within this time. */
+  readonly webhookTimeoutMs: number;
+};
 
 /** Posts the event, signed with every secret: its id is the same on each attempt, the timestamp is new. Or copies the results. */
 async function act(world: Notifier, event: StoredEvent, target: Exclude<Target, { kind: 'none' }>) {
@@ -26,7 +30,7 @@ async function act(world: Notifier, event: StoredEvent, target: Exclude<Target, 
   // An unsigned event would teach receivers to take unsigned events.
   if (target.secrets.length === 0) return { status: null, error: 'no signing secret can be read', retryAfterMs: null };
   const headers = webhookHeaders(event.id, Math.floor(world.clock.now() / 1000), event.body, target.secrets);
-  return world.sender.post({ url: target.url, headers, body: event.body, timeoutMs: bounds.webhookTimeoutMs });
+  return world.sender.post({ url: target.url, headers, body: event.body, timeoutMs: world.webhookTimeoutMs });
 }
 
 function logOutcome(world: Notifier, event: StoredEvent, after: StoredDelivery, attempt: Attempt): void {

@@ -98,6 +98,8 @@ export const controlSettings = webhookSettings.extend({
   EYRIE_WORKERS_MIN: whole(0, 1000).default(0),
   EYRIE_WORKERS_MAX: whole(0, 1000).default(1),
   EYRIE_DRAIN_GOAL_SECONDS: whole(1, 86_400).default(1800),
+  /** An endpoint has to answer within this time. */
+  EYRIE_WEBHOOK_TIMEOUT_MS: whole(1000, bounds.webhookTimeoutMsMax).default(bounds.webhookTimeoutMs),
   /** `ipc`: the parent process starts workers (local mode); `none`: something outside does. */
   EYRIE_LAUNCHER: z.enum(['ipc', 'none'], '"ipc" or "none" is allowed').default('none'),
 });

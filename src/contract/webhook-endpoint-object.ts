@@ -13,7 +13,8 @@ const events = z
   .array(z.enum(webhookEvents, eventsAllowed), `a list of events is required; ${eventsAllowed}`)
   .min(1, `at least one event is required; ${eventsAllowed}`)
   .max(webhookEvents.length, 'each event may be named once')
-  .refine((named) => new Set(named).size === named.length, 'each event may be named once');
+  .refine((named) => new Set(named).size === named.length, 'each event may be named once')
+  .meta({ uniqueItems: true });
 
 const descriptionAllowed = `at most ${bounds.webhookDescriptionCharsMax} characters without control characters are allowed`;
 const description = z

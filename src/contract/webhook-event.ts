@@ -5,7 +5,7 @@ import { batchError, batchUsage, requestCounts } from './batch-object.js';
 /** What an endpoint hears of unless it says otherwise. Official clients know these types. */
 export const terminalEvents = ['batch.completed', 'batch.failed', 'batch.expired', 'batch.cancelled'] as const;
 /** Only for endpoints that name them. */
-export const optInEvents = ['batch.progress', 'inbox.rejected'] as const;
+export const optInEvents = ['batch.progress', 'batch.at_risk', 'inbox.rejected'] as const;
 export const webhookEvents = [...terminalEvents, ...optInEvents] as const;
 export type WebhookEventType = (typeof webhookEvents)[number];
 
@@ -34,6 +34,15 @@ export type BatchEnded = z.output<typeof batchEnded>;
 
 const batchProgress = z.object({ id: z.string(), status: z.string(), request_counts: requestCounts, test });
 
+const batchAtRisk = z.object({
+  id: z.string(),
+  /** When it is expected to end, Unix seconds: later than the deadline, or than the end of the window where there is none. */
+  estimated_completion_at: z.number().int(),
+  deadline: z.number().int().nullable(),
+  expires_at: z.number().int(),
+  test,
+});
+
 const inboxRejected = z.object({
   /** The rejection's own id. */
   id: z.string(),
@@ -51,6 +60,7 @@ const inboxRejected = z.object({
 export const webhookEvent = z.discriminatedUnion('type', [
   z.object({ ...envelope, type: z.enum(terminalEvents), data: batchEnded }),
   z.object({ ...envelope, type: z.literal('batch.progress'), data: batchProgress }),
+  z.object({ ...envelope, type: z.literal('batch.at_risk'), data: batchAtRisk }),
   z.object({ ...envelope, type: z.literal('inbox.rejected'), data: inboxRejected }),
 ]);
 export type WebhookEvent = z.output<typeof webhookEvent>;

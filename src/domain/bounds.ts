@@ -127,6 +127,7 @@ export const bounds = Object.freeze({
   /** Delays are lengthened by up to this share, so that receivers that failed together are not all called together again. */
   webhookRetrySpread: 0.2,
   webhookTimeoutMs: 15_000,
+  webhookTimeoutMsMax: 30_000,
   webhookAnswerBytesMax: 64 * 1024,
   webhookBodyBytesMax: 20_000,
   webhookUrlCharsMax: 2048,

@@ -33,6 +33,7 @@ export const keys = Object.freeze({
   errors: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/out/errors.jsonl`,
   manifest: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/manifest.json`,
   batchDeleted: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/deleted.json`,
+  riskNews: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/risk.json`,
   progressNews: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/progress.json`,
   /** Batches that run failed lines of this one again, oldest first. */
   children: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/children/`,

@@ -16,6 +16,7 @@ import type { CreateBatchRequest } from '../../src/contract/create-batch.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
 import type { StoredFile } from '../../src/contract/stored-objects.js';
 import { isTerminal } from '../../src/domain/batch-state.js';
+import { bounds } from '../../src/domain/bounds.js';
 import type { Offer } from '../../src/domain/offer.js';
 import type { Quotas } from '../../src/domain/quotas.js';
 import { keys } from '../../src/domain/object-keys.js';
@@ -75,7 +76,12 @@ export class FakeService {
         return this.#options.answer?.(post) ?? { status: 200, error: null, retryAfterMs: null };
       },
     };
-    const notifier = { ...world, sender, lanes: new EndpointLanes() };
+    const notifier = {
+      ...world,
+      sender,
+      lanes: new EndpointLanes(),
+      webhookTimeoutMs: bounds.webhookTimeoutMs,
+    };
     const consumers = [
       world.queue.consume('plan', { concurrency: 2 }, (job) =>
         planBatch({ ...world, tokenizer: this.#tokenizer }, batchJob.parse(job.payload)),

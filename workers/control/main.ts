@@ -29,7 +29,12 @@ await runProgram('control', async () => {
   metrics.watchQueue(world.queue);
   const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
   const planner = { ...world, tokenizer: world.openedModel.tokenizer };
-  const notifier = { ...world, sender, lanes: new EndpointLanes() };
+  const notifier = {
+    ...world,
+    sender,
+    lanes: new EndpointLanes(),
+    webhookTimeoutMs: settings.EYRIE_WEBHOOK_TIMEOUT_MS,
+  };
   const { queue } = world;
 
   const consumers = [

@@ -8,8 +8,9 @@ export async function overtakenBy(
   store: ObjectStore,
   { tenant, type, batchId, createdMs, test }: StoredEvent,
 ): Promise<string | null> {
-  if (test || batchId === null || type !== 'batch.progress') return null;
+  if (test || batchId === null || (type !== 'batch.progress' && type !== 'batch.at_risk')) return null;
   if (await findManifest(store, tenant, batchId)) return 'the batch has ended';
+  if (type === 'batch.at_risk') return null;
   const last = await findLastNews(store, tenant, batchId);
   return last && last.ms > createdMs ? 'newer news is out' : null;
 }

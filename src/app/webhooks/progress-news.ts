@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { SubmitObject, WorkPlan } from '../../contract/stored-objects.js';
-import type { Receiver } from '../../contract/stored-webhooks.js';
 import type { WebhookEvent } from '../../contract/webhook-event.js';
 import { bounds } from '../../domain/bounds.js';
 import { derivedId } from '../../domain/ids.js';
@@ -9,15 +8,12 @@ import type { ObjectStore } from '../../ports/object-store.js';
 import { getJson, putJson } from '../stored-json.js';
 import { viewBatch } from '../view-batch.js';
 import type { World } from '../world.js';
-import { endpointsFor } from './choose-receivers.js';
+import { OptedIn } from './opted-in.js';
 import { publishEvent, queueFirstAttempts } from './publish-event.js';
 
 /** The last news of a batch: how many steps of `bounds.webhookProgressShare` were done, and when it was told. */
 const lastNews = z.object({ v: z.literal(1), step: z.number().int(), ms: z.number() });
 type LastNews = z.output<typeof lastNews>;
-
-/** Who asks for news is believed for this long: a sweep over many batches must not list the endpoints for each. */
-const receiversFreshMs = 15_000;
 
 export const findLastNews = (store: ObjectStore, tenant: string, batchId: string): Promise<LastNews | null> =>
   getJson(store, keys.progressNews(tenant, batchId), lastNews);
@@ -28,10 +24,11 @@ export const findLastNews = (store: ObjectStore, tenant: string, batchId: string
  */
 export class ProgressNews {
   readonly #world: World;
-  readonly #receivers = new Map<string, { readonly atMs: number; readonly found: Receiver[] }>();
+  readonly #optedIn: OptedIn;
 
   constructor(world: World) {
     this.#world = world;
+    this.#optedIn = new OptedIn(world, 'batch.progress');
   }
 
   async tell(submit: SubmitObject, plan: WorkPlan, decided: ReadonlyMap<number, number>): Promise<void> {
@@ -39,7 +36,7 @@ export class ProgressNews {
     const done = plan.shards.reduce((sum, { n, count }) => sum + (decided.has(n) ? count : 0), 0);
     const step = Math.floor(done / plan.lines / bounds.webhookProgressShare);
     if (step === 0) return;
-    const receivers = await this.#receiversOf(tenant);
+    const receivers = await this.#optedIn.of(tenant);
     if (receivers.length === 0) return;
     const { store, clock } = this.#world;
     const last = await findLastNews(store, tenant, batchId);
@@ -67,14 +64,5 @@ export class ProgressNews {
       created_at: Math.floor(ms / 1000),
       data: { id: batchId, status, request_counts },
     };
-  }
-
-  async #receiversOf(tenant: string): Promise<Receiver[]> {
-    const now = this.#world.clock.monotonic();
-    const known = this.#receivers.get(tenant);
-    if (known && now - known.atMs < receiversFreshMs) return known.found;
-    const found = await endpointsFor(this.#world, tenant, 'batch.progress');
-    this.#receivers.set(tenant, { atMs: now, found });
-    return found;
   }
 }

@@ -20,6 +20,20 @@ export function sampleEvent(id: string, type: WebhookEventType, nowMs: number): 
         type,
         data: { id: batchId, status: 'in_progress', request_counts: { ...counts, completed: 1 }, test: true },
       };
+    case 'batch.at_risk': {
+      const at = envelope.created_at;
+      return {
+        ...envelope,
+        type,
+        data: {
+          id: batchId,
+          estimated_completion_at: at + 7200,
+          deadline: at + 3600,
+          expires_at: at + 86_400,
+          test: true,
+        },
+      };
+    }
     case 'inbox.rejected':
       return {
         ...envelope,

@@ -151,6 +151,16 @@ test('JSON bodies', { timeout: 120_000 }, async () => {
     },
     { requiredKeys: ['bytes', 'filename', 'purpose', 'mime_type'] },
   );
+  const endpoint = fc.record(
+    {
+      url: often('https://example.com/hook'),
+      events: often(['batch.failed']),
+      description: often('a'),
+      enabled: often(true),
+      previous_expires_after: value,
+    },
+    { requiredKeys: ['url'] },
+  );
   const complete = fc.record({ part_ids: fc.array(value), md5: value });
   const damaged = fc.tuple(request, fc.nat(), fc.string()).map(([body, at, noise]) => {
     const json = JSON.stringify(body);
@@ -171,7 +181,15 @@ test('JSON bodies', { timeout: 120_000 }, async () => {
       complete.map((body) => JSON.stringify(body)),
     ),
     fc.tuple(
-      fc.constantFrom('/v1/batches', '/v1/uploads', '/v1/batches/batch_01/cancel'),
+      fc.constantFrom(
+        '/v1/webhook_endpoints',
+        '/v1/webhook_endpoints/we_01',
+        '/v1/webhook_endpoints/we_01/rotate_secret',
+      ),
+      endpoint.map((body) => JSON.stringify(body)),
+    ),
+    fc.tuple(
+      fc.constantFrom('/v1/batches', '/v1/uploads', '/v1/webhook_endpoints', '/v1/batches/batch_01/cancel'),
       fc.oneof(fc.json(), damaged),
     ),
   );

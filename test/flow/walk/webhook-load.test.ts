@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { listDeliveries } from '../../../src/app/webhooks/list-deliveries.js';
 import { replayDelivery } from '../../../src/app/webhooks/replay-delivery.js';
+import type { CreateBatchRequest } from '../../../src/contract/create-batch.js';
 import { bounds } from '../../../src/domain/bounds.js';
 import { EyrieError } from '../../../src/domain/errors.js';
 import { completionLine, FakeService, tenant } from '../../support/fake-service.js';
@@ -127,3 +128,59 @@ test.each(['before', 'after'] as const)(
     }
   },
 );
+
+test('a control that is killed between the answer and its record sends the event again, with the same id', async () => {
+  const service = new FakeService({ answerMs: () => 2000 });
+  const kill = service.startControl();
+  service.startGenerate();
+  const { id } = await makeEndpoint(service.world, tenant);
+  await service.untilEnd((await service.submit([completionLine('1', 'a')])).id);
+  await service.world.clock.until('the post', () => service.posts.length === 1);
+  service.world.store.fault = ({ operation, key }) =>
+    operation === 'put' && key.includes('/deliveries/') ? { fail: 'before' } : undefined;
+  kill();
+  await service.world.clock.advance(3000);
+  service.world.store.fault = () => undefined;
+  service.startControl();
+  await service.settle();
+  expect(service.posts).toHaveLength(2);
+  expect(new Set(service.posts.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  const { data } = await listDeliveries(service.world.store, tenant, id, { after: null, limit: 10 });
+  expect(data).toMatchObject([{ state: 'delivered', attempts: [{ status: 200 }] }]);
+});
+
+test('a batch that is expected too late is told once, again after the risk was over, and not when it has ended', async () => {
+  const service = new FakeService();
+  const { progress, clock } = service.world;
+  service.startControl();
+  service.startControl();
+  await makeEndpoint(service.world, tenant, { events: ['batch.at_risk'] });
+  const speed = (tokensPerSecond: number) =>
+    progress.reportWorker('w', { tokensPerSecond, slots: 32, prefillTokens: 512 });
+  const lines = Array.from({ length: 128 }, (_, at) => completionLine(String(at), 'x'.repeat(10)));
+  const deadline = Math.floor(clock.now() / 1000) + 3600;
+  const eyrie = { deadline } as NonNullable<CreateBatchRequest['eyrie']>;
+  await speed(100);
+  const { id } = await service.submit(lines, { eyrie });
+  await clock.advance(60_000);
+  expect(service.posts, 'in time').toEqual([]);
+  for (const tokensPerSecond of [1, 2.2, 1]) {
+    await speed(tokensPerSecond);
+    await clock.advance(60_000);
+  }
+  expect(service.posts, 'an estimate about the deadline is no end of the risk').toHaveLength(1);
+  await speed(100);
+  await clock.advance(60_000);
+  await speed(1);
+  await clock.advance(60_000);
+  expect(service.posts).toHaveLength(2);
+  expect(new Set(service.posts.map(({ headers }) => headers['webhook-id'])).size).toBe(2);
+  for (const event of service.posts.map(eventOf)) {
+    expect(event).toMatchObject({ type: 'batch.at_risk', data: { id, deadline } });
+    expect(event.data['estimated_completion_at']).toBeGreaterThan(deadline);
+  }
+  service.startGenerate();
+  await service.untilEnd(id);
+  await service.settle();
+  expect(service.posts).toHaveLength(2);
+});
