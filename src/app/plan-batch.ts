@@ -6,15 +6,15 @@ import { bounds } from '../domain/bounds.js';
 import { errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { queueOrder, type QueueOrder } from '../domain/shard-priority.js';
-import type { Tokenizer } from '../ports/tokenizer.js';
 import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
 import { finishJob, shardJobOf } from './jobs.js';
 import { noteOpenWork } from './open-work.js';
 import { createJson } from './stored-json.js';
+import type { LineRules } from './line/line-request.js';
 import { InvalidInput, validateInput } from './validate-input.js';
 import type { World } from './world.js';
 
-export type Planner = World & { readonly tokenizer: Tokenizer };
+export type Planner = World & LineRules;
 
 export const noSuchInput = (fileId: string): BatchError => ({
   code: 'invalid_request',
@@ -65,6 +65,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       mode: submit.validation,
       model: world.model,
       tokenizer: world.tokenizer,
+      grammars: world.grammars,
     });
     return {
       v: 1,
