@@ -19,6 +19,7 @@ const greedy: Omit<SequenceRequest, 'promptIds' | 'maxTokens' | 'sequenceKey'> =
   logprobs: null,
   promptLogprobs: false,
   urgent: false,
+  grammar: null,
 };
 
 export interface WorkloadResult {

@@ -38,11 +38,10 @@ const rounded = (value: number, digits: number): number => Number(value.toFixed(
 async function engineAlone(directory: string, file: Buffer): Promise<{ seconds: number; outputTokens: number }> {
   const model = await openModel(directory, null);
   const engine = await openEngine(model, { ...engineDefaults, threads: availableParallelism() });
+  const rules = { model: model.served, tokenizer: model.tokenizer, grammars: model.grammars };
   const requests = [];
   for (const line of file.toString('utf8').trimEnd().split('\n'))
-    requests.push(
-      await toLineRequest(readLine(Buffer.from(line), '/v1/completions', model.served), model.served, model.tokenizer),
-    );
+    requests.push(await toLineRequest(readLine(Buffer.from(line), '/v1/completions', model.served), rules));
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
   // One line first: the engine allocates and pins on its first step.

@@ -4,7 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 stamp=build/.stamp
-if [ -e "$stamp" ] && [ -e build/eyrie_native.node ] &&
+grammar=build-grammar/release/libeyrie_grammar.a
+# A build without grammars is worth another look once there is Rust.
+if { [ -e "$grammar" ] || ! command -v cargo >/dev/null; } && [ -e "$stamp" ] && [ -e build/eyrie_native.node ] &&
   [ -z "$(find . -path './build*' -prune -o -path ./test -prune -o -type f -newer "$stamp" -print -quit)" ]; then
   exit 0
 fi
@@ -14,6 +16,7 @@ done
 echo 'setup: building the native addon (a few minutes the first time)' >&2
 mkdir -p build
 started=$(mktemp build/.started.XXXXXX)
+bash grammar/build.sh
 log=build/build.log
 cmake --preset release --log-level=WARNING >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 cmake --build --preset release "$@" >"$log" 2>&1 || { tail -n 60 "$log" >&2; exit 1; }

@@ -3,6 +3,7 @@
 # build. Arguments go to ctest.
 set -euo pipefail
 cd "$(dirname "$0")"
+bash grammar/build.sh
 cmake --preset sanitize --log-level=WARNING >/dev/null
 cmake --build --preset sanitize
 ctest --preset sanitize "$@"

@@ -15,6 +15,7 @@ await runProgram('generate', async () => {
     ...world,
     engine,
     tokenizer: world.openedModel.tokenizer,
+    grammars: world.openedModel.grammars,
     meter: new ShapeMeter(() => engine.totals()),
     planned: new PlannedBatches(world.store),
     workerId: `null-${process.pid}`,

@@ -6,6 +6,7 @@
 
 #include "binding/convert_checkpoint.h"
 #include "binding/engine_handle.h"
+#include "binding/grammars.h"
 #include "binding/inspect_checkpoint.h"
 #include "binding/js_error.h"
 #include "binding/measure_limits.h"
@@ -38,6 +39,7 @@ Napi::Value supported_isa_names(const Napi::CallbackInfo& info) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openEngine", Napi::Function::New(env, open_engine, "openEngine"));
+  exports.Set("openGrammars", Napi::Function::New(env, open_grammars_promise, "openGrammars"));
   exports.Set("supportedIsas", Napi::Function::New(env, supported_isa_names, "supportedIsas"));
   exports.Set("inspectCheckpoint", Napi::Function::New(env, inspect_checkpoint_promise, "inspectCheckpoint"));
   exports.Set("convertCheckpoint", Napi::Function::New(env, convert_checkpoint_promise, "convertCheckpoint"));

@@ -1,5 +1,6 @@
 #include "binding/read_request.h"
 
+#include "binding/grammars.h"
 #include "binding/read_fields.h"
 
 namespace eyrie {
@@ -26,6 +27,7 @@ Request read_request(const Napi::Value& value) {
   request.logprobs = fields.whole_from("logprobs", -1, 20);
   request.prompt_logprobs = fields.boolean("promptLogprobs");
   request.urgent = fields.boolean("urgent");
+  request.grammar = read_grammar(fields.value("grammar"));
   return request;
 }
 

@@ -58,6 +58,13 @@ void check_stop(const Request& request, const EngineOptions& options) {
   }
 }
 
+void check_grammar(const Request& request, const EngineOptions& options) {
+  if (request.grammar && request.grammar->vocab_size() != options.config.vocab_size) {
+    refuse("grammar is over " + std::to_string(request.grammar->vocab_size()) + " tokens, must be over vocabSize = " +
+           std::to_string(options.config.vocab_size));
+  }
+}
+
 }  // namespace
 
 void check_request(const Request& request, const EngineOptions& options) {
@@ -75,6 +82,7 @@ void check_request(const Request& request, const EngineOptions& options) {
   check_number("frequencyPenalty", request.frequency_penalty, -kLarge, kLarge);
   check_number("presencePenalty", request.presence_penalty, -kLarge, kLarge);
   check_stop(request, options);
+  check_grammar(request, options);
   if (request.logit_bias_ids.size() != request.logit_bias_values.size()) {
     refuse("logitBiasIds and logitBiasValues differ in length");
   }

@@ -2,8 +2,11 @@
 // One sequence to generate and what came of it. Fields mirror NativeRequest and NativeResult of native-types.ts, in their order.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "engine/grammar.h"
 
 namespace eyrie {
 
@@ -29,6 +32,8 @@ struct Request {
   bool prompt_logprobs = false;
   /// Somebody waits for it: it takes the next free slot before all requests that are not urgent. Its tokens are the same.
   bool urgent = false;
+  /// What the text must satisfy; null = anything. Of the same vocabulary as the model.
+  std::shared_ptr<const Grammar> grammar;
 };
 
 enum class FinishReason : uint8_t { stop, length, cancelled };

@@ -19,7 +19,8 @@ SamplingParams sampling_params(const Request& request, const EngineOptions& opti
   params.repetition_penalty = request.repetition_penalty;
   params.frequency_penalty = request.frequency_penalty;
   params.presence_penalty = request.presence_penalty;
-  params.min_tokens = request.min_tokens;
+  // With a grammar, allowed_tokens() sees to it.
+  params.min_tokens = request.grammar ? 0 : request.min_tokens;
   for (size_t i = 0; i < request.logit_bias_ids.size(); ++i) {
     params.logit_bias.push_back({static_cast<int32_t>(request.logit_bias_ids[i]), request.logit_bias_values[i]});
   }

@@ -31,6 +31,8 @@ struct Sequence {
   const bool watched;
   SamplingParams sampling;
   Result result;
+  /// The way through the request's grammar, from the first token on.
+  std::unique_ptr<GrammarMatcher> matcher;
   std::optional<Failure> failure;
   bool ended = false;
 

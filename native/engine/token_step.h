@@ -17,10 +17,12 @@ namespace eyrie {
 struct TokenScratch {
   SampleScratch sample;
   std::vector<float> logits;
+  std::vector<uint32_t> allowed;
 };
 
 /// Draws the next token from `logits` [vocab] (overwritten) and appends it to the sequence's result and `history`. Sets `ended`
-/// and the finish reason after an end token, a complete stop string or the last allowed token. Throws numeric_error on NaN.
+/// and the finish reason after an end token, a complete stop string, a complete grammar or the last allowed token. Throws
+/// numeric_error on NaN, invalid_request when no token is allowed or the grammar needs more effort than allowed.
 void generate_token(Sequence& sequence, std::span<float> logits, TokenHistory& history, const EngineOptions& options,
                     const Compute& compute, TokenScratch& scratch);
 

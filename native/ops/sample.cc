@@ -25,8 +25,12 @@ constexpr int64_t kCdfBlock = 1024;
 
 void apply_masks_and_bias(float* z, int64_t vocab, const SamplingParams& params, const TokenHistory& history,
                           const uint32_t* allowed) {
-  for (int64_t id = 0; allowed != nullptr && id < vocab; id++)
-    if ((allowed[id / 32] >> (id % 32) & 1u) == 0) z[id] = kNever;
+  for (int64_t first = 0; allowed != nullptr && first < vocab; first += 32) {
+    const uint32_t word = allowed[first / 32];
+    if (word == ~0u) continue;
+    const int64_t end = std::min(first + 32, vocab);
+    for (int64_t id = first; id < end; id++) z[id] = (word >> (id - first) & 1u) != 0 ? z[id] : kNever;
+  }
   for (const LogitBias& b : params.logit_bias) z[b.id] = z[b.id] + b.bias;
   if (history.output_tokens() < params.min_tokens)
     for (int32_t id : params.stop_ids) z[id] = kNever;

@@ -88,6 +88,7 @@ async function examine(
       mode,
       model: world.model,
       tokenizer: world.tokenizer,
+      grammars: world.grammars,
       observer: survey.observe,
     });
     const rejected = valid.shards.flatMap((shard) => shard.rejected);

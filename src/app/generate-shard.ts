@@ -6,11 +6,11 @@ import { keys } from '../domain/object-keys.js';
 import { decidesShard, isStopCause, type StopCause } from '../domain/stop-cause.js';
 import type { Engine } from '../ports/engine.js';
 import type { RunningJob } from '../ports/job-queue.js';
-import type { Tokenizer } from '../ports/tokenizer.js';
 import { cancelRequestedMs } from './batch-records.js';
 import { giveUpShard, givenUpRecord, rejectedRecord } from './give-up-shard.js';
 import { finishJob } from './jobs.js';
 import type { LineRecord } from './line/line-record.js';
+import type { LineRules } from './line/line-request.js';
 import { runLine } from './line/run-line.js';
 import { encodePart } from './part.js';
 import type { PlannedBatches } from './planned-batches.js';
@@ -18,13 +18,13 @@ import { readShard } from './read-shard.js';
 import type { ShapeMeter } from './shape-meter.js';
 import type { World } from './world.js';
 
-export type Generator = World & {
-  readonly engine: Engine;
-  readonly tokenizer: Tokenizer;
-  readonly meter: ShapeMeter;
-  readonly planned: PlannedBatches;
-  readonly workerId: string;
-};
+export type Generator = World &
+  LineRules & {
+    readonly engine: Engine;
+    readonly meter: ShapeMeter;
+    readonly planned: PlannedBatches;
+    readonly workerId: string;
+  };
 
 /** How often a running shard looks for a cancel and at the clock. */
 const watchMs = 2000;

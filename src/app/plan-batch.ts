@@ -6,16 +6,16 @@ import { bounds } from '../domain/bounds.js';
 import { errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { queueOrder, type QueueOrder } from '../domain/shard-priority.js';
-import type { Tokenizer } from '../ports/tokenizer.js';
 import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
 import { finishJob, shardJobOf } from './jobs.js';
 import { noteOpenWork } from './open-work.js';
 import { tokenLimitError } from './quotas/queued-tokens.js';
 import { createJson } from './stored-json.js';
+import type { LineRules } from './line/line-request.js';
 import { InvalidInput, validateInput } from './validate-input.js';
 import type { World } from './world.js';
 
-export type Planner = World & { readonly tokenizer: Tokenizer };
+export type Planner = World & LineRules;
 
 export const noSuchInput = (fileId: string): BatchError => ({
   code: 'invalid_request',
@@ -66,6 +66,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       mode: submit.validation,
       model: world.model,
       tokenizer: world.tokenizer,
+      grammars: world.grammars,
     });
     const overQuota = await tokenLimitError(world, submit.tenant, submit.batchId, valid.tokens);
     if (overQuota) return verdict('failed', [overQuota]);

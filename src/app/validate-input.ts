@@ -4,19 +4,16 @@ import { bounds } from '../domain/bounds.js';
 import { ShardCutter, type ShardCut } from '../domain/cut-shards.js';
 import { EyrieError } from '../domain/errors.js';
 import { isBlank, splitJsonl, type JsonlLine } from '../domain/jsonl-splitter.js';
-import type { Endpoint, ServedModel } from '../domain/served-model.js';
-import type { Tokenizer } from '../ports/tokenizer.js';
-import { lineSize, toLineRequest, type LineRequest, type LineSize } from './line/line-request.js';
+import type { Endpoint } from '../domain/served-model.js';
+import { lineSize, toLineRequest, type LineRequest, type LineRules, type LineSize } from './line/line-request.js';
 import { claimCustomId } from './line/run-line.js';
 import { LineRejection, readLine, type LineEnvelope } from './line/read-line.js';
 import { ShardDigest } from './shard-digest.js';
 
-export interface ValidationRules {
+export interface ValidationRules extends LineRules {
   /** null: the first request decides, and all others must match it. */
   readonly endpoint: Endpoint | null;
   readonly mode: ValidationMode;
-  readonly model: ServedModel;
-  readonly tokenizer: Tokenizer;
   /** Sees every line that is a request, in order; with it, the good lines of a file with bad ones are measured too. */
   readonly observer?: LineObserver;
 }
@@ -136,12 +133,9 @@ class FileChecker {
   }
 }
 
-async function readBody(
-  envelope: LineEnvelope,
-  { model, tokenizer }: ValidationRules,
-): Promise<LineRequest | EyrieError> {
+async function readBody(envelope: LineEnvelope, rules: LineRules): Promise<LineRequest | EyrieError> {
   try {
-    return await toLineRequest(envelope, model, tokenizer);
+    return await toLineRequest(envelope, rules);
   } catch (error) {
     if (error instanceof EyrieError) return error;
     throw error;

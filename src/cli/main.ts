@@ -180,7 +180,14 @@ async function openOffline(options: RunBatchFlags) {
   progress.end();
   // One's own folder may be called by the name it was given on the command line, too.
   const named = { ...model.served, aliases: [...new Set([...model.served.aliases, options.model])] };
-  return { engine, tokenizer: model.tokenizer, model: named, clock: new SystemClock(), ids: new UlidIds() };
+  return {
+    engine,
+    tokenizer: model.tokenizer,
+    grammars: model.grammars,
+    model: named,
+    clock: new SystemClock(),
+    ids: new UlidIds(),
+  };
 }
 
 addAdminCommands(program, async () => {

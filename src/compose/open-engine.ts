@@ -16,7 +16,7 @@ export function openEngine(
   settings: EngineSettings,
   onProgress?: (bytesDone: number, bytesTotal: number) => void,
 ): Promise<NativeEngineAdapter> {
-  const { folder, tokenTable, stopTokenIds, served } = model;
+  const { folder, tokenTable, stopTokenIds, served, grammars } = model;
   return NativeEngineAdapter.open(
     {
       modelDirectory: folder.directory,
@@ -27,6 +27,7 @@ export function openEngine(
       tokenBytes: tokenTable?.bytes ?? null,
       tokenByteEnds: tokenTable?.ends ?? null,
       modelDigest: served.digest,
+      grammars,
     },
     onProgress,
   );

@@ -1,3 +1,4 @@
+import { NativeGrammars } from '../adapters/engine-native/native-grammars.js';
 import { readModelFolder, type ModelFolder } from '../adapters/model-folder/read-model-folder.js';
 import { NoTokenizer } from '../adapters/no-tokenizer/no-tokenizer.js';
 import { BpeTokenizer } from '../adapters/tokenizer/bpe-tokenizer.js';
@@ -28,6 +29,7 @@ export interface OpenModel {
   readonly folder: ModelFolder;
   readonly served: ServedModel;
   readonly tokenizer: Tokenizer;
+  readonly grammars: NativeGrammars;
   /** null without a tokenizer. */
   readonly tokenTable: TokenTable | null;
   /** Ids that end a sequence. */
@@ -52,6 +54,14 @@ export async function openModel(directory: string, name: string | null): Promise
     folder,
     served: toServedModel(folder, endTokenId),
     tokenizer,
+    grammars: new NativeGrammars(
+      bpe && {
+        tokenBytes: bpe.tokenTable().bytes,
+        tokenByteEnds: bpe.tokenTable().ends,
+        specialTokenIds: bpe.specialTokenIds(),
+        endTokenId,
+      },
+    ),
     tokenTable: bpe?.tokenTable() ?? null,
     stopTokenIds,
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { eyrieFields, modelField, optional, samplingFields } from './sampling-fields.js';
+import { structuredOutputFields } from './structured-output.js';
 
 const textPart = z.looseObject({ type: z.literal('text', 'only text parts are supported'), text: z.string() });
 
@@ -29,7 +30,6 @@ export const chatRequest = z
     top_logprobs: optional(
       z.number().int().min(0).max(bounds.topLogprobsMax, `0 to ${bounds.topLogprobsMax} is allowed`),
     ),
-    response_format: optional(z.strictObject({ type: z.literal('text', 'only "text" is supported') })),
     tools: absent('tools'),
     functions: absent('functions'),
     tool_choice: optional(z.literal('none', 'tools are not supported; only "none" is allowed')),
@@ -45,6 +45,7 @@ export const chatRequest = z
     metadata: ignored,
     prediction: ignored,
     ...samplingFields,
+    ...structuredOutputFields,
     eyrie: eyrieFields,
   })
   .refine((body) => body.messages.at(-1)?.role === 'user', {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { eyrieFields, modelField, optional, samplingFields } from './sampling-fields.js';
+import { structuredOutputFields } from './structured-output.js';
 
 const tokenIds = z.array(z.number().int('token ids are integers').min(0, 'token ids are 0 and above'));
 
@@ -37,8 +38,8 @@ export const completionRequest = z
         .max(bounds.logprobsMax, `0 to ${bounds.logprobsMax} is allowed`),
     ),
     suffix: optional(z.literal('', 'a suffix is not supported; leave it out')),
-    response_format: optional(z.strictObject({ type: z.literal('text', 'only "text" is supported') })),
     ...samplingFields,
+    ...structuredOutputFields,
     eyrie: eyrieFields,
   })
   .refine((body) => body.best_of === undefined || body.best_of >= (body.n ?? 1), {

@@ -68,8 +68,9 @@ function toError(input: unknown, issues: readonly Issue[], root: string): EyrieE
   const value = valueAt(input, path);
   if (value === undefined)
     return new EyrieError('missing_required_parameter', `Missing required parameter: '${param}'.`, { param });
-  const code: ErrorCode =
-    issue.code === 'invalid_type' || issue.code === 'invalid_union' ? 'invalid_type' : 'invalid_value';
+  // A union without branches to try: the member that tells the branches apart has a value that none of them has.
+  const noForm = issue.code === 'invalid_union' && issue.errors.length > 0;
+  const code: ErrorCode = issue.code === 'invalid_type' || noForm ? 'invalid_type' : 'invalid_value';
   return new EyrieError(
     code,
     `Invalid value for '${param}': ${shown(value)}. ${issue.message}.`.replace(/\.\.$/, '.'),

@@ -24,6 +24,14 @@ export const bounds = Object.freeze({
   stopCharsMax: 128,
   logprobsMax: 5,
   topLogprobsMax: 20,
+  // Structured output. What a step of a grammar costs at most, and what compiling it costs, follows from the size of its text.
+  grammarBytesMax: 64 * 1024,
+  grammarRegexCharsMax: 8 * 1024,
+  grammarLarkCharsMax: 16 * 1024,
+  grammarChoicesMax: 1000,
+  grammarChoiceCharsMax: 1000,
+  /** Compiled grammars kept for the next line that asks for the same. */
+  grammarsKept: 256,
   completionTokensDefault: 16,
   chatTokensDefault: 256,
 

@@ -22,9 +22,12 @@ export function renderHumanBot(turns: readonly ChatTurn[]): string {
   return text + bot;
 }
 
+/** The answer without the space that these models put behind `<bot>:`. */
+export const withoutLeadingSpace = (text: string): string => (text.startsWith(' ') ? text.slice(1) : text);
+
 /** The answer as a person expects it: without the space after `<bot>:` and without a half-written turn marker at its end. */
 export function cleanHumanBotAnswer(text: string): string {
-  const answer = text.startsWith(' ') ? text.slice(1) : text;
+  const answer = withoutLeadingSpace(text);
   for (const marker of [`\n${human}`, `\n${bot}`, human, bot])
     for (let length = marker.length - 1; length >= 4; length--)
       if (answer.endsWith(marker.slice(0, length))) return answer.slice(0, -length);

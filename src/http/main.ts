@@ -33,6 +33,7 @@ await runProgram('api', async () => {
   const world = await openWorld('api', settings, (log) => metrics.watch(log));
   const server = createServer(world, {
     tokenizer: world.openedModel.tokenizer,
+    grammars: world.openedModel.grammars,
     configuredKeysAdmin: settings.EYRIE_TENANTS_FILE_ADMIN,
   });
   const { EYRIE_HOST: host, EYRIE_PORT: port, EYRIE_PORT_TRIES: tries } = settings;

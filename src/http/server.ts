@@ -6,6 +6,7 @@ import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { plainScopes, scopes } from '../domain/scopes.js';
+import type { Grammars } from '../ports/grammars.js';
 import type { Tokenizer } from '../ports/tokenizer.js';
 import type { ApiRoute } from './api-route.js';
 import type { BodyRate } from './body-rate.js';
@@ -40,24 +41,27 @@ export interface ServerOptions {
   readonly bodyRate?: BodyRate;
   /** In place of every tenant's quota; null = no limit. */
   readonly requestsPerMinute?: number | null;
-  /** null: calls that wait for their answer, `/tokenize` and its companions are not offered. */
+  /** null: `/tokenize` and its companions are not offered. */
   readonly tokenizer?: Tokenizer | null;
+  /** null here or above: dry runs and calls that wait for their answer are not offered. */
+  readonly grammars?: Grammars | null;
   /** The keys of the configuration may make and revoke keys of their own tenant. */
   readonly configuredKeysAdmin?: boolean;
 }
 
 function allRoutes(world: World, keyRing: KeyRing, calls: LiveCalls, options: ServerOptions): ApiRoute[] {
-  const { tokenizer = null, fileBytesMax = bounds.inputFileBytesMax, version = '0.0.0' } = options;
+  const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = '0.0.0' } = options;
+  const rules = tokenizer && grammars && { model: world.model, tokenizer, grammars };
   const filesQuota = new FilesQuota(world);
   const routes = [
     ...modelRoutes(world),
     ...fileRoutes(world, fileBytesMax, filesQuota),
     ...fileContentRoutes(world),
     ...uploadRoutes(world, filesQuota),
-    ...batchRoutes(world, tokenizer, filesQuota),
+    ...batchRoutes(world, rules, filesQuota),
     ...batchResultRoutes(world),
     ...batchRetryRoutes(world),
-    ...(tokenizer ? completionRoutes(world, tokenizer, calls) : []),
+    ...(rules ? completionRoutes(world, rules, calls) : []),
     ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
     ...webhookEndpointRoutes(world),
     ...webhookDeliveryRoutes(world),

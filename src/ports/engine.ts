@@ -1,3 +1,5 @@
+import type { Grammar } from '../domain/grammar.js';
+
 /** One sequence to generate. Every field is required: defaults are decided once, where a request body is read. */
 export interface SequenceRequest {
   /** 1..context ids, each below the vocabulary size. */
@@ -27,6 +29,11 @@ export interface SequenceRequest {
   readonly promptLogprobs: boolean;
   /** Somebody waits for it: it takes the next free slot before all sequences that are not urgent. */
   readonly urgent: boolean;
+  /**
+   * What the text must satisfy; null = anything. The sequence ends when the text is complete and nothing can follow; where it is
+   * complete but may go on, the end token decides, under minTokens and ignoreEos. At maxTokens it is cut, complete or not.
+   */
+  readonly grammar: Grammar | null;
 }
 
 /** Log-probabilities of a run of tokens: natural log over the whole vocabulary, on raw logits. */
@@ -72,7 +79,7 @@ export interface Engine {
   /** Names build, model and number format: equal fingerprints give equal bytes on one kind of hardware. */
   readonly fingerprint: string;
   /**
-   * Rejects with `invalid_request` (out of bounds), `numeric_error` (this sequence gave NaN), `engine_closed`, or with
+   * Rejects with `invalid_request` (out of bounds, or a grammar that takes too much effort), `numeric_error` (this sequence gave NaN), `engine_closed`, or with
    * `signal.reason` when aborted. `onTokens` is told the tokens as they come; those that end the sequence (its last one, or what
    * completed a stop string) come with the result alone, which has all of them.
    */

@@ -22,6 +22,7 @@ import type { Quotas } from '../../src/domain/quotas.js';
 import { keys } from '../../src/domain/object-keys.js';
 import type { WebhookAnswer, WebhookPost } from '../../src/ports/webhook-sender.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
+import { FakeGrammars } from './fake-grammars.js';
 import { fakeWorld, type FakeWorld } from './fake-world.js';
 import type { MemoryConsumer, MemoryQueueSettings } from './memory-queue.js';
 import { ScriptedEngine, type Script } from './scripted-engine.js';
@@ -53,6 +54,7 @@ export class FakeService {
   readonly #options: FakeServiceOptions;
   readonly #tokenizer = new ByteTokenizer();
   readonly #stops: (() => void)[] = [];
+  readonly #grammars = new FakeGrammars();
 
   constructor(options: FakeServiceOptions = {}) {
     this.#options = options;
@@ -84,7 +86,7 @@ export class FakeService {
     };
     const consumers = [
       world.queue.consume('plan', { concurrency: 2 }, (job) =>
-        planBatch({ ...world, tokenizer: this.#tokenizer }, batchJob.parse(job.payload)),
+        planBatch({ ...world, tokenizer: this.#tokenizer, grammars: this.#grammars }, batchJob.parse(job.payload)),
       ),
       world.queue.consume('finish', { concurrency: 2 }, (job) => finishBatch(world, batchJob.parse(job.payload))),
       world.queue.consume('deliver', { concurrency: 16 }, (job) => sendWebhook(notifier, job)),
@@ -120,6 +122,7 @@ export class FakeService {
       ...world,
       engine,
       tokenizer: this.#tokenizer,
+      grammars: this.#grammars,
       meter: new ShapeMeter(() => engine.totals()),
       planned: new PlannedBatches(world.store),
       workerId,

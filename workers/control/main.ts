@@ -28,7 +28,7 @@ await runProgram('control', async () => {
   const world = await openWorld('control', settings, (log) => metrics.watch(log));
   metrics.watchQueue(world.queue);
   const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
-  const planner = { ...world, tokenizer: world.openedModel.tokenizer };
+  const planner = { ...world, tokenizer: world.openedModel.tokenizer, grammars: world.openedModel.grammars };
   const notifier = {
     ...world,
     sender,

@@ -41,6 +41,7 @@ await runProgram('generate', async (end) => {
     ...world,
     engine,
     tokenizer: world.openedModel.tokenizer,
+    grammars: world.openedModel.grammars,
     meter: new ShapeMeter(() => engine.totals()),
     planned: new PlannedBatches(world.store),
     workerId,

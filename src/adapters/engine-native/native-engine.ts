@@ -10,10 +10,12 @@ import type {
 } from '../../ports/engine.js';
 import { fromNative } from './from-native.js';
 import { loadAddon } from './load-addon.js';
+import type { NativeGrammars } from './native-grammars.js';
 import type {
   NativeEngine,
   NativeEngineInfo,
   NativeEngineOptions,
+  NativeGrammar,
   NativeReport,
   NativeRequest,
   NativeResult,
@@ -23,12 +25,14 @@ import type {
 export interface OpenEngineOptions extends NativeEngineOptions {
   /** Identity of the model's files; part of the fingerprint. */
   readonly modelDigest: string;
+  readonly grammars: NativeGrammars;
 }
 
-function toNative(request: SequenceRequest): NativeRequest {
+function toNative(request: SequenceRequest, grammar: NativeGrammar | null): NativeRequest {
   const { logitBias, stop, logprobs, ...same } = request;
   return {
     ...same,
+    grammar,
     stop: stop.map((text) => Buffer.from(text)),
     logitBiasIds: Uint32Array.from(logitBias.keys()),
     logitBiasValues: Float32Array.from(logitBias.values()),
@@ -65,10 +69,12 @@ export class NativeEngineAdapter implements Engine {
   readonly fingerprint: string;
   readonly info: NativeEngineInfo;
   readonly #native: NativeEngine;
+  readonly #grammars: NativeGrammars;
   #nextId = 1;
 
-  private constructor(native: NativeEngine, modelDigest: string) {
+  private constructor(native: NativeEngine, grammars: NativeGrammars, modelDigest: string) {
     this.#native = native;
+    this.#grammars = grammars;
     this.info = native.info;
     const { build, dtype, isa } = native.info;
     this.fingerprint = `fp_${createHash('sha256').update([build, dtype, isa, modelDigest].join('\0')).digest('hex').slice(0, 16)}`;
@@ -79,9 +85,9 @@ export class NativeEngineAdapter implements Engine {
     options: OpenEngineOptions,
     onProgress: (bytesDone: number, bytesTotal: number) => void = () => undefined,
   ): Promise<NativeEngineAdapter> {
-    const { modelDigest, ...native } = options;
+    const { modelDigest, grammars, ...native } = options;
     try {
-      return new NativeEngineAdapter(await loadAddon().openEngine(native, onProgress), modelDigest);
+      return new NativeEngineAdapter(await loadAddon().openEngine(native, onProgress), grammars, modelDigest);
     } catch (error) {
       throw fromNative(error);
     }
@@ -93,6 +99,8 @@ export class NativeEngineAdapter implements Engine {
     onTokens?: (news: TokenNews) => void,
   ): Promise<SequenceResult> {
     signal.throwIfAborted();
+    const grammar = request.grammar && (await this.#grammars.compiled(request.grammar));
+    signal.throwIfAborted();
     const k = request.logprobs ?? 0;
     const id = this.#nextId++;
     const cancel = (): void => this.#native.cancel(id);
@@ -100,7 +108,7 @@ export class NativeEngineAdapter implements Engine {
     try {
       const result = await this.#native.generate(
         id,
-        toNative(request),
+        toNative(request, grammar),
         onTokens && ((tokens) => onTokens(fromTokens(tokens, k))),
       );
       const { finishReason } = result;

@@ -64,6 +64,36 @@ export interface NativeRequest {
   readonly promptLogprobs: boolean;
   /** Takes the next free slot before all requests that are not urgent. */
   readonly urgent: boolean;
+  /** What the text must satisfy, of the model's vocabulary; null = anything. */
+  readonly grammar: NativeGrammar | null;
+}
+
+export interface NativeGrammarOptions {
+  /** As in NativeEngineOptions. */
+  readonly tokenBytes: Uint8Array;
+  readonly tokenByteEnds: Uint32Array;
+  /** Never generated under a grammar, but for the end token. */
+  readonly specialTokenIds: Uint32Array;
+  /** Allowed where a grammar's text is complete. */
+  readonly endTokenId: number;
+}
+
+export interface NativeGrammarSource {
+  readonly kind: 'json_object' | 'json_schema' | 'regex' | 'choice' | 'lark';
+  /** A JSON schema, a regular expression, a JSON array of strings, or a grammar; not looked at for json_object. */
+  readonly text: string;
+  readonly leadingSpace: boolean;
+}
+
+/** A compiled grammar. Opaque, immutable, shared by any number of requests. */
+export interface NativeGrammar {
+  readonly [nativeGrammar]: never;
+}
+declare const nativeGrammar: unique symbol;
+
+export interface NativeGrammars {
+  /** Off the main thread. Rejects with `invalid_request`, whose message says what is wrong with the text. */
+  compile(source: NativeGrammarSource): Promise<NativeGrammar>;
 }
 
 /** Tokens that a sequence which goes on has generated since the last call. k and null as in `NativeResult`. */
@@ -208,6 +238,8 @@ export interface NativeAddon {
     options: NativeEngineOptions,
     onProgress: (bytesDone: number, bytesTotal: number) => void,
   ): Promise<NativeEngine>;
+  /** Off the main thread; takes some tenths of a second. Rejects with `unsupported_device` where the build has no grammars. */
+  openGrammars(options: NativeGrammarOptions): Promise<NativeGrammars>;
   /** Instruction sets this CPU can run, best first. */
   supportedIsas(): readonly string[];
   /** Headers only, and the values of embedding and head where both are stored. Rejects as openEngine does. */

@@ -27,6 +27,7 @@ export class BpeTokenizer implements Tokenizer {
   readonly #table: TokenTable;
   readonly #parsingWords: FalconWords | null;
   readonly #plainWords: FalconWords | null;
+  readonly #special: Uint32Array;
 
   private constructor(json: string, modelVocabSize: number | null, source: string) {
     const parsed = parseTokenizerFile(json, source);
@@ -41,6 +42,7 @@ export class BpeTokenizer implements Tokenizer {
         `${source} has a token with id ${idMax}, but the model knows ids below ${this.vocabSize} only. The tokenizer belongs to another model.`,
       );
     this.#table = buildTokenTable(parsed.model.vocab, added, this.vocabSize);
+    this.#special = Uint32Array.from(parsed.added_tokens.flatMap(({ id, special }) => (special ? [id] : [])));
     // Cutting and padding are the caller's: a tokenizer saved with them on would change prompts silently.
     const file = { ...parsed, truncation: null, padding: null };
     this.#parsing = toNative(file, source);
@@ -77,6 +79,11 @@ export class BpeTokenizer implements Tokenizer {
   /** The bytes of all tokens, for the native engine's stop strings. Not to be changed. */
   tokenTable(): TokenTable {
     return this.#table;
+  }
+
+  /** Ids of the special tokens. */
+  specialTokenIds(): Uint32Array {
+    return this.#special;
   }
 
   idOf(token: string): number | null {

@@ -5,9 +5,12 @@ import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { humanBotStops, renderHumanBot, type ChatTurn } from '../../domain/human-bot-prompt.js';
 import { derivedSeed, userSeed } from '../../domain/line-seed.js';
+import type { Grammar } from '../../domain/grammar.js';
 import type { ServedModel } from '../../domain/served-model.js';
 import type { SequenceRequest } from '../../ports/engine.js';
+import type { Grammars } from '../../ports/grammars.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
+import { toGrammar } from './line-grammar.js';
 import type { LineEnvelope } from './read-line.js';
 
 type Sampling = Omit<SequenceRequest, 'promptIds' | 'maxTokens' | 'sequenceKey'>;
@@ -52,6 +55,7 @@ function toSampling(
   model: ServedModel,
   seed: bigint,
   extraStops: readonly string[],
+  grammar: Grammar | null,
 ): Omit<Sampling, 'logprobs' | 'promptLogprobs'> {
   const logitBias = new Map(Object.entries(body.logit_bias ?? {}).map(([id, bias]) => [Number(id), bias]));
   for (const id of logitBias.keys())
@@ -79,6 +83,7 @@ function toSampling(
     stop: [...new Set([...stop, ...extraStops])],
     logitBias,
     urgent: false,
+    grammar,
   };
 }
 
@@ -135,11 +140,17 @@ function fit(
   return { ids, maxTokens: asked ?? Math.min(fallback, context - ids.length) };
 }
 
+/** What a body is checked against and made ready with. */
+export interface LineRules {
+  readonly model: ServedModel;
+  readonly tokenizer: Tokenizer;
+  readonly grammars: Grammars;
+}
+
 async function fromCompletion(
   body: CompletionRequest,
   seed: bigint,
-  model: ServedModel,
-  tokenizer: Tokenizer,
+  { model, tokenizer, grammars }: LineRules,
 ): Promise<LineRequest> {
   const given = body.prompt;
   const prompts =
@@ -165,7 +176,7 @@ async function fromCompletion(
     choices,
     candidates,
     sampling: {
-      ...toSampling(body, model, seed, []),
+      ...toSampling(body, model, seed, [], await toGrammar(body, false, grammars)),
       // The best candidates are chosen by their mean log-probability.
       logprobs: logprobs ?? (candidates > choices ? 0 : null),
       // max_tokens 0 is a scoring request: the prompt must be read even when its log-probabilities are not shown.
@@ -184,14 +195,15 @@ const contentText = (content: ChatRequest['messages'][number]['content']): strin
 async function fromChat(
   body: ChatRequest,
   seed: bigint,
-  model: ServedModel,
-  tokenizer: Tokenizer,
+  { model, tokenizer, grammars }: LineRules,
 ): Promise<LineRequest> {
   const turns = body.messages.map(({ role, content }): ChatTurn => ({
     role: role === 'developer' ? 'system' : role,
     content: contentText(content),
   }));
   const ids = await tokenizer.encode(renderHumanBot(turns), body.eyrie?.special_tokens ?? 'text');
+  // These models put a space before an answer. Of text that a grammar has shaped, a turn mark is a part like any other.
+  const grammar = await toGrammar(body, true, grammars);
   const choices = body.n ?? 1;
   return {
     format: 'chat',
@@ -208,7 +220,7 @@ async function fromChat(
     choices,
     candidates: choices,
     sampling: {
-      ...toSampling(body, model, seed, humanBotStops),
+      ...toSampling(body, model, seed, grammar ? [] : humanBotStops, grammar),
       logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
       promptLogprobs: false,
     },
@@ -223,20 +235,16 @@ async function fromChat(
  * Checks a line's body and makes it ready to generate. The seed is the user's, else one derived from the line alone. Throws an
  * `EyrieError` that names the field; such an error fails the line, not the batch.
  */
-export async function toLineRequest(
-  line: LineEnvelope,
-  model: ServedModel,
-  tokenizer: Tokenizer,
-): Promise<LineRequest> {
+export async function toLineRequest(line: LineEnvelope, rules: LineRules): Promise<LineRequest> {
   const seedOf = (seed: number | undefined): bigint =>
     seed === undefined ? derivedSeed(line.customId, line.body) : userSeed(seed);
   let request: LineRequest;
   if (line.endpoint === '/v1/completions') {
     const body = parseWith(completionRequest, line.body);
-    request = await fromCompletion(body, seedOf(body.seed), model, tokenizer);
+    request = await fromCompletion(body, seedOf(body.seed), rules);
   } else {
     const body = parseWith(chatRequest, line.body);
-    request = await fromChat(body, seedOf(body.seed), model, tokenizer);
+    request = await fromChat(body, seedOf(body.seed), rules);
   }
   for (const { maxTokens } of request.prompts) checkMinTokens(request.sampling.minTokens, maxTokens);
   return request;

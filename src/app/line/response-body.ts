@@ -1,5 +1,5 @@
 import { decodeText } from '../../domain/decode-tokens.js';
-import { cleanHumanBotAnswer } from '../../domain/human-bot-prompt.js';
+import { cleanHumanBotAnswer, withoutLeadingSpace } from '../../domain/human-bot-prompt.js';
 import type { SequenceResult } from '../../ports/engine.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
 import type { LineRequest } from './line-request.js';
@@ -22,9 +22,11 @@ export function tokenIdsOf(line: LineRequest, prompt: Uint32Array, result: Seque
   return line.returnTokenIds ? { token_ids: Array.from(result.tokenIds), prompt_token_ids: Array.from(prompt) } : {};
 }
 
-/** The generated text as it is shown. */
-export const toAnswerText = ({ format }: LineRequest, generated: string): string =>
-  format === 'chat' ? cleanHumanBotAnswer(generated) : generated;
+/** The generated text as it is shown. What a grammar has shaped stays as it is but for the space before it. */
+export function toAnswerText({ format, sampling }: LineRequest, generated: string): string {
+  if (format !== 'chat') return generated;
+  return sampling.grammar ? withoutLeadingSpace(generated) : cleanHumanBotAnswer(generated);
+}
 
 export function completionChoice(
   line: LineRequest,

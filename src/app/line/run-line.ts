@@ -1,19 +1,16 @@
 import { EyrieError, errorCode, type ErrorCode } from '../../domain/errors.js';
-import type { Endpoint, ServedModel } from '../../domain/served-model.js';
+import type { Endpoint } from '../../domain/served-model.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Engine } from '../../ports/engine.js';
 import type { Ids } from '../../ports/ids.js';
-import type { Tokenizer } from '../../ports/tokenizer.js';
 import { failureRecord, successRecord, type LineRecord } from './line-record.js';
-import { toLineRequest } from './line-request.js';
+import { toLineRequest, type LineRules } from './line-request.js';
 import { LineRejection, readLine, type LineEnvelope } from './read-line.js';
 import { toResponseBody } from './response-body.js';
 import { runSequences } from './run-sequences.js';
 
-export interface LineRunner {
+export interface LineRunner extends LineRules {
   readonly engine: Engine;
-  readonly tokenizer: Tokenizer;
-  readonly model: ServedModel;
   readonly clock: Clock;
   readonly ids: Ids;
   /** Offline: the custom_ids seen so far, so that a repeated one is refused. A planned batch was checked as a whole before. */
@@ -41,7 +38,7 @@ export function claimCustomId(customId: string, seen: Set<string>): void {
 }
 
 async function runRequest(runner: LineRunner, envelope: LineEnvelope, signal: AbortSignal): Promise<LineRecord> {
-  const line = await toLineRequest(envelope, runner.model, runner.tokenizer);
+  const line = await toLineRequest(envelope, runner);
   const results = await runSequences(line, runner.engine, signal);
   const frame = {
     id: runner.ids.next(line.format),

@@ -7,16 +7,15 @@ import { keys } from '../../domain/object-keys.js';
 import { isStopCause } from '../../domain/stop-cause.js';
 import type { Engine } from '../../ports/engine.js';
 import type { RunningJob } from '../../ports/job-queue.js';
-import type { Tokenizer } from '../../ports/tokenizer.js';
 import { AnswerStream } from '../line/answer-stream.js';
-import { toLineRequest } from '../line/line-request.js';
+import { toLineRequest, type LineRules } from '../line/line-request.js';
 import { toResponseBody } from '../line/response-body.js';
 import { runSequences } from '../line/run-sequences.js';
 import { getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { CallOutbox } from './call-outbox.js';
 
-export type Answerer = World & { readonly engine: Engine; readonly tokenizer: Tokenizer };
+export type Answerer = World & LineRules & { readonly engine: Engine };
 
 interface StreamFields {
   readonly stream?: boolean | null;
@@ -32,7 +31,7 @@ async function answer(
   signal: AbortSignal,
 ): Promise<void> {
   const { engine, tokenizer, model, clock, ids } = world;
-  const batchLine = await toLineRequest({ customId: call.callId, endpoint, body }, model, tokenizer);
+  const batchLine = await toLineRequest({ customId: call.callId, endpoint, body }, world);
   const line = { ...batchLine, sampling: { ...batchLine.sampling, urgent: true } };
   const frame = {
     id: ids.next(line.format),

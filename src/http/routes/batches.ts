@@ -3,6 +3,7 @@ import { acceptBatch, inlineRequestsOf } from '../../app/accept-batch.js';
 import { cancelBatch } from '../../app/cancel-batch.js';
 import { deleteBatch } from '../../app/delete-batch.js';
 import { dryRun } from '../../app/dry-run.js';
+import type { LineRules } from '../../app/line/line-request.js';
 import { listBatches } from '../../app/list-batches.js';
 import { viewBatch } from '../../app/view-batch.js';
 import type { FilesQuota } from '../../app/quotas/files-quota.js';
@@ -13,29 +14,27 @@ import { dryRunObject, type DryRunObject } from '../../contract/dry-run.js';
 import { batchesQuery, deletedBatch, listOf } from '../../contract/list-query.js';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
-import type { Tokenizer } from '../../ports/tokenizer.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { repeatHeaders, toRepeat } from '../repeat-headers.js';
 
 /** Takes as many dry runs at once as the process has room for. */
-function dryRunner(world: World, tokenizer: Tokenizer | null) {
+function dryRunner(world: World, rules: LineRules | null) {
   let running = 0;
   return async (tenant: string, request: CreateBatchRequest): Promise<DryRunObject> => {
-    if (!tokenizer)
-      throw new EyrieError('unsupported_value', 'Dry runs are not offered here.', { param: 'eyrie.dry_run' });
+    if (!rules) throw new EyrieError('unsupported_value', 'Dry runs are not offered here.', { param: 'eyrie.dry_run' });
     if (running >= bounds.dryRunsMax)
       throw new EyrieError('service_unavailable', 'Other dry runs are under way. Try again.');
     running++;
     try {
-      return await dryRun({ ...world, tokenizer }, tenant, request);
+      return await dryRun({ ...world, ...rules }, tenant, request);
     } finally {
       running--;
     }
   };
 }
 
-export function batchRoutes(world: World, tokenizer: Tokenizer | null, quota: FilesQuota): ApiRoute[] {
-  const runDry = dryRunner(world, tokenizer);
+export function batchRoutes(world: World, rules: LineRules | null, quota: FilesQuota): ApiRoute[] {
+  const runDry = dryRunner(world, rules);
   return [
     defineRoute({
       method: 'POST',

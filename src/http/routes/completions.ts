@@ -1,6 +1,6 @@
 import { callLive } from '../../app/live/call-live.js';
 import type { LiveNews } from '../../app/live/call-worker.js';
-import { toLineRequest } from '../../app/line/line-request.js';
+import { toLineRequest, type LineRules } from '../../app/line/line-request.js';
 import type { World } from '../../app/world.js';
 import { chatEvent, chatObject } from '../../contract/chat-object.js';
 import { chatRequest } from '../../contract/chat-request.js';
@@ -8,7 +8,6 @@ import { completionEvent, completionObject } from '../../contract/completion-obj
 import { completionRequest } from '../../contract/completion-request.js';
 import type { LiveRequest } from '../../contract/live-message.js';
 import type { Endpoint } from '../../domain/served-model.js';
-import type { Tokenizer } from '../../ports/tokenizer.js';
 import { defineRoute, type ApiCall, type ApiRoute } from '../api-route.js';
 import { checkModel } from '../check-model.js';
 import { toErrorResponse } from '../error-response.js';
@@ -23,20 +22,20 @@ async function* putBack(first: LiveNews, rest: AsyncIterable<LiveNews>): AsyncGe
 }
 
 /** All that is wrong with a request is said here, before any worker is woken: the same checks as for a line of a batch. */
-async function check(world: World, tokenizer: Tokenizer, request: LiveRequest, model: string): Promise<void> {
-  checkModel(world.model, model);
-  await toLineRequest({ customId: '', endpoint: request.endpoint, body: request.body }, world.model, tokenizer);
+async function check(rules: LineRules, request: LiveRequest, model: string): Promise<void> {
+  checkModel(rules.model, model);
+  await toLineRequest({ customId: '', endpoint: request.endpoint, body: request.body }, rules);
 }
 
 async function answer(
   world: World,
-  tokenizer: Tokenizer,
+  rules: LineRules,
   calls: LiveCalls,
   endpoint: Endpoint,
   { tenant, body, json, request: { id: requestId }, reply }: GenerateCall,
 ): Promise<unknown> {
   const request: LiveRequest = { v: 1, endpoint, body: json as Record<string, unknown> };
-  await check(world, tokenizer, request, body.model);
+  await check(rules, request, body.model);
   const news = callLive(world, tenant, request, calls.open(reply));
   let first;
   try {
@@ -60,7 +59,7 @@ async function answer(
 }
 
 /** The interactive lane: prompts that somebody waits for, answered as a whole or as a stream of events. */
-export function completionRoutes(world: World, tokenizer: Tokenizer, calls: LiveCalls): ApiRoute[] {
+export function completionRoutes(world: World, rules: LineRules, calls: LiveCalls): ApiRoute[] {
   return [
     defineRoute({
       method: 'POST',
@@ -70,7 +69,7 @@ export function completionRoutes(world: World, tokenizer: Tokenizer, calls: Live
       body: completionRequest,
       answer: completionObject,
       events: completionEvent,
-      handle: (call) => answer(world, tokenizer, calls, '/v1/completions', call),
+      handle: (call) => answer(world, rules, calls, '/v1/completions', call),
     }),
     defineRoute({
       method: 'POST',
@@ -80,7 +79,7 @@ export function completionRoutes(world: World, tokenizer: Tokenizer, calls: Live
       body: chatRequest,
       answer: chatObject,
       events: chatEvent,
-      handle: (call) => answer(world, tokenizer, calls, '/v1/chat/completions', call),
+      handle: (call) => answer(world, rules, calls, '/v1/chat/completions', call),
     }),
   ];
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { scopes, type Scope } from '../../../src/domain/scopes.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
 import { errorOf, listening } from './listening.js';
 
 interface Operation {
@@ -24,7 +25,7 @@ async function operationsOf(url: string): Promise<Operation[]> {
 }
 
 test('only the routes that are meant to be public answer without a key', async () => {
-  const { url } = await listening({ tokenizer: new ByteTokenizer() });
+  const { url } = await listening({ tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() });
   const operations = await operationsOf(url);
   const open = operations.filter(({ needs }) => needs === null).map(({ path }) => path);
   expect(open.toSorted()).toEqual(['/docs', '/health', '/openapi.json', '/ready']);
@@ -38,7 +39,7 @@ test('only the routes that are meant to be public answer without a key', async (
 });
 
 test('a call that changes something needs a scope of its own', async () => {
-  const { url } = await listening({ tokenizer: new ByteTokenizer() });
+  const { url } = await listening({ tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() });
   const changing = (await operationsOf(url)).filter(({ method, path }) => method !== 'GET' && !/tokenize/.test(path));
   expect(changing.length).toBeGreaterThan(5);
   for (const { path, needs } of changing)

@@ -2,6 +2,7 @@ import { answerCall } from '../../../src/app/live/answer-call.js';
 import type { LiveChannel } from '../../../src/ports/live-channel.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { eventually } from '../../support/eventually.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
 import type { MemoryConsumer } from '../../support/memory-queue.js';
 import { ScriptedEngine, type Script, type ScriptedEngineOptions } from '../../support/scripted-engine.js';
 import type { FakeWorld } from './fake-world.js';
@@ -25,7 +26,7 @@ export function startWorker(world: FakeWorld, script: Script, times: EngineTimes
     listen: (topic, handlers) => world.live.listen(topic, handlers),
     send: (topic, text) => (killed ? never : world.live.send(topic, text)),
   };
-  const answerer = { ...world, live, engine, tokenizer: new ByteTokenizer() };
+  const answerer = { ...world, live, engine, tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() };
   const consumer = world.queue.consume('live', { concurrency: 32 }, (job, signal) => answerCall(answerer, job, signal));
   const kill = (): void => {
     killed = true;
@@ -35,7 +36,8 @@ export function startWorker(world: FakeWorld, script: Script, times: EngineTimes
 }
 
 /** A server that takes live calls, without a worker. */
-export const waiting = (): Promise<Listening> => listening({ tokenizer: new ByteTokenizer() });
+export const waiting = (): Promise<Listening> =>
+  listening({ tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() });
 
 /** A server, and a worker that answers every prompt by the script. */
 export async function answering(script: Script, times: EngineTimes = {}): Promise<Listening & Worker> {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { runLine } from '../../../src/app/line/run-line.js';
 import { completionObject } from '../../../src/contract/completion-object.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
 import { ScriptedEngine, type Script } from '../../support/scripted-engine.js';
 import { answering, jsonPost } from './answering.js';
 
@@ -21,7 +22,12 @@ test.each<[string, '/v1/completions' | '/v1/chat/completions', object]>([
   const body = { model: 'falcon', seed: 5, ...fields };
   const live = (await (await call(endpoint, jsonPost(body))).json()) as object;
   const line = JSON.stringify({ custom_id: 'a', method: 'POST', url: endpoint, body });
-  const runner = { ...world, engine: new ScriptedEngine(script), tokenizer: new ByteTokenizer() };
+  const runner = {
+    ...world,
+    engine: new ScriptedEngine(script),
+    tokenizer: new ByteTokenizer(),
+    grammars: new FakeGrammars(),
+  };
   const record = await runLine(runner, Buffer.from(line), null, new AbortController().signal);
   const batch = (JSON.parse(record.json) as { response: { body: object } }).response.body;
   // Byte for byte: the order of the members, too.
@@ -33,7 +39,12 @@ test('only a batch refuses to stream', async () => {
   const body = { model: 'falcon', prompt: 'Hi', stream: true };
   expect((await call('/v1/completions', jsonPost(body))).status).toBe(200);
   const line = JSON.stringify({ custom_id: 'a', method: 'POST', url: '/v1/completions', body });
-  const runner = { ...world, engine: new ScriptedEngine(script), tokenizer: new ByteTokenizer() };
+  const runner = {
+    ...world,
+    engine: new ScriptedEngine(script),
+    tokenizer: new ByteTokenizer(),
+    grammars: new FakeGrammars(),
+  };
   const record = await runLine(runner, Buffer.from(line), null, new AbortController().signal);
   expect(record.json).toContain('"streaming_unsupported"');
 });

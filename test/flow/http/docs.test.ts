@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
 import { listening } from './listening.js';
 
 interface Document {
@@ -10,7 +11,7 @@ interface Document {
 const read = async (url: string): Promise<Document> => (await (await fetch(`${url}/openapi.json`)).json()) as Document;
 
 test('the document names every route that is offered, each operation once', async () => {
-  const { url } = await listening({ tokenizer: new ByteTokenizer(), version: '1.2.3' });
+  const { url } = await listening({ tokenizer: new ByteTokenizer(), grammars: new FakeGrammars(), version: '1.2.3' });
   const document = await read(url);
   expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'Eyrie', version: '1.2.3' } });
   expect(Object.keys(document.paths).toSorted()).toEqual([

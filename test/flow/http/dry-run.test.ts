@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { completionWindows } from '../../../src/domain/completion-window.js';
 import { dryRunObject, type DryRunObject } from '../../../src/contract/dry-run.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
 import { listening, type Listening } from './listening.js';
 
-const tokenizer = new ByteTokenizer();
+const language = { tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() };
 const body = (change: object = {}) => ({ model: 'falcon', prompt: 'x'.repeat(10), max_tokens: 50, ...change });
 const line = (id: string, change: object = {}) => ({ custom_id: id, body: body(change) });
 const lines = (count: number) => Array.from({ length: count }, (_, n) => line(`l-${n}`));
@@ -22,7 +23,7 @@ async function dryRun({ client }: Listening, request: object, eyrie: object = {}
 describe('a dry run', () => {
   test('says what the batch would be, and creates nothing', async () => {
     const prices = { currency: 'USD', models: { '*': { input: 10, output: 20 } }, discounts: {} };
-    const server = await listening({ tokenizer }, { windows: completionWindows([]), prices });
+    const server = await listening(language, { windows: completionWindows([]), prices });
     await server.world.progress.reportWorker('w', report);
     const before = server.world.store.keys();
     const answer = await dryRun(server, { requests: lines(128) });
@@ -52,7 +53,7 @@ describe('a dry run', () => {
   });
 
   test('reads an uploaded file, and counts the work ahead of it', async () => {
-    const server = await listening({ tokenizer });
+    const server = await listening(language);
     await server.world.progress.reportWorker('w', report);
     await server.world.progress.noteWork('batch_other', { tokens: 1000, first: 0, last: 0 });
     const text = lines(3)
@@ -74,7 +75,7 @@ describe('a dry run', () => {
   });
 
   test('lists lines that are no requests and lines whose body is wrong, in their order', async () => {
-    const server = await listening({ tokenizer });
+    const server = await listening(language);
     const requests = [
       line('a', { temperature: 9 }),
       { custom_id: 'b' },
@@ -98,7 +99,7 @@ describe('a dry run', () => {
   });
 
   test('says why it knows no time, and falls back on the last worker there was', async () => {
-    const server = await listening({ tokenizer });
+    const server = await listening(language);
     const none = await dryRun(server, { requests: lines(1) });
     expect(none.eyrie).toMatchObject({ time: null, estimated_completion_at: null, at_risk: null });
     expect(none.eyrie.time_unknown).toContain('No worker');
@@ -110,7 +111,7 @@ describe('a dry run', () => {
   });
 
   test('refuses what a create refuses, and is not offered without a tokenizer', async () => {
-    const server = await listening({ tokenizer });
+    const server = await listening(language);
     await expect(dryRun(server, { requests: lines(1), completion_window: '3h' })).rejects.toMatchObject({
       param: 'completion_window',
     });

@@ -7,6 +7,7 @@ import { bounds } from '../../../src/domain/bounds.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { createServer } from '../../../src/http/server.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
 import { eventually } from '../../support/eventually.js';
 import { answering, jsonPost, passTimeUntil, startWorker, waiting } from './answering.js';
 import { fakeWorld, keyA, type FakeWorld } from './fake-world.js';
@@ -205,7 +206,7 @@ describe('when a part is away', () => {
 
 test('a shutdown gives calls a while, then ends them with an error', async () => {
   const world = fakeWorld();
-  const server = createServer(world, { tokenizer: new ByteTokenizer() });
+  const server = createServer(world, { tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() });
   await server.listen({ host: '127.0.0.1', port: 0 });
   const { port } = server.server.address() as AddressInfo;
   const client = new OpenAI({ apiKey: keyA, baseURL: `http://127.0.0.1:${port}/v1`, maxRetries: 0 });

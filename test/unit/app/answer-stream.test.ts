@@ -6,6 +6,7 @@ import { toResponseBody } from '../../../src/app/line/response-body.js';
 import { runSequences } from '../../../src/app/line/run-sequences.js';
 import type { Endpoint } from '../../../src/domain/served-model.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
 import { testModel } from '../../support/fake-world.js';
 import { ScriptedEngine, type Script } from '../../support/scripted-engine.js';
 
@@ -46,7 +47,10 @@ async function both(
 ): Promise<{ whole: Event & { choices: Choice[] }; events: Event[] }> {
   const content = endpoint === '/v1/completions' ? { prompt: 'Hi' } : { messages: [{ role: 'user', content: 'Hi' }] };
   const body = { model: 'falcon', ...content, ...fields };
-  const line = await toLineRequest({ customId: 'a', endpoint, body }, testModel, tokenizer);
+  const line = await toLineRequest(
+    { customId: 'a', endpoint, body },
+    { model: testModel, tokenizer, grammars: new FakeGrammars() },
+  );
   const engine = new ScriptedEngine(script, { tokensPerNews, variedLogprobs: true });
   const events: Event[] = [];
   const stream = new AnswerStream(frame, line, true, tokenizer, (text) => events.push(JSON.parse(text) as Event));

@@ -4,6 +4,7 @@ import { runLine, type LineRunner } from '../../../src/app/line/run-line.js';
 import type { SequenceRequest } from '../../../src/ports/engine.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { CountingIds } from '../../support/counting-ids.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { testModel } from '../../support/fake-world.js';
 import { ScriptedEngine, type Script } from '../../support/scripted-engine.js';
@@ -12,6 +13,7 @@ function runner(script: Script = () => ' fine'): LineRunner & { engine: Scripted
   return {
     engine: new ScriptedEngine(script),
     tokenizer: new ByteTokenizer(),
+    grammars: new FakeGrammars(),
     model: testModel,
     clock: new FakeClock(),
     ids: new CountingIds(),

@@ -1,0 +1,9 @@
+import type { Grammar } from '../domain/grammar.js';
+
+export interface Grammars {
+  /**
+   * Whether answers can be held to this grammar. Rejects with `invalid_request`, whose message says what is wrong with it, or with
+   * `unsupported_device` where there are no grammars: a build without them, a checkpoint without a tokenizer.
+   */
+  check(grammar: Grammar): Promise<void>;
+}
