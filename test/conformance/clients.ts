@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { projectRoot } from '../support/project-imports.js';
+
+/** The client's module; its types are those of the version among the service's own packages. */
+export type Client = typeof import('openai');
+
+const npm7 = path.join(projectRoot, 'test/conformance/npm-7/node_modules/openai/index.mjs');
+
+export const npmClients = [
+  { major: 6, missing: null, load: (): Promise<Client> => import('openai') },
+  {
+    major: 7,
+    missing: existsSync(npm7) ? null : 'the npm client 7 is not installed: see test/conformance/setup.sh',
+    load: async (): Promise<Client> => (await import(pathToFileURL(npm7).href)) as Client,
+  },
+] as const;
+
+export const pythonClients = [2, 3].map((major) => {
+  const environment = path.join(projectRoot, 'node_modules/.cache/eyrie-conformance', `python-${major}`);
+  return {
+    major,
+    missing: existsSync(path.join(environment, '.done'))
+      ? null
+      : `the Python client ${major} is not installed: it needs python3 with venv, and PyPI`,
+    python: path.join(environment, 'bin/python'),
+  };
+});
