@@ -12,16 +12,16 @@ export const npmClients = [
   { major: 6, missing: null, load: (): Promise<Client> => import('openai') },
   {
     major: 7,
-    missing: existsSync(npm7) ? null : 'the npm client 7 is not installed: see test/conformance/setup.sh',
+    missing: existsSync(npm7) ? null : 'the npm client 7 is not installed: see test/slow/conformance.sh',
     load: async (): Promise<Client> => (await import(pathToFileURL(npm7).href)) as Client,
   },
 ] as const;
 
 export const pythonClients = [2, 3].map((major) => {
-  const environment = path.join(projectRoot, 'node_modules/.cache/eyrie-conformance', `python-${major}`);
+  const environment = path.join(projectRoot, `node_modules/.cache/eyrie-venv/openai-${major}`);
   return {
     major,
-    missing: existsSync(path.join(environment, '.done'))
+    missing: existsSync(path.join(environment, 'installed.txt'))
       ? null
       : `the Python client ${major} is not installed: it needs python3 with venv, and PyPI`,
     python: path.join(environment, 'bin/python'),
