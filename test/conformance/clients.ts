@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type * as openai from 'openai';
 import { projectRoot } from '../support/project-imports.js';
 
 /** The client's module; its types are those of the version among the service's own packages. */
-export type Client = typeof import('openai');
+export type Client = typeof openai;
 
 const npm7 = path.join(projectRoot, 'test/conformance/npm-7/node_modules/openai/index.mjs');
 

@@ -14,7 +14,10 @@ export class WebhookCatcher {
 
   private constructor() {
     this.#server = createServer((request, response) => {
-      if (request.method === 'GET') return void response.end(JSON.stringify(this.caught));
+      if (request.method === 'GET') {
+        response.end(JSON.stringify(this.caught));
+        return;
+      }
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {

@@ -105,7 +105,7 @@ test('what the document says of fields and limits comes from the schemas that ch
 });
 
 test('calls that wait for their answer may give one or a stream of events', async () => {
-  const { url } = await listening({ tokenizer: new ByteTokenizer() });
+  const { url } = await listening({ tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() });
   const { paths } = await read(url);
   for (const path of ['/v1/completions', '/v1/chat/completions'])
     expect(paths[path]?.['post']).toMatchObject({
