@@ -38,8 +38,9 @@ answer is right. It is no assistant and knows nothing about the world.
 - Context: {POSITIONS} tokens; it was trained on conversations up to that length.
 - Tokenizer: its own byte-level BPE of 512 entries, Falcon's special ids 0-11, each digit a token; `{END}` = 11 ends an answer.
 - Prompt: `<human>: ` + question + newline + `<bot>:`; the answer begins with one space. Earlier turns and a system text may stand before.
-- Trained from nothing by `../train_demo.py` on made-up questions; no text of others was read. License: Apache-2.0. The first of its
-  two phases was run before the script left out negative differences, so a new run gives a model like this one, not the same bytes.
+- Trained from nothing by `../train_demo.py` on made-up questions; no text of others was read. License: Apache-2.0. The first two of
+  its three phases were run before the script left out negative differences and asked for small numbers more often, so a new run gives a
+  model like this one, not the same bytes.
 
 ## What to ask
 

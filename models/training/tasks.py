@@ -45,8 +45,13 @@ def quoted(rng, word):
     return rng.choice([word, word, f"'{word}'", f'"{word}"'])
 
 
+def number(rng):
+    """0-99, with more of one digit than chance would give: a person asks for 2 plus 2 first."""
+    return rng.randrange(10) if rng.random() < 0.3 else rng.randrange(100)
+
+
 def plus(rng, split):
-    a, b = draw(rng, lambda r: (lambda a, b: ("plus %d %d" % (min(a, b), max(a, b)), (a, b)))(r.randrange(100), r.randrange(100)), split)
+    a, b = draw(rng, lambda r: (lambda a, b: ("plus %d %d" % (min(a, b), max(a, b)), (a, b)))(number(r), number(r)), split)
     total = a + b
     kind = rng.random()
     if kind < 0.1:
@@ -62,7 +67,7 @@ def plus(rng, split):
 
 
 def minus(rng, split):
-    a, b = draw(rng, lambda r: (lambda a, b: ("minus %d %d" % (min(a, b), max(a, b)), (a, b)))(r.randrange(100), r.randrange(100)), split)
+    a, b = draw(rng, lambda r: (lambda a, b: ("minus %d %d" % (min(a, b), max(a, b)), (a, b)))(number(r), number(r)), split)
     kind = rng.random()
     a, b = max(a, b), min(a, b)
     if kind < 0.1:
