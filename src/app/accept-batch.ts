@@ -14,7 +14,7 @@ import { findFile } from './files/find-file.js';
 import { inlineContent, storeInline } from './files/store-inline.js';
 import { checkOpenBatches } from './quotas/check-open-batches.js';
 import { getJson, putJson } from './stored-json.js';
-import { viewBatch } from './view-batch.js';
+import { viewAccepted, viewBatch } from './view-batch.js';
 import { checkBatchWebhook } from './webhooks/check-batch-webhook.js';
 import type { World } from './world.js';
 
@@ -134,7 +134,8 @@ export async function acceptBatch(world: World, input: CreateBatch): Promise<Bat
   }
   await checkOpenBatches(world, tenant);
   const batchId = repeated ?? (await newBatchId(world, tenant, requestHash));
-  const stored = await commitSubmit(world, await toSubmit(world, input, batchId, requestHash));
+  const submit = await toSubmit(world, input, batchId, requestHash);
+  const stored = await commitSubmit(world, submit);
   checkSameRequest(stored, requestHash);
-  return viewBatch(world, tenant, batchId);
+  return stored === submit ? viewAccepted(world, submit) : viewBatch(world, tenant, batchId);
 }

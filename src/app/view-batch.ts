@@ -84,30 +84,20 @@ function speedOf({ shapes, generatingMs }: ManifestObject): number | null {
   return generatingMs > 0 ? Math.round((shapes.useful_tokens / generatingMs) * 10_000) / 10 : null;
 }
 
-/**
- * The batch as users see it, derived from the objects found. `fleet` is asked when the end is to be estimated. Throws `not_found`, also for
- * another tenant's id.
- */
-export async function viewBatch(
-  world: World,
-  tenant: string,
-  batchId: string,
-  fleet: () => Promise<FleetState | null> = () => readFleet(world),
-): Promise<BatchObject> {
-  const { store } = world;
-  if (!isId('batch', batchId)) throw noSuchBatch(batchId);
-  // The manifest first: whoever sees the end sees all that led to it.
-  const [submit, manifest] = await Promise.all([
-    loadShownSubmit(store, tenant, batchId),
-    findManifest(store, tenant, batchId),
-  ]);
-  const [plan, cancelMs] = await Promise.all([
-    findPlan(store, tenant, batchId),
-    cancelRequestedMs(store, tenant, batchId),
-  ]);
-  const progress = manifest
-    ? { counts: manifest.counts, allDecided: true, lastDecidedMs: manifest.finalizingMs, decided: noneDecided }
-    : await readProgress(world, submit, plan);
+/** The objects of a batch that were found. */
+interface Found {
+  readonly submit: SubmitObject;
+  readonly plan: PlanObject | null;
+  readonly cancelMs: number | null;
+  readonly manifest: ManifestObject | null;
+  readonly progress: Progress;
+}
+
+type FleetReader = () => Promise<FleetState | null>;
+
+async function toBatchObject(world: World, found: Found, fleet: FleetReader): Promise<BatchObject> {
+  const { submit, plan, cancelMs, manifest, progress } = found;
+  const { tenant, batchId } = submit;
   const status = deriveState({
     plan: plan === null ? 'absent' : plan.kind === 'work' ? 'work' : plan.verdict,
     cancelRequested: cancelMs !== null,
@@ -143,7 +133,7 @@ export async function viewBatch(
     eyrie: {
       source: submit.source,
       parent_batch_id: submit.retryOf?.batchId ?? null,
-      child_batch_ids: manifest ? await childIds(store, tenant, batchId) : [],
+      child_batch_ids: manifest ? await childIds(world.store, tenant, batchId) : [],
       shapes: manifest?.shapes ?? null,
       tokens_per_second: manifest && speedOf(manifest),
       ...(await batchOutlook({
@@ -157,4 +147,37 @@ export async function viewBatch(
       })),
     },
   };
+}
+
+/**
+ * The batch as users see it, derived from the objects found. `fleet` is asked when the end is to be estimated. Throws `not_found`, also for
+ * another tenant's id.
+ */
+export async function viewBatch(
+  world: World,
+  tenant: string,
+  batchId: string,
+  fleet: FleetReader = () => readFleet(world),
+): Promise<BatchObject> {
+  const { store } = world;
+  if (!isId('batch', batchId)) throw noSuchBatch(batchId);
+  // The manifest first: whoever sees the end sees all that led to it.
+  const [submit, manifest] = await Promise.all([
+    loadShownSubmit(store, tenant, batchId),
+    findManifest(store, tenant, batchId),
+  ]);
+  const [plan, cancelMs] = await Promise.all([
+    findPlan(store, tenant, batchId),
+    cancelRequestedMs(store, tenant, batchId),
+  ]);
+  const progress = manifest
+    ? { counts: manifest.counts, allDecided: true, lastDecidedMs: manifest.finalizingMs, decided: noneDecided }
+    : await readProgress(world, submit, plan);
+  return toBatchObject(world, { submit, plan, cancelMs, manifest, progress }, fleet);
+}
+
+/** The batch as it was at the moment of its acceptance, whatever has become of it since: what its maker is answered. */
+export async function viewAccepted(world: World, submit: SubmitObject): Promise<BatchObject> {
+  const progress = await readProgress(world, submit, null);
+  return toBatchObject(world, { submit, plan: null, cancelMs: null, manifest: null, progress }, () => readFleet(world));
 }

@@ -184,7 +184,7 @@ describe.each(npmClients)('the npm client, version $major', ({ major, missing, l
       test('run from file to results, in input order, and tell their webhook', async () => {
         const { id } = await upload([line('z'), line('bad', { max_tokens: 9999 }), line('a')].join('\n'));
         const batch = await createBatch(id, { metadata: { run: 'nightly' }, eyrie: { webhook: { url: catcher.url } } });
-        expect(batch).toMatchObject({ object: 'batch', metadata: { run: 'nightly' } });
+        expect(batch).toMatchObject({ object: 'batch', status: 'validating', metadata: { run: 'nightly' } });
         const end = await finish(batch);
         expect(end).toMatchObject({ status: 'completed', request_counts: { total: 3, completed: 2, failed: 1 } });
         expect(end.usage?.total_tokens).toBeGreaterThan(0);

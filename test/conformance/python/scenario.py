@@ -145,7 +145,7 @@ def a_file_is_uploaded_in_chunks_by_the_client_itself():
 def a_batch_runs_from_file_to_results_and_tells_its_webhook():
     made = create(upload("\n".join([line("z"), line("bad", max_tokens=9999), line("a")])).id,
                   metadata={"run": "nightly"}, extra_body={"eyrie": {"webhook": {"url": CATCHER}}})
-    equal((made.object, made.metadata), ("batch", {"run": "nightly"}))
+    equal((made.object, made.status, made.metadata), ("batch", "validating", {"run": "nightly"}))
     end = finish(made)
     equal(end.status, "completed")
     equal((end.request_counts.total, end.request_counts.completed, end.request_counts.failed), (3, 2, 1))
