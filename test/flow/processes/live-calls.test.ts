@@ -15,10 +15,7 @@ beforeAll(async () => {
   service = await LocalMode.start(path.join(folder, 'data'));
 });
 afterAll(async () => {
-  console.log(service.printed().slice(-3000));
-  const t = Date.now();
   await service.stop();
-  console.log(Date.now() - t, service.printed().slice(-1000));
   await rm(folder, { recursive: true });
 });
 
