@@ -3,12 +3,13 @@ import { expect, test } from 'vitest';
 import { plainOffer } from '../../../src/domain/offer.js';
 import type { Quotas } from '../../../src/domain/quotas.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
 import { endBatch, fakeWorld } from './fake-world.js';
 import { listening, type Listening } from './listening.js';
 
 const withQuotas = (quotas: Partial<Quotas>) => {
   const { tenants } = fakeWorld(plainOffer, quotas);
-  return listening({ tokenizer: new ByteTokenizer() }, plainOffer, { tenants });
+  return listening({ tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() }, plainOffer, { tenants });
 };
 const file = async (bytes: number) => toFile(Buffer.alloc(bytes, 'x'), 'a.jsonl');
 const line = { custom_id: 'a', body: { model: 'falcon', prompt: 'x'.repeat(10), max_tokens: 50 } };

@@ -91,11 +91,19 @@ test('a call wakes a worker from zero, and many at once get what a batch file ge
 }, 120_000);
 
 test('a client that leaves a stream frees its slots', async () => {
-  const stream = await service.client().completions.create({ model: service.modelId, ...longCall, stream: true });
-  for await (const _ of stream) break;
-  stream.controller.abort();
-  await eventually('the worker has noticed', () => /live\.done .*outcome=caller_gone/.test(service.printed()));
-}, 60_000);
+  const ended = (): number => service.printed().match(/live\.done /g)?.length ?? 0;
+  // The tiny model is quick: on a busy machine a call may be done before its client has left.
+  for (let attempt = 0; attempt < 5 && !service.printed().includes('outcome=caller_gone'); attempt++) {
+    const before = ended();
+    const stream = await service
+      .client()
+      .completions.create({ model: service.modelId, ...longCall, n: 16, stream: true });
+    for await (const _ of stream) break;
+    stream.controller.abort();
+    await eventually('the worker has ended the call', () => ended() > before, 60_000);
+  }
+  expect(service.printed()).toContain('outcome=caller_gone');
+}, 120_000);
 
 test('a call is answered in the middle of a large batch, which goes on', async () => {
   const client = service.client();
