@@ -27,6 +27,7 @@ Request read_request(const Napi::Value& value) {
   request.logprobs = fields.whole_from("logprobs", -1, 20);
   request.prompt_logprobs = fields.boolean("promptLogprobs");
   request.urgent = fields.boolean("urgent");
+  request.group = fields.whole("group");
   request.grammar = read_grammar(fields.value("grammar"));
   return request;
 }

@@ -42,7 +42,8 @@ BatchRunner::BatchRunner(const EngineOptions& options, std::unique_ptr<FalconWei
 
 void BatchRunner::add(std::unique_ptr<Sequence> sequence) {
   const Request& request = sequence->request;
-  scheduler_.add({sequence->id, request.prompt_ids, request.max_tokens, !request.prompt_logprobs, request.urgent});
+  scheduler_.add({sequence->id, request.prompt_ids, request.max_tokens, !request.prompt_logprobs, request.urgent,
+                  request.group});
   sequences_.emplace(sequence->id, std::move(sequence));
 }
 

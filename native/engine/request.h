@@ -32,6 +32,8 @@ struct Request {
   bool prompt_logprobs = false;
   /// Somebody waits for it: it takes the next free slot before all requests that are not urgent. Its tokens are the same.
   bool urgent = false;
+  /// Requests of one group are wanted together: a group is not kept waiting for ever by those that came later.
+  uint32_t group = 0;
   /// What the text must satisfy; null = anything. Of the same vocabulary as the model.
   std::shared_ptr<const Grammar> grammar;
 };

@@ -19,7 +19,7 @@ uint64_t hash_prefix(const WaitingRequest& request) {
 
 void WaitingQueue::add(const WaitingRequest& request) {
   const auto behind_urgent = entries_.begin() + static_cast<std::ptrdiff_t>(urgent_);
-  entries_.insert(request.urgent ? behind_urgent : entries_.end(), {request, hash_prefix(request), taken_});
+  entries_.insert(request.urgent ? behind_urgent : entries_.end(), {request, hash_prefix(request), 0});
   if (request.urgent) ++urgent_;
 }
 
@@ -34,13 +34,15 @@ bool WaitingQueue::remove(uint64_t id) {
 
 size_t WaitingQueue::choose(const OutputEstimate& estimate) const {
   if (urgent_ > 0) return 0;
-  // Rank: passed over too often, then same prefix as the last one, then length, then arrival (the vector's order).
+  const Entry& eldest = entries_.front();
+  const bool eldest_group_only = eldest.overtaken >= kOvertakenMax;
+  // Rank: same prefix as the last one, then length, then arrival (the vector's order).
   using Rank = std::pair<int, uint64_t>;
   size_t best = 0;
   Rank best_rank{-1, 0};
   for (size_t i = 0; i < entries_.size(); ++i) {
     const Entry& entry = entries_[i];
-    if (taken_ - entry.arrival >= kPassedOverMax) return i;
+    if (eldest_group_only && entry.request.group != eldest.request.group) continue;
     const bool same_prefix = entry.prefix_hash != 0 && entry.prefix_hash == last_prefix_hash_;
     const Rank rank{same_prefix ? 1 : 0, entry.request.prompt_ids.size() + estimate.expect(entry.request.max_tokens)};
     if (rank > best_rank) {
@@ -56,9 +58,11 @@ std::optional<WaitingRequest> WaitingQueue::take_next(const OutputEstimate& esti
   const auto chosen = entries_.begin() + static_cast<std::ptrdiff_t>(choose(estimate));
   const WaitingRequest request = chosen->request;
   last_prefix_hash_ = chosen->prefix_hash;
+  for (auto earlier = entries_.begin() + static_cast<std::ptrdiff_t>(urgent_); earlier < chosen; ++earlier) {
+    if (earlier->request.group != request.group) ++earlier->overtaken;
+  }
   if (request.urgent) --urgent_;
   entries_.erase(chosen);
-  ++taken_;
   return request;
 }
 

@@ -3,9 +3,12 @@
 //
 // Longest expected first (prompt + expected output): the long sequences start early, so that at the end of a batch no slot is
 // still busy while the others idle. Requests whose first kPrefixTokens are equal follow each other, because the later ones can
-// copy what the first one computed. A request that has been passed over kPassedOverMax times goes next whatever its length:
-// a worker that is fed without end must not starve the short ones. Urgent requests go before all others, first come first
-// served: somebody waits for them. Order never shows in results, only in time.
+// copy what the first one computed. Urgent requests go before all others, first come first served: somebody waits for them.
+//
+// Requests of one group are wanted together, as the lines of a shard are. Once the request that has waited longest was overtaken
+// by kOvertakenMax later ones of other groups, its group goes first. So groups end one after the other, and while one ends and
+// the next is fetched, the slots have those in between to work at; without it all would end at once and leave the slots empty.
+// It also keeps a worker that is fed without end from starving the short ones. Order never shows in results, only in time.
 
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +31,7 @@ struct WaitingRequest {
   /// false: every prompt row is needed (prompt log-probabilities), so nothing may be copied.
   bool may_copy_prefix = true;
   bool urgent = false;
+  uint32_t group = 0;
 };
 
 class WaitingQueue {
@@ -39,14 +43,14 @@ class WaitingQueue {
   size_t size() const { return entries_.size(); }
 
  private:
-  static constexpr uint64_t kPassedOverMax = 4096;
+  static constexpr uint32_t kOvertakenMax = 64;
 
   struct Entry {
     WaitingRequest request;
     /// Equal for equal first kPrefixTokens; 0 for shorter prompts.
     uint64_t prefix_hash = 0;
-    /// Number of requests taken before this one arrived.
-    uint64_t arrival = 0;
+    /// Requests of other groups that came later and were taken before it.
+    uint32_t overtaken = 0;
   };
 
   size_t choose(const OutputEstimate& estimate) const;
@@ -54,7 +58,6 @@ class WaitingQueue {
   /// Urgent ones at the front; both parts in order of arrival.
   std::vector<Entry> entries_;
   size_t urgent_ = 0;
-  uint64_t taken_ = 0;
   uint64_t last_prefix_hash_ = 0;
 };
 

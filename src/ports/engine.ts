@@ -79,6 +79,9 @@ export interface Engine {
   /** Names build, model and number format: equal fingerprints give equal bytes on one kind of hardware. */
   readonly fingerprint: string;
   /**
+   * Sequences with one and the same signal are wanted together, as the lines of a shard are: those that came earlier are not kept
+   * waiting for long by later ones of other signals, so that one shard ends after the other.
+   *
    * Rejects with `invalid_request` (out of bounds, or a grammar that takes too much effort), `numeric_error` (this sequence gave NaN), `engine_closed`, or with
    * `signal.reason` when aborted. `onTokens` is told the tokens as they come; those that end the sequence (its last one, or what
    * completed a stop string) come with the result alone, which has all of them.

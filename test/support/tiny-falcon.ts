@@ -159,6 +159,7 @@ export function tinyRequest(changes: Partial<NativeRequest> = {}): NativeRequest
     logprobs: -1,
     promptLogprobs: false,
     urgent: false,
+    group: 0,
     grammar: null,
     ...changes,
   };

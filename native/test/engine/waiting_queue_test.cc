@@ -13,6 +13,10 @@ class WaitingQueueTest : public ::testing::Test {
     prompts_.emplace_back(prompt_tokens, first_token);
     queue_.add({id, prompts_.back(), max_tokens, may_copy, false});
   }
+  void add_to_group(uint32_t group, uint64_t id, size_t prompt_tokens) {
+    prompts_.emplace_back(prompt_tokens, 1);
+    queue_.add({id, prompts_.back(), 1, true, false, group});
+  }
   void add_urgent(uint64_t id, size_t prompt_tokens) {
     prompts_.emplace_back(prompt_tokens, 1);
     queue_.add({id, prompts_.back(), 1, true, true});
@@ -62,11 +66,41 @@ TEST_F(WaitingQueueTest, DoesNotStarveTheShort) {
   add(1, 1, 1);
   uint64_t taken = 0;
   for (uint64_t id = 2;; ++id) {
-    add(id, 50, 1);
+    add_to_group(1, id, 50);
     if (queue_.take_next(estimate_)->id == 1) break;
     ASSERT_LT(++taken, 10'000u);
   }
-  EXPECT_EQ(taken, 4096u);
+  EXPECT_EQ(taken, 64u);
+}
+
+TEST_F(WaitingQueueTest, TakesTheLongestOfOneGroupFirstHoweverManyThereAre) {
+  for (uint64_t id = 0; id < 1000; ++id) add(id, 1 + id, 1);
+  const std::vector<uint64_t> ids = take_all();
+  ASSERT_EQ(ids.size(), 1000u);
+  for (uint64_t i = 0; i < 1000; ++i) EXPECT_EQ(ids[i], 999 - i);
+}
+
+// Four shards of equal lines, taken up together: they must not end together.
+TEST_F(WaitingQueueTest, LetsGroupsEndOneAfterTheOther) {
+  constexpr uint32_t kGroups = 4;
+  constexpr uint64_t kLines = 100;
+  for (uint32_t group = 0; group < kGroups; ++group) {
+    for (uint64_t line = 0; line < kLines; ++line) add_to_group(group, group * kLines + line, 1 + (line * 37) % 61);
+  }
+  const std::vector<uint64_t> ids = take_all();
+  std::vector<size_t> ends(kGroups);
+  for (size_t i = 0; i < ids.size(); ++i) ends[ids[i] / kLines] = i;
+  for (uint32_t group = 0; group < kGroups; ++group) {
+    EXPECT_GE(ends[group], (group + 1) * kLines - 1);
+    // Beside its own lines and those before it, at most 64 later ones went ahead of any line of it.
+    EXPECT_LE(ends[group], (group + 1) * kLines - 1 + 64);
+  }
+}
+
+TEST_F(WaitingQueueTest, TakesLongOnesOfLaterGroupsEarly) {
+  for (uint64_t id = 0; id < 100; ++id) add_to_group(0, id, 10);
+  add_to_group(1, 100, 500);
+  EXPECT_EQ(queue_.take_next(estimate_)->id, 100u);
 }
 
 TEST_F(WaitingQueueTest, TakesTheUrgentFirstInTheirOrder) {
@@ -79,11 +113,13 @@ TEST_F(WaitingQueueTest, TakesTheUrgentFirstInTheirOrder) {
   EXPECT_EQ(take_all(), (std::vector<uint64_t>{2, 5, 3, 1}));
 }
 
-TEST_F(WaitingQueueTest, TakesTheUrgentBeforeWhatWasPassedOverTooOften) {
-  for (uint64_t id = 0; id < 6000; ++id) add(id, 1, 1);
-  for (int i = 0; i < 5000; ++i) queue_.take_next(estimate_);
+TEST_F(WaitingQueueTest, TakesTheUrgentBeforeWhatWasOvertakenTooOften) {
+  add(1, 1, 1);
+  for (uint64_t id = 2; id < 100; ++id) add_to_group(1, id, 50);
+  for (int i = 0; i < 64; ++i) EXPECT_NE(queue_.take_next(estimate_)->id, 1u);
   add_urgent(9999, 1);
   EXPECT_EQ(queue_.take_next(estimate_)->id, 9999u);
+  EXPECT_EQ(queue_.take_next(estimate_)->id, 1u);
 }
 
 TEST_F(WaitingQueueTest, ForgetsWhatIsRemoved) {

@@ -10,6 +10,7 @@ import type {
 } from '../../ports/engine.js';
 import { fromNative } from './from-native.js';
 import { loadAddon } from './load-addon.js';
+import { SignalGroups } from './signal-groups.js';
 import type { NativeGrammars } from './native-grammars.js';
 import type {
   NativeEngine,
@@ -28,10 +29,11 @@ export interface OpenEngineOptions extends NativeEngineOptions {
   readonly grammars: NativeGrammars;
 }
 
-function toNative(request: SequenceRequest, grammar: NativeGrammar | null): NativeRequest {
+function toNative(request: SequenceRequest, grammar: NativeGrammar | null, group: number): NativeRequest {
   const { logitBias, stop, logprobs, ...same } = request;
   return {
     ...same,
+    group,
     grammar,
     stop: stop.map((text) => Buffer.from(text)),
     logitBiasIds: Uint32Array.from(logitBias.keys()),
@@ -70,11 +72,13 @@ export class NativeEngineAdapter implements Engine {
   readonly info: NativeEngineInfo;
   readonly #native: NativeEngine;
   readonly #grammars: NativeGrammars;
+  readonly #groups: SignalGroups;
   #nextId = 1;
 
   private constructor(native: NativeEngine, grammars: NativeGrammars, modelDigest: string) {
     this.#native = native;
     this.#grammars = grammars;
+    this.#groups = new SignalGroups((id) => native.cancel(id));
     this.info = native.info;
     const { build, dtype, isa } = native.info;
     this.fingerprint = `fp_${createHash('sha256').update([build, dtype, isa, modelDigest].join('\0')).digest('hex').slice(0, 16)}`;
@@ -103,12 +107,12 @@ export class NativeEngineAdapter implements Engine {
     signal.throwIfAborted();
     const k = request.logprobs ?? 0;
     const id = this.#nextId++;
-    const cancel = (): void => this.#native.cancel(id);
-    signal.addEventListener('abort', cancel, { once: true });
+    const group = this.#groups.of(signal);
+    group.live.add(id);
     try {
       const result = await this.#native.generate(
         id,
-        toNative(request, grammar),
+        toNative(request, grammar, group.number),
         onTokens && ((tokens) => onTokens(fromTokens(tokens, k))),
       );
       const { finishReason } = result;
@@ -120,7 +124,7 @@ export class NativeEngineAdapter implements Engine {
     } catch (error) {
       throw fromNative(error);
     } finally {
-      signal.removeEventListener('abort', cancel);
+      group.live.delete(id);
     }
   }
 

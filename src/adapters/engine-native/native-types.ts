@@ -64,6 +64,8 @@ export interface NativeRequest {
   readonly promptLogprobs: boolean;
   /** Takes the next free slot before all requests that are not urgent. */
   readonly urgent: boolean;
+  /** Requests of one group are wanted together: later ones of other groups overtake a waiting one only so often. 0 to 2^32 - 1. */
+  readonly group: number;
   /** What the text must satisfy, of the model's vocabulary; null = anything. */
   readonly grammar: NativeGrammar | null;
 }
