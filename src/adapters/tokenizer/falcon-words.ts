@@ -1,18 +1,8 @@
 import { BytePairMerges } from './byte-pair-merges.js';
+import { isPlain, wordEnd } from './cut-words.js';
 import { toVocabularyForm } from './token-table.js';
 import type { TokenizerFile } from './tokenizer-file.js';
-
-/** ASCII that prints, and the white space that texts are made of. Anything else is for the library. */
-const simpleText = /^[\t\n\r -~]*$/;
-
-/**
- * The pre-tokenizer of the Falcon models over such text, as one expression: a run of punctuation; letters with the space before
- * them; digits (alone, or by threes from the left); and white space, of which the last one goes with what follows it. The stages
- * of the published files (punctuation, GPT-2's pattern, digits) follow one another, so a stage sees the pieces of the one
- * before: that is why a space before digits is a piece of its own, and why white space before punctuation stays together.
- */
-const wordPattern = (digits: string): RegExp =>
-  new RegExp(`[!-/:-@[-\`{-~]+| ?[A-Za-z]+| (?=[0-9])|${digits}|[\\t\\n\\r ]+(?![A-Za-z0-9])|[\\t\\n\\r ]+`, 'g');
+import { WordTable } from './word-table.js';
 
 const oneDigit = [
   { type: 'Punctuation', behavior: 'Contiguous' },
@@ -25,15 +15,20 @@ const threeDigits = [
   { type: 'Split', pattern: { Regex: '[0-9][0-9][0-9]' }, behavior: 'Isolated', invert: false },
 ];
 
-function patternOf({ normalizer, pre_tokenizer: preTokenizer, post_processor: postProcessor }: TokenizerFile) {
+/** How many digits make a word at most; null for a tokenizer that cuts in another way. */
+function digitsMaxOf({
+  normalizer,
+  pre_tokenizer: preTokenizer,
+  post_processor: postProcessor,
+}: TokenizerFile): 1 | 3 | null {
   if (normalizer != null || postProcessor != null) return null;
   const stages = JSON.stringify(preTokenizer);
   const is = (pretokenizers: object[]): boolean => stages === JSON.stringify({ type: 'Sequence', pretokenizers });
-  if (is(oneDigit)) return wordPattern('[0-9]');
-  return is(threeDigits) ? wordPattern('[0-9]{1,3}') : null;
+  if (is(oneDigit)) return 1;
+  return is(threeDigits) ? 3 : null;
 }
 
-/** Words remembered; about 200 bytes each. */
+/** Words remembered; some 40 bytes each. */
 const wordsMax = 50_000;
 const wordCharsMax = 64;
 
@@ -44,26 +39,28 @@ const wordCharsMax = 64;
  * two against each other.
  */
 export class FalconWords {
-  readonly #pattern: RegExp;
+  readonly #digitsMax: number;
   readonly #merges: BytePairMerges;
   /** Texts that are tokens as a whole, which only the library looks for. */
   readonly #added: readonly string[];
-  readonly #known = new Map<string, readonly number[]>();
+  readonly #known = new WordTable(wordsMax);
+  /** Where the ids of a text are gathered. */
+  #room = new Uint32Array(1024);
 
-  private constructor(pattern: RegExp, merges: BytePairMerges, added: readonly string[]) {
-    this.#pattern = pattern;
+  private constructor(digitsMax: number, merges: BytePairMerges, added: readonly string[]) {
+    this.#digitsMax = digitsMax;
     this.#merges = merges;
     this.#added = added;
   }
 
   /** Null for a tokenizer that works in another way. */
   static of(file: TokenizerFile): FalconWords | null {
-    const pattern = patternOf(file);
-    const merges = pattern && BytePairMerges.of(file);
+    const digitsMax = digitsMaxOf(file);
+    const merges = digitsMax && BytePairMerges.of(file);
     return (
       merges &&
       new FalconWords(
-        pattern,
+        digitsMax,
         merges,
         file.added_tokens.map(({ content }) => content),
       )
@@ -72,23 +69,29 @@ export class FalconWords {
 
   /** The ids of a text, or null when it is one for the library. */
   encode(text: string): Uint32Array | null {
-    if (!simpleText.test(text) || this.#added.some((token) => text.includes(token))) return null;
-    const ids: number[] = [];
-    for (const word of text.match(this.#pattern) ?? []) {
-      const wordIds = this.#known.get(word) ?? this.#learn(word);
-      if (!wordIds) return null;
-      for (const id of wordIds) ids.push(id);
+    if (!isPlain(text) || this.#added.some((token) => text.includes(token))) return null;
+    // No token is shorter than a character.
+    if (this.#room.length < text.length) this.#room = new Uint32Array(text.length);
+    const room = this.#room;
+    let count = 0;
+    for (let start = 0, end = 0; start < text.length; start = end) {
+      end = wordEnd(text, start, this.#digitsMax);
+      const word = this.#known.find(text, start, end);
+      if (word >= 0) count = this.#known.copyIds(word, room, count);
+      else {
+        const ids = this.#learn(text.slice(start, end));
+        if (!ids) return null;
+        room.set(ids, count);
+        count += ids.length;
+      }
     }
-    return Uint32Array.from(ids);
+    return room.slice(0, count);
   }
 
   #learn(word: string): readonly number[] | null {
     if (word.length > wordCharsMax) return null;
     const ids = this.#merges.encode(toVocabularyForm(word));
-    if (ids && this.#known.size < wordsMax) this.#known.set(ownCopy(word), ids);
+    if (ids) this.#known.add(word, ids);
     return ids;
   }
 }
-
-/** A piece of a text keeps the whole text in memory; this one does not. */
-const ownCopy = (word: string): string => Buffer.from(word, 'latin1').toString('latin1');
