@@ -44,8 +44,9 @@ export class InvalidInput extends Error {
 
 type Rejected = PlannedShard['rejected'][number];
 
-/** Lines whose prompts are tokenized side by side. */
+/** Lines whose prompts are tokenized side by side: so many, and no more than these bytes and one line, since all are in memory. */
 const windowLines = 256;
+const windowBytes = 256 * 1024;
 
 interface Counted {
   readonly line: JsonlLine;
@@ -183,12 +184,14 @@ export async function validateInput(source: AsyncIterable<Uint8Array>, rules: Va
   const checker = new FileChecker(rules);
   const builder = new ShardBuilder();
   let window: Promise<Counted>[] = [];
+  let bytes = 0;
   const flush = async (): Promise<void> => {
     for (const counted of await Promise.all(window)) {
       builder.add(counted);
       if (counted.outcome) rules.observer?.(counted.line, counted.outcome);
     }
     window = [];
+    bytes = 0;
   };
   for await (const line of splitJsonl(source, bounds.lineBytesMax)) {
     if (line.bytes && isBlank(line.bytes)) continue;
@@ -200,7 +203,8 @@ export async function validateInput(source: AsyncIterable<Uint8Array>, rules: Va
         ? Promise.resolve({ line, rejected: checked, outcome: null })
         : readBody(checked, rules).then((outcome) => ({ line, rejected: null, outcome })),
     );
-    if (window.length >= windowLines) await flush();
+    bytes += line.length;
+    if (window.length >= windowLines || bytes >= windowBytes) await flush();
   }
   if (rules.observer) await flush();
   const endpoint = checker.conclude();
