@@ -79,6 +79,7 @@ const parts = {
 /** Run by name only: their scripts in test/slow install what they need first. */
 const slowParts = {
   conformance: () => vitest('conformance', 'test/conformance'),
+  'lm-eval': () => vitest('lm-eval', 'test/lm-eval'),
 };
 
 const known = { ...parts, ...slowParts };
