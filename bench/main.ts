@@ -145,7 +145,7 @@ program
   .option('--model <name>', 'demo, or the folder of a Falcon checkpoint', 'demo')
   .option('--lines <number>', 'lines', wholeNumber(1, 50_000), 2000)
   .option('--max-tokens <number>', 'tokens generated for each line', wholeNumber(1, 512), 64)
-  .option('--rounds <number>', 'rounds; the best counts', wholeNumber(1, 100), 3)
+  .option('--rounds <number>', 'rounds; the best counts', wholeNumber(1, 100), 5)
   .option('--json', 'one JSON line', false)
   .action(async (options: ServiceOptions & { json: boolean }) => {
     const { benchService } = await import('./service.js');

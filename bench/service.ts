@@ -29,6 +29,8 @@ export interface ServiceFigures {
   readonly ratio_max: number;
   readonly engine_rounds_s: readonly number[];
   readonly service_rounds_s: readonly number[];
+  /** Of each round of the service: seconds in which no shard was under way, that is before the first and after the last one. */
+  readonly outside_shards_rounds_s: readonly number[];
 }
 
 const engineDefaults = { slots: 32, prefillTokens: 512, dtype: 'bfloat16', isa: 'auto' } as const;
@@ -53,7 +55,13 @@ async function engineAlone(directory: string, file: Buffer): Promise<{ seconds: 
   return { seconds, outputTokens: results.flat().reduce((sum, { generatedTokens }) => sum + generatedTokens, 0) };
 }
 
-async function runBatch(system: LocalSystem, fileId: string): Promise<{ seconds: number; outputTokens: number }> {
+interface BatchRun {
+  readonly seconds: number;
+  readonly outsideShards: number;
+  readonly outputTokens: number;
+}
+
+async function runBatch(system: LocalSystem, fileId: string): Promise<BatchRun> {
   const started = performance.now();
   const batchId = await system.submit(fileId);
   await system.reached(batchId, 'manifest');
@@ -65,7 +73,8 @@ async function runBatch(system: LocalSystem, fileId: string): Promise<{ seconds:
   };
   if (batch.status !== 'completed' || batch.request_counts?.failed !== 0)
     throw new Error(`${batchId} is ${String(batch.status)} with ${String(batch.request_counts?.failed)} failed lines.`);
-  return { seconds, outputTokens: batch.usage?.output_tokens ?? 0 };
+  const { generatingMs } = await system.manifest(batchId);
+  return { seconds, outsideShards: seconds - generatingMs / 1000, outputTokens: batch.usage?.output_tokens ?? 0 };
 }
 
 async function* once(content: Buffer): AsyncGenerator<Uint8Array> {
@@ -92,6 +101,7 @@ export async function benchService({ model, lines, maxTokens, rounds }: ServiceO
     await runBatch(system, await system.upload(once(make(64, 2))));
     const alone: number[] = [];
     const whole: number[] = [];
+    const outside: number[] = [];
     let outputTokens = 0;
     for (let round = 0; round < rounds; round++) {
       const engine = await engineAlone(directory, file);
@@ -101,6 +111,7 @@ export async function benchService({ model, lines, maxTokens, rounds }: ServiceO
       ({ outputTokens } = engine);
       alone.push(rounded(engine.seconds, 3));
       whole.push(rounded(service.seconds, 3));
+      outside.push(rounded(service.outsideShards, 3));
     }
     const [engineSeconds, serviceSeconds] = [Math.min(...alone), Math.min(...whole)];
     return {
@@ -113,6 +124,7 @@ export async function benchService({ model, lines, maxTokens, rounds }: ServiceO
       ratio_max: 1.03,
       engine_rounds_s: alone,
       service_rounds_s: whole,
+      outside_shards_rounds_s: outside,
     };
   } finally {
     await system.stop();

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import { startRedisChild } from '../../src/adapters/redis-child/redis-child.js';
 import { keyDigest } from '../../src/adapters/static-tenants/key-digest.js';
 import { localTenant } from '../../src/cli/dev/data-folder.js';
 import { modelDirectoryOf, startLocalService, type LocalService } from '../../src/cli/dev/local-service.js';
+import { manifestObject, type ManifestObject } from '../../src/contract/stored-objects.js';
 import { keys } from '../../src/domain/object-keys.js';
 
 export interface SystemOptions {
@@ -115,6 +116,12 @@ export class LocalSystem {
     for (const end = Date.now() + batchMsMax; Date.now() < end; await sleep(lookMs))
       if (await stat(file).then(Boolean, () => false)) return;
     throw new Error(`${batchId} did not get its ${point}.json within ${batchMsMax / 60_000} minutes.`);
+  }
+
+  /** The record of a batch's end. */
+  async manifest(batchId: string): Promise<ManifestObject> {
+    const file = path.join(this.service.data.store, keys.manifest(localTenant, batchId));
+    return manifestObject.parse(JSON.parse(await readFile(file, 'utf8')));
   }
 
   async stop(): Promise<void> {
