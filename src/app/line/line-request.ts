@@ -50,14 +50,13 @@ export function lineSize({ candidates, prompts }: Pick<LineRequest, 'candidates'
   return { promptTokens, outputTokensMost, tokens: candidates * promptTokens + outputTokensMost };
 }
 
-function toSampling(
-  body: CompletionRequest | ChatRequest,
-  model: ServedModel,
-  seed: bigint,
-  extraStops: readonly string[],
-  grammar: Grammar | null,
-): Omit<Sampling, 'logprobs' | 'promptLogprobs'> {
-  const logitBias = new Map(Object.entries(body.logit_bias ?? {}).map(([id, bias]) => [Number(id), bias]));
+/** What most lines have, made once: neither is ever changed. */
+const noBias: Sampling['logitBias'] = new Map();
+const noStops: Sampling['stop'] = [];
+
+function toLogitBias(given: CompletionRequest['logit_bias'], model: ServedModel): Sampling['logitBias'] {
+  if (given === undefined) return noBias;
+  const logitBias = new Map(Object.entries(given).map(([id, bias]) => [Number(id), bias]));
   for (const id of logitBias.keys())
     if (id >= model.vocabSize)
       throw new EyrieError(
@@ -67,7 +66,21 @@ function toSampling(
           param: 'logit_bias',
         },
       );
-  const stop = body.stop === undefined ? [] : typeof body.stop === 'string' ? [body.stop] : body.stop;
+  return logitBias;
+}
+
+function toStops(given: CompletionRequest['stop'], extraStops: readonly string[]): Sampling['stop'] {
+  if (given === undefined) return extraStops;
+  return [...new Set([...(typeof given === 'string' ? [given] : given), ...extraStops])];
+}
+
+function toSampling(
+  body: CompletionRequest | ChatRequest,
+  model: ServedModel,
+  seed: bigint,
+  extraStops: readonly string[],
+  grammar: Grammar | null,
+): Omit<Sampling, 'logprobs' | 'promptLogprobs'> {
   return {
     minTokens: body.min_tokens ?? 0,
     ignoreEos: body.ignore_eos ?? false,
@@ -80,8 +93,8 @@ function toSampling(
     frequencyPenalty: body.frequency_penalty ?? 0,
     presencePenalty: body.presence_penalty ?? 0,
     seed,
-    stop: [...new Set([...stop, ...extraStops])],
-    logitBias,
+    stop: toStops(body.stop, extraStops),
+    logitBias: toLogitBias(body.logit_bias, model),
     urgent: false,
     grammar,
   };
@@ -176,7 +189,7 @@ async function fromCompletion(
     choices,
     candidates,
     sampling: {
-      ...toSampling(body, model, seed, [], await toGrammar(body, false, grammars)),
+      ...toSampling(body, model, seed, noStops, await toGrammar(body, false, grammars)),
       // The best candidates are chosen by their mean log-probability.
       logprobs: logprobs ?? (candidates > choices ? 0 : null),
       // max_tokens 0 is a scoring request: the prompt must be read even when its log-probabilities are not shown.
