@@ -1,6 +1,6 @@
-"""The official Python client against a running service. Prints one JSON line for each check: {"check", "ok", "why"}.
+"""The official Python client against a running service.
 
-    python scenario.py API_URL API_KEY WEBHOOK_SECRET CATCHER_URL
+    python sync_client.py API_URL API_KEY WEBHOOK_SECRET CATCHER_URL
 """
 
 import hashlib
@@ -9,51 +9,16 @@ import json
 import sys
 import tempfile
 import time
-import traceback
 import uuid
 from pathlib import Path
 
 import openai
-
-try:
-    import httpx2 as http
-except ImportError:
-    import httpx as http
+from checks import check, equal, expect, fails, run
+from demo import ENDED, MODEL, SUM, line, records
+from http_library import http
 
 URL, KEY, SECRET, CATCHER = sys.argv[1:]
-MODEL = "eyrie-demo"
-SUM = "<human>: What is 12 plus 30?\n<bot>:"
 client = openai.OpenAI(base_url=URL, api_key=KEY, webhook_secret=SECRET, timeout=100)
-checks = []
-
-
-def check(function):
-    checks.append(function)
-    return function
-
-
-def expect(held, what):
-    if not held:
-        raise AssertionError(what)
-
-
-def equal(seen, wanted):
-    expect(seen == wanted, f"{seen!r} is not {wanted!r}")
-
-
-def fails(kind, call, **members):
-    try:
-        call()
-    except kind as error:
-        for name, wanted in members.items():
-            equal(getattr(error, name), wanted)
-        return error
-    raise AssertionError(f"no {kind.__name__}")
-
-
-def line(custom_id, **more):
-    body = {"model": MODEL, "prompt": SUM, "max_tokens": 8, "temperature": 0, **more}
-    return json.dumps({"custom_id": custom_id, "method": "POST", "url": "/v1/completions", "body": body})
 
 
 def upload(text, name="in.jsonl"):
@@ -66,15 +31,11 @@ def create(file_id, **more):
 
 def finish(batch):
     until = time.monotonic() + 90
-    while batch.status not in ("completed", "failed", "expired", "cancelled"):
+    while batch.status not in ENDED:
         expect(time.monotonic() < until, f"{batch.id} is still {batch.status}")
         time.sleep(0.1)
         batch = client.batches.retrieve(batch.id)
     return batch
-
-
-def records(file_id):
-    return [json.loads(text) for text in client.files.content(file_id).text.splitlines()]
 
 
 @check
@@ -98,7 +59,8 @@ def files_are_shown_read_waited_for_and_deleted_twice():
     equal(client.files.wait_for_processing(made.id).status, "processed")
     for _ in range(2):
         expect(client.files.delete(made.id).deleted, "not deleted")
-    fails(openai.NotFoundError, lambda: client.files.retrieve(made.id))
+    with fails(openai.NotFoundError):
+        client.files.retrieve(made.id)
 
 
 @check
@@ -113,7 +75,8 @@ def files_are_listed_by_pages_each_once():
 def a_file_that_is_too_large_is_refused_with_a_413():
     large = b" " * (201 * 1024 * 1024)
     once = client.with_options(max_retries=0)
-    fails(openai.APIStatusError, lambda: once.files.create(file=("large.jsonl", large), purpose="batch"), status_code=413, code="file_too_large")
+    with fails(openai.APIStatusError, status_code=413, code="file_too_large"):
+        once.files.create(file=("large.jsonl", large), purpose="batch")
 
 
 @check
@@ -123,8 +86,10 @@ def uploads_take_parts_in_any_order_and_check_sum_and_digest():
     made = client.uploads.create(purpose="batch", filename="large.jsonl", bytes=len(text), mime_type="application/jsonl")
     ids = {at: client.uploads.parts.create(made.id, data=parts[at].encode()).id for at in (2, 0, 1)}
     in_order = [ids[at] for at in range(3)]
-    fails(openai.BadRequestError, lambda: client.uploads.complete(made.id, part_ids=in_order[1:]))
-    fails(openai.BadRequestError, lambda: client.uploads.complete(made.id, part_ids=in_order, md5="0" * 32))
+    with fails(openai.BadRequestError):
+        client.uploads.complete(made.id, part_ids=in_order[1:])
+    with fails(openai.BadRequestError):
+        client.uploads.complete(made.id, part_ids=in_order, md5="0" * 32)
     done = client.uploads.complete(made.id, part_ids=in_order, md5=hashlib.md5(text).hexdigest())
     equal((done.status, done.file.bytes), ("completed", len(text)))
     other = client.uploads.create(purpose="batch", filename="x.jsonl", bytes=1, mime_type="application/jsonl")
@@ -150,10 +115,10 @@ def a_batch_runs_from_file_to_results_and_tells_its_webhook():
     equal(end.status, "completed")
     equal((end.request_counts.total, end.request_counts.completed, end.request_counts.failed), (3, 2, 1))
     expect(end.usage.total_tokens > 0, "no usage")
-    output = records(end.output_file_id)
+    output = records(client.files.content(end.output_file_id))
     equal([record["custom_id"] for record in output], ["z", "a"])
     equal(output[0]["response"]["body"]["choices"][0]["text"], " 42")
-    equal(records(end.error_file_id)[0]["response"]["body"]["error"]["code"], "context_length_exceeded")
+    equal(records(client.files.content(end.error_file_id))[0]["response"]["body"]["error"]["code"], "context_length_exceeded")
     until = time.monotonic() + 30
     while not (caught := [hook for hook in http.get(CATCHER).json() if end.id in hook["body"]]):
         expect(time.monotonic() < until, "no webhook came")
@@ -161,7 +126,8 @@ def a_batch_runs_from_file_to_results_and_tells_its_webhook():
     event = client.webhooks.unwrap(caught[0]["body"], caught[0]["headers"])
     equal((event.type, event.data.id), ("batch.completed", end.id))
     forged = caught[0]["body"].replace(end.id, "batch_x")
-    fails(openai.InvalidWebhookSignatureError, lambda: client.webhooks.unwrap(forged, caught[0]["headers"]))
+    with fails(openai.InvalidWebhookSignatureError):
+        client.webhooks.unwrap(forged, caught[0]["headers"])
 
 
 @check
@@ -180,7 +146,8 @@ def a_batch_is_cancelled_and_an_ended_one_is_not():
     equal(end.status, "cancelled")
     equal(end.request_counts.completed + end.request_counts.failed, end.request_counts.total)
     done = finish(create(upload(line("a")).id))
-    fails(openai.ConflictError, lambda: client.with_options(max_retries=0).batches.cancel(done.id))
+    with fails(openai.ConflictError):
+        client.with_options(max_retries=0).batches.cancel(done.id)
 
 
 @check
@@ -218,14 +185,16 @@ def a_batch_keeps_to_its_idempotency_key():
     file_id, headers = upload(line("a")).id, {"Idempotency-Key": str(uuid.uuid4())}
     first = create(file_id, extra_headers=headers)
     equal(create(file_id, extra_headers=headers).id, first.id)
-    fails(openai.UnprocessableEntityError, lambda: create(file_id, metadata={"a": "b"}, extra_headers=headers), code="idempotency_key_reused")
+    with fails(openai.UnprocessableEntityError, code="idempotency_key_reused"):
+        create(file_id, metadata={"a": "b"}, extra_headers=headers)
 
 
 @check
 def models_are_listed_and_shown():
     expect(MODEL in [model.id for model in client.models.list()], "not listed")
     equal(client.models.retrieve(MODEL).id, MODEL)
-    fails(openai.NotFoundError, lambda: client.models.retrieve("gpt/none"))
+    with fails(openai.NotFoundError):
+        client.models.retrieve("gpt/none")
 
 
 @check
@@ -257,9 +226,8 @@ def chat_answers_whole_and_streamed_with_usage():
 @check
 def chat_refuses_tools_in_words():
     tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
-    error = fails(openai.BadRequestError, lambda: client.chat.completions.create(
-        model=MODEL, messages=[{"role": "user", "content": "Hi"}], tools=tools))
-    expect("tools" in error.message, error.message)
+    with fails(openai.BadRequestError, says="tools"):
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hi"}], tools=tools)
 
 
 @check
@@ -281,16 +249,14 @@ def a_stream_that_is_left_is_given_up():
 
 @check
 def errors_have_their_class_code_and_field():
-    fails(openai.AuthenticationError, lambda: openai.OpenAI(base_url=URL, api_key="ey_no").models.list(), code="invalid_api_key")
-    fails(openai.BadRequestError, lambda: client.completions.create(model=MODEL, prompt=SUM, temperature=3), code="invalid_value", param="temperature")
-    fails(openai.NotFoundError, lambda: client.completions.create(model="gpt-4", prompt=SUM), code="model_not_found")
-    fails(openai.BadRequestError, lambda: client.embeddings.create(model=MODEL, input="x"))
+    with fails(openai.AuthenticationError, code="invalid_api_key"):
+        openai.OpenAI(base_url=URL, api_key="ey_no").models.list()
+    with fails(openai.BadRequestError, code="invalid_value", param="temperature"):
+        client.completions.create(model=MODEL, prompt=SUM, temperature=3)
+    with fails(openai.NotFoundError, code="model_not_found"):
+        client.completions.create(model="gpt-4", prompt=SUM)
+    with fails(openai.BadRequestError):
+        client.embeddings.create(model=MODEL, input="x")
 
 
-for function in checks:
-    why = None
-    try:
-        function()
-    except Exception:  # every check is told, whatever it was that failed
-        why = traceback.format_exc(limit=-2)
-    print(json.dumps({"check": function.__name__.replace("_", " "), "ok": why is None, "why": why}), flush=True)
+run()
