@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import OpenAI from 'openai';
 import { eventually } from './eventually.js';
 import { projectRoot } from './project-imports.js';
@@ -78,7 +79,7 @@ export class LocalMode {
   readonly modelId: string;
   /** The commands of the banner. */
   readonly example: string;
-  /** All that was printed so far, the programs' log included. */
+  /** All that was printed so far, the programs' log included, without colours: CI may ask for them. */
   readonly printed: () => string;
 
   private constructor(child: ChildProcess, dataFolder: string, printed: () => string) {
@@ -116,7 +117,7 @@ export class LocalMode {
       },
       30_000,
     );
-    return new LocalMode(child, dataFolder, () => stdout + stderr);
+    return new LocalMode(child, dataFolder, () => stripVTControlCharacters(stdout + stderr));
   }
 
   get pid(): number {
