@@ -27,9 +27,10 @@ function blockWeights({ layers, hiddenSize, queryHeads, kvHeads, headDim, ffnSiz
   return layers * (qkv + dense + 2 * hiddenSize * ffnSize);
 }
 
-/** int8 weights are multiplied as bfloat16. */
+/** int8 weights are multiplied as bfloat16, but for a CPU with 8-bit vector multiplies and no tiles. */
 function matrixRate(limits: NativeLimits, dtype: NativeDtype): number {
   if (dtype === 'float32') return limits.fp32Gflops;
+  if (dtype === 'int8' && limits.amxBf16Gflops === 0 && limits.avx512VnniGops > 0) return limits.avx512VnniGops;
   return Math.max(limits.amxBf16Gflops, limits.avx512Bf16Gflops, limits.fp32Gflops);
 }
 

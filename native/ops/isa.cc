@@ -62,7 +62,7 @@ bool isa_supported(Isa isa) noexcept {
       return isa_supported(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     case Isa::avx512bf16:
-      return isa_supported(Isa::avx512) && has_avx512_bf16();
+      return isa_supported(Isa::avx512) && has_avx512_bf16() && __builtin_cpu_supports("avx512vnni");
     case Isa::amx: return isa_supported(Isa::avx512bf16) && __builtin_cpu_supports("avx512vbmi") && has_tiles();
     case Isa::scalar: break;
   }

@@ -67,7 +67,7 @@ MachineLimits measure_limits(ThreadPool& pool, int rounds) {
   limits.amx_bf16_gflops = issue_rate(pool, rounds, amx, kTileOpsBfloat16, issue_tile_bf16);
   limits.amx_int8_gops = issue_rate(pool, rounds, amx, kTileOpsInt8, issue_tile_int8);
   limits.avx512_bf16_gflops = issue_rate(pool, rounds, pairs, kPairOpsAvx512, issue_dpbf16);
-  limits.avx512_vnni_gops = issue_rate(pool, rounds, pairs && __builtin_cpu_supports("avx512vnni"), kQuadOpsAvx512, issue_dpbusd);
+  limits.avx512_vnni_gops = issue_rate(pool, rounds, pairs, kQuadOpsAvx512, issue_dpbusd);
   limits.fp32_gflops = wide ? issue_rate(pool, rounds, true, kFmaOpsAvx512, issue_fma_avx512)
                             : issue_rate(pool, rounds, isa_supported(Isa::avx2), kFmaOpsAvx2, issue_fma_avx2);
   return limits;

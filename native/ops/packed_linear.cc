@@ -4,6 +4,7 @@
 #include "ops/bfloat16.h"
 #include "ops/linear.h"
 #include "ops/panel_layout.h"
+#include "ops/x_codes.h"
 
 namespace eyrie {
 
@@ -14,7 +15,7 @@ int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
 int64_t bytes_of_panel(int64_t k, DType dtype) {
   switch (dtype) {
     case DType::float32: return k * kPanelColumns * 4;
-    case DType::int8: return round_up(k, kPanelStep) * kPanelColumns;
+    case DType::int8: return round_up(k, kCodeGroup) * kPanelColumns;
     default: return round_up(k, kPanelStep) * kPanelColumns * 2;
   }
 }

@@ -7,8 +7,8 @@
 //              that unpacking the bytes of a register gives the two rows:
 //              [k / 32][2 tiles][8 double rows][4 groups of 4 columns][2 rows][4 columns][2]
 //
-// int8 weights are held as sign and magnitude, so that a table of 128 entries turns them into bfloat16. They are
-// multiplied as bfloat16, which holds them exactly; the scale of a channel is applied to the finished sum.
+// int8 weights are held as sign and magnitude, so that a table of 128 entries turns them into bfloat16, which holds them
+// exactly; the scale of a channel is applied to the finished sum. Their k is padded to whole groups of 128 (x_codes.h).
 
 #include <cstdint>
 

@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "ops/gelu.h"
+#include "ops/x_codes.h"
 #include "oracle.h"
 
 namespace eyrie::test {
@@ -38,7 +39,41 @@ class Linear : public EveryIsa {
     linear(compute, w, {.x = input, .m = m, .y = y.data(), .y_stride = w.n(), .y_dtype = DType::float32, .bias = bias}, scratch);
     return y;
   }
+
+  /// Whether x is multiplied as 8-bit codes.
+  static bool takes_codes(DType weights) { return weights == DType::int8 && GetParam() == Isa::avx512bf16; }
 };
+
+float largest_of(const float* x, int64_t count) {
+  float most = 0;
+  for (int64_t i = 0; i < count; i++) most = std::max(most, std::fabs(to_float(to_bf16(x[i]))));
+  return most;
+}
+
+/// The most that codes for x can put a product off: each by half a code.
+double coding_error(const float* x, const float* weights, int64_t k) {
+  double error = 0;
+  for (int64_t group = 0; group < k; group += kCodeGroup) {
+    const int64_t count = std::min(kCodeGroup, k - group);
+    const double half = 0.5001 * largest_of(x + group, count) / 127;
+    for (int64_t i = 0; i < count; i++) error += half * std::fabs(weights[group + i]);
+  }
+  return error;
+}
+
+/// A sum as x_codes.h defines it.
+float coded_sum(const float* x, const int8_t* weights, int64_t k) {
+  float sum = 0;
+  for (int64_t group = 0; group < k; group += kCodeGroup) {
+    const int64_t count = std::min(kCodeGroup, k - group);
+    const float most = largest_of(x + group, count), scale = most < kCodeFloor ? 0 : most / 127.0f;
+    int32_t inner = 0;
+    for (int64_t i = 0; i < count && scale > 0; i++)
+      inner += weights[group + i] * static_cast<int32_t>(std::nearbyintf(to_float(to_bf16(x[group + i])) * (127.0f / most)));
+    sum = std::fmaf(static_cast<float>(inner), scale, sum);
+  }
+  return sum;
+}
 
 TEST_P(Linear, MatchesDoubleSums) {
   for (DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
@@ -55,7 +90,8 @@ TEST_P(Linear, MatchesDoubleSums) {
             sum += xv * held[n * c.k + k];
             magnitude += std::fabs(xv * held[n * c.k + k]);
           }
-          const double tolerance = magnitude * 2e-6 + 1e-7;  // roundings of float sums
+          double tolerance = magnitude * 2e-6 + 1e-7;  // roundings of float sums
+          if (takes_codes(dtype)) tolerance += coding_error(x.data() + r * c.k, held.data() + n * c.k, c.k);
           ASSERT_NEAR(y[r * c.n + n], sum, tolerance) << dtype_name(dtype) << " m=" << c.m << " n=" << c.n << " k=" << c.k << " at " << r << "," << n;
         }
       }
@@ -149,8 +185,50 @@ TEST_P(Linear, EveryInt8WeightIsMultipliedExactly) {
   std::vector<float> x(static_cast<size_t>(k * k));
   for (int64_t i = 0; i < k; i++) x[static_cast<size_t>(i * k + i)] = 3.0f;
   const std::vector<float> y = product(w, x, k);
-  for (int64_t i = 0; i < k; i++)
-    for (int64_t r = 0; r < n; r++) ASSERT_EQ(y[i * n + r], 3.0f * static_cast<float>(rows[r * k + i]) * scales[r]) << i << "," << r;
+  for (int64_t i = 0; i < k; i++) {
+    for (int64_t r = 0; r < n; r++) {
+      const float exact = 3.0f * static_cast<float>(rows[r * k + i]) * scales[r];
+      if (takes_codes(DType::int8)) ASSERT_FLOAT_EQ(y[i * n + r], exact) << i << "," << r;  // 3 is 127 times a rounded 3 / 127
+      else ASSERT_EQ(y[i * n + r], exact) << i << "," << r;
+    }
+  }
+}
+
+TEST_P(Linear, CodesOfXGiveTheBytesOfTheirDefinition) {
+  if (!takes_codes(DType::int8)) GTEST_SKIP() << "x stays bfloat16 on this level";
+  // Whole and cut groups, several ranges, a group of zeros, one below the floor, an outlier, weights and x at their largest.
+  const int64_t n = 70, k = 128 * 11 + 37, m = 27;
+  std::vector<float> x = random_values(m * k, 2);
+  std::fill_n(x.begin() + 128, 128, 0.0f);
+  std::fill_n(x.begin() + 256, 128, 1e-32f);
+  x[400] = 3000.0f;
+  std::fill_n(x.begin() + k, k, 5.0f);
+  std::fill_n(x.begin() + 2 * k, k, -5.0f);
+  std::vector<int8_t> rows;
+  for (float v : random_values(n * k, 1)) rows.push_back(static_cast<int8_t>(std::clamp(v * 60.0f, -127.0f, 127.0f)));
+  std::fill_n(rows.begin(), k, int8_t{127});
+  std::fill_n(rows.begin() + k, k, int8_t{-127});
+  std::vector<float> scales;
+  for (int64_t r = 0; r < n; r++) scales.push_back(0.01f * static_cast<float>(r + 1));
+  PackedLinear w(n, k, DType::int8);
+  w.pack_quantised_rows(compute, 0, n, rows.data(), scales.data());
+  const std::vector<float> y = product(w, x, m);
+  for (int64_t r = 0; r < m; r++)
+    for (int64_t c = 0; c < n; c++) ASSERT_EQ(y[r * n + c], coded_sum(x.data() + r * k, rows.data() + c * k, k) * scales[c]) << r << "," << c;
+}
+
+TEST_P(Linear, InfinityReachesItsRowAndNoOther) {
+  PackedLinear w(33, 300, DType::int8);
+  const std::vector<float> weights = random_values(33 * 300, 1);
+  w.pack_rows(compute, 0, 33, weights.data(), DType::float32);
+  std::vector<float> x = random_values(10 * 300, 2);
+  const std::vector<float> clean = product(w, x, 10);
+  x[4 * 300 + 200] = -INFINITY;
+  const std::vector<float> y = product(w, x, 10);
+  for (int64_t i = 0; i < 10 * 33; i++) {
+    if (i / 33 == 4) ASSERT_FALSE(std::isfinite(y[i]));
+    else ASSERT_EQ(y[i], clean[i]);
+  }
 }
 
 TEST_P(Linear, NanReachesItsRowAndNoOther) {

@@ -1,0 +1,27 @@
+#pragma once
+// Bringing lines that will be read later into a cache, a few at a time between multiplications.
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "ops/bfloat16.h"
+
+namespace eyrie {
+
+/// Spreads `bytes` from p evenly over `steps` calls of step().
+class PrefetchLines {
+ public:
+  EYRIE_INLINE PrefetchLines(const void* p, int64_t bytes, int64_t steps)
+      : at_(static_cast<const char*>(p)), per_step_((bytes / 64 + steps - 1) / steps) {}
+  template <_mm_hint kHint>
+  EYRIE_INLINE void step() {
+    for (int64_t i = 0; i < per_step_; i++, at_ += 64) _mm_prefetch(at_, kHint);
+  }
+
+ private:
+  const char* at_;
+  int64_t per_step_;
+};
+
+}  // namespace eyrie
