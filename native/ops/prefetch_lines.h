@@ -9,18 +9,20 @@
 
 namespace eyrie {
 
-/// Spreads `bytes` from p evenly over `steps` calls of step().
+/// Spreads `bytes` from p over `steps` calls of step(), and fetches nothing past them: what a cache was not asked for would
+/// push out what it holds.
 class PrefetchLines {
  public:
   EYRIE_INLINE PrefetchLines(const void* p, int64_t bytes, int64_t steps)
-      : at_(static_cast<const char*>(p)), per_step_((bytes / 64 + steps - 1) / steps) {}
+      : at_(static_cast<const char*>(p)), end_(at_ + bytes), per_step_((bytes / 64 + steps - 1) / steps) {}
   template <_mm_hint kHint>
   EYRIE_INLINE void step() {
-    for (int64_t i = 0; i < per_step_; i++, at_ += 64) _mm_prefetch(at_, kHint);
+    for (int64_t i = 0; i < per_step_ && at_ < end_; i++, at_ += 64) _mm_prefetch(at_, kHint);
   }
 
  private:
   const char* at_;
+  const char* end_;
   int64_t per_step_;
 };
 
