@@ -5,8 +5,6 @@
 
 namespace eyrie {
 
-constexpr int64_t kRangeSteps = 8;  // a slice of 16 KiB in bfloat16: a third of L1
-
 /// A slice of int8 weights as bfloat16.
 struct ExpandedSlice {
   alignas(64) bf16 values[kRangeSteps * kPanelStep * kPanelColumns];

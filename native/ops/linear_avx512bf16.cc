@@ -18,10 +18,6 @@ constexpr int64_t kRows = 8;
 constexpr int64_t kXStepBytes = kRows * 64;
 constexpr int64_t kStepBytes = 2 * kTileBytes;  // of a panel, as bfloat16
 constexpr int64_t kPairs = 16;                  // of k in a step
-constexpr int64_t kRangeSteps = 8;              // a slice of 16 KiB: at most half of L1
-
-// A single block of x waits for memory alone; of 1 to 16 KiB ahead this was best.
-constexpr int64_t kStreamAhead = 8192;
 
 /// One block of x, of which the first kUsed rows count. dpbf16 adds the products of a pair to the sum with one rounding
 /// less than two fused steps, denormals taken as zero.

@@ -17,9 +17,8 @@ namespace {
 constexpr int64_t kRows = kCodeRows;                                    // of x, times 32 columns: sums in 16 registers
 constexpr int64_t kStepBytes = kCodeGroup / kPanelStep * 2 * kCodeTileBytes;  // of a panel: 4 KiB
 constexpr int64_t kQuads = kCodeGroup / 4;                              // of k in a step
-constexpr int64_t kRangeSteps = 4;                                      // a slice of 16 KiB: at most half of L1
+constexpr int64_t kRangeGroups = 4;                                     // steps of a range: 16 KiB as in bfloat16
 constexpr int64_t kQuadsPerFetch = 8;                                   // prefetches come in between, not as a burst
-constexpr int64_t kStreamAhead = 8192;
 
 // Where quad `quad` of the left 16 columns lies in a step of a panel; the right ones follow kCodeTileBytes later.
 EYRIE_INLINE int64_t quad_at(int64_t quad) { return quad / 8 * (2 * kCodeTileBytes) + quad % 8 * 64; }
@@ -91,7 +90,7 @@ class UnsignedWeights {
   EYRIE_INLINE UnsignedWeights(const char* slice, int64_t steps) : slice_(slice), steps_(steps) {
     for (int64_t quad = 0; quad < kQuads; quad++) expand(0, quad);
   }
-  EYRIE_INLINE const char* at(int64_t step) const { return values_ + step % kRangeSteps * kStepBytes; }
+  EYRIE_INLINE const char* at(int64_t step) const { return values_ + step % kRangeGroups * kStepBytes; }
   EYRIE_INLINE void prepare(int64_t step, int64_t quad) {
     if (step + 1 < steps_) expand(step + 1, quad);
   }
@@ -99,7 +98,7 @@ class UnsignedWeights {
  private:
   EYRIE_INLINE void expand(int64_t step, int64_t quad) {
     const char* from = slice_ + step * kStepBytes + quad_at(quad);
-    char* to = values_ + step % kRangeSteps * kStepBytes + quad_at(quad);
+    char* to = values_ + step % kRangeGroups * kStepBytes + quad_at(quad);
     expand_line(from, to);
     expand_line(from + kCodeTileBytes, to + kCodeTileBytes);
   }
@@ -113,7 +112,7 @@ class UnsignedWeights {
     _mm512_store_si512(to, _mm512_mask_sub_epi8(turned, _mm512_movepi8_mask(codes), sign, turned));
   }
 
-  alignas(64) char values_[kRangeSteps * kStepBytes];
+  alignas(64) char values_[kRangeGroups * kStepBytes];
   const char* slice_;
   int64_t steps_;
 };
@@ -180,7 +179,7 @@ void multiply(const MultiplyCall& call) {
 
 extern constinit const ProductKernel kInt8Avx512Bf16 = {
     .row_block = kRows, .k_step = kCodeGroup, .x_step_bytes = kCodeStepBytes, .panel_step_bytes = kStepBytes,
-    .range_steps = kRangeSteps, .two_block_steps = kRangeSteps, .streams = true, .pack_x = pack_code_blocks, .multiply = multiply,
+    .range_steps = kRangeGroups, .two_block_steps = kRangeGroups, .streams = true, .pack_x = pack_code_blocks, .multiply = multiply,
     .enter = nullptr, .leave = nullptr};
 
 }  // namespace eyrie

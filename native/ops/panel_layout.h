@@ -20,6 +20,7 @@ constexpr int64_t kPanelColumns = 32;
 constexpr int64_t kPanelStep = 32;  // values of k, of the bfloat16 and int8 forms
 constexpr int64_t kTileBytes = 1024;
 constexpr int64_t kCodeTileBytes = 512;
+constexpr int64_t kRangeSteps = 8;  // of a slice that several row blocks share, 16 KiB in bfloat16: at most half of L1
 
 EYRIE_INLINE int64_t panel_index_float32(int64_t column, int64_t k) { return k * kPanelColumns + column; }
 

@@ -9,6 +9,9 @@
 
 namespace eyrie {
 
+/// A single block of x waits for memory alone; of 1 to 16 KiB ahead this was best.
+constexpr int64_t kStreamAhead = 8192;
+
 /// Spreads `bytes` from p over `steps` calls of step(), and fetches nothing past them: what a cache was not asked for would
 /// push out what it holds.
 class PrefetchLines {
