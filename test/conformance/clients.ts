@@ -3,6 +3,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as openai from 'openai';
 import { projectRoot } from '../support/project-imports.js';
+import { pythonEnvironment } from '../support/python-environment.js';
 
 /** The client's module; its types are those of the version among the service's own packages. */
 export type Client = typeof openai;
@@ -19,12 +20,10 @@ export const npmClients = [
 ] as const;
 
 export const pythonClients = [2, 3].map((major) => {
-  const environment = path.join(projectRoot, `node_modules/.cache/eyrie-venv/openai-${major}`);
+  const { bin, installed } = pythonEnvironment(`openai-${major}`);
   return {
     major,
-    missing: existsSync(path.join(environment, 'installed.txt'))
-      ? null
-      : `the Python client ${major} is not installed: it needs python3 with venv, and PyPI`,
-    python: path.join(environment, 'bin/python'),
+    missing: installed ? null : `the Python client ${major} is not installed: it needs python3 with venv, and PyPI`,
+    python: path.join(bin, 'python'),
   };
 });

@@ -1,17 +1,14 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { projectRoot } from '../support/project-imports.js';
+import { pythonEnvironment } from '../support/python-environment.js';
 
-const environment = path.join(projectRoot, 'node_modules/.cache/eyrie-venv/lm-eval');
+const { bin, installed } = pythonEnvironment('lm-eval');
 const tasks = path.join(import.meta.dirname, 'tasks');
 
 /** Why the harness cannot be run, or null. */
-export const missing = existsSync(path.join(environment, 'installed.txt'))
-  ? null
-  : 'lm-eval is not installed: see test/slow/lm-eval.sh';
+export const missing = installed ? null : 'lm-eval is not installed: see test/slow/lm-eval.sh';
 
 /** One document of a task: what the model answered, before the harness makes numbers of it. */
 export interface Sample {
@@ -42,7 +39,7 @@ export async function evaluate(folder: string, evaluation: Evaluation): Promise<
   const output = await mkdtemp(path.join(folder, 'lm-eval-'));
   const modelArgs = Object.entries(evaluation.modelArgs).map(([name, value]) => `${name}=${value}`);
   await promisify(execFile)(
-    path.join(environment, 'bin/lm_eval'),
+    path.join(bin, 'lm_eval'),
     [
       `--model=${evaluation.model}`,
       `--model_args=${modelArgs.join(',')}`,
