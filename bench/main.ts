@@ -49,7 +49,7 @@ program
   .option('--prefill-tokens <number>', 'token budget of a prefill pack', wholeNumber(16, 8192), 512)
   .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16', 'int8']).default('bfloat16'))
   .addOption(
-    new Option('--isa <level>').choices(['auto', 'amx', 'avx512bf16', 'avx512', 'avx2', 'scalar']).default('auto'),
+    new Option('--isa <level>').choices(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar']).default('auto'),
   )
   .option('--json', 'one JSON line', false)
   .action(async (options: OfflineOptions & { json: boolean }) => {
@@ -66,7 +66,7 @@ program
   .option('--rounds <number>', 'rounds; the best counts', wholeNumber(1, 100), 3)
   .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16', 'int8']).default('bfloat16'))
   .addOption(
-    new Option('--isa <level>').choices(['auto', 'amx', 'avx512bf16', 'avx512', 'avx2', 'scalar']).default('auto'),
+    new Option('--isa <level>').choices(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar']).default('auto'),
   )
   .option('--json', 'one JSON line', false)
   .action(async (options: LoadOptions & { json: boolean }) => {

@@ -1,4 +1,4 @@
-#include "ops/attention_groups.h"
+#include "ops/rounded_operands.h"
 #include "ops/tile_config.h"
 
 namespace eyrie {
@@ -7,16 +7,16 @@ namespace {
 
 // Up to four tiles of sums at a time (tiles 0-3; 4 is the left operand, 5 and 6 the right ones): a tile product takes
 // three times as long to finish as to start, so several have to be under way.
-struct TileProducts {
+struct TileProducts : RoundedOperands {
   /// 16 rows x 32 keys per block.
-  static EYRIE_INLINE void scores(AttentionGroup& g, const bf16* keys, int64_t stored, int64_t blocks) {
+  static EYRIE_INLINE void scores(Group& g, const bf16* keys, int64_t stored, int64_t blocks) {
     int64_t block = 0;
     for (; block + 2 <= blocks; block += 2) scores_of<2>(g, keys, stored, block);
     if (block < blocks) scores_of<1>(g, keys, stored, block);
   }
 
   /// 16 rows x 64 or 32 dims, over all blocks.
-  static EYRIE_INLINE void add_values(AttentionGroup& g, const bf16* values, int64_t stored, int64_t blocks) {
+  static EYRIE_INLINE void add_values(Group& g, const bf16* values, int64_t stored, int64_t blocks) {
     int64_t d = 0;
     for (; d + 64 <= stored; d += 64) add_values_of<2>(g, values, stored, blocks, d);
     if (d < stored) add_values_of<1>(g, values, stored, blocks, d);
@@ -24,7 +24,7 @@ struct TileProducts {
 
  private:
   template <int kBlocks>
-  static EYRIE_INLINE void scores_of(AttentionGroup& g, const bf16* keys, int64_t stored, int64_t block) {
+  static EYRIE_INLINE void scores_of(Group& g, const bf16* keys, int64_t stored, int64_t block) {
     constexpr int kStride = kAttentionBlock * 4;
     const bf16* left = keys + block * kv_block_elements(stored);
     const bf16* right = left + 16 * stored;
@@ -56,7 +56,7 @@ struct TileProducts {
   }
 
   template <int kHalves>
-  static EYRIE_INLINE void add_values_of(AttentionGroup& g, const bf16* values, int64_t stored, int64_t blocks, int64_t d) {
+  static EYRIE_INLINE void add_values_of(Group& g, const bf16* values, int64_t stored, int64_t blocks, int64_t d) {
     const int stride = static_cast<int>(stored * 4);
     float* acc = g.acc + d;
     _tile_loadd(0, acc, stride);

@@ -1,7 +1,7 @@
 #pragma once
-// Attention over a bfloat16 cache for levels with a bfloat16 dot product: sixteen (token, head) rows at a time, so that a
-// block of keys is read once for all heads that share it. Products::scores and Products::add_values do the multiplying;
-// a row's result does not depend on the other fifteen.
+// Attention over a bfloat16 cache, sixteen (token, head) rows at a time, so that a block of keys is read once for all heads
+// that share it. Products::scores and Products::add_values do the multiplying, of q and of probabilities as
+// Products::Operand, float or rounded to bfloat16; a row's result does not depend on the other fifteen.
 
 #include <immintrin.h>
 
@@ -21,12 +21,13 @@ using avx512::Vec;
 constexpr int64_t kGroupRows = 16;
 
 /// Working memory of one group, dense in the stored head dimension D.
+template <class Operand>
 struct AttentionGroup {
   int64_t rows;                                            // that are there
-  alignas(64) bf16 q[kGroupRows * kHeadDimMax];           // [16][D], missing rows zero
+  alignas(64) Operand q[kGroupRows * kHeadDimMax];         // [16][D], missing rows zero
   alignas(64) float scores[kGroupRows * kAttentionBlock];  // [16][128]
-  alignas(64) bf16 p[kGroupRows * kAttentionBlock];        // [16][128]
-  alignas(64) float acc[kGroupRows * kHeadDimMax];        // [16][D]
+  alignas(64) Operand p[kGroupRows * kAttentionBlock];     // [16][128]
+  alignas(64) float acc[kGroupRows * kHeadDimMax];         // [16][D]
   alignas(64) float max[kGroupRows], sum[kGroupRows], block_max[kGroupRows], block_sum[kGroupRows], shrink[kGroupRows];
 };
 
@@ -59,13 +60,16 @@ EYRIE_INLINE float mask_scores(float* scores, int64_t valid, int64_t width, int6
   return max(a, b).max();
 }
 
-/// e^(scale * score - shift), rounded to bfloat16; returns the sum of the unrounded values. The rounding instruction takes
-/// denormals as zero, and so does the product that follows.
-EYRIE_INLINE float to_probabilities(const float* scores, bf16* p, int64_t width, float scale, float shift) {
+EYRIE_INLINE void store_q(Vec v, bf16* to, int n) { v.store_bf16_part(to, n); }
+EYRIE_INLINE void store_q(Vec v, float* to, int n) { v.store_part(to, n); }
+
+/// e^(scale * score - shift), stored by Products; returns the sum of the unrounded values.
+template <class Products>
+EYRIE_INLINE float to_probabilities(const float* scores, typename Products::Operand* p, int64_t width, float scale, float shift) {
   Vec sum = Vec::zero();
   for (int64_t i = 0; i < width; i += 16) {
     const Vec v = exp_down(fma(Vec::load(scores + i), Vec::set(scale), Vec::set(-shift)));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + i), (__m256i)_mm512_cvtneps_pbh(v.v));
+    Products::store_probabilities(v, p + i);
     sum = sum + v;
   }
   return sum.sum();
@@ -73,7 +77,8 @@ EYRIE_INLINE float to_probabilities(const float* scores, bf16* p, int64_t width,
 
 /// Rows [first, first + rows) of the task, row i being token i / heads and head i % heads.
 template <class Products>
-void attend_group(const AttentionTask& task, int64_t first, int64_t rows, AttentionGroup& g) {
+void attend_group(const AttentionTask& task, int64_t first, int64_t rows, AttentionGroup<typename Products::Operand>& g) {
+  using Operand = typename Products::Operand;
   const int64_t stored = stored_head_dim(task.head_dim), block_elements = kv_block_elements(stored);
   const bf16* keys = static_cast<const bf16*>(task.keys);
   const bf16* values = static_cast<const bf16*>(task.values);
@@ -87,10 +92,10 @@ void attend_group(const AttentionTask& task, int64_t first, int64_t rows, Attent
     slope[r] = task.alibi_slopes == nullptr ? nullptr : task.alibi_slopes + head;
   }
   g.rows = rows;
-  for (int64_t i = 0; i < kGroupRows * stored; i++) g.q[i] = bf16{0}, g.acc[i] = 0;
+  for (int64_t i = 0; i < kGroupRows * stored; i++) g.q[i] = Operand{}, g.acc[i] = 0;
   for (int64_t r = 0; r < rows; r++) {
     const float* q = task.q + q_at[r];
-    for_each_vector(task.head_dim, [&](int64_t d, int n) { load_lanes<Vec>(q + d, n).store_bf16_part(g.q + r * stored + d, n); });
+    for_each_vector(task.head_dim, [&](int64_t d, int n) { store_q(load_lanes<Vec>(q + d, n), g.q + r * stored + d, n); });
   }
   // Rows of q lie far apart: bring those of the next group while this one is worked on.
   for (int64_t i = first + kGroupRows; i < first + 2 * kGroupRows && i < task.tokens * task.heads; i++) {
@@ -119,11 +124,11 @@ void attend_group(const AttentionTask& task, int64_t first, int64_t rows, Attent
     new_max.store(g.max);
     shrink.store(g.shrink);
     for (int64_t r = 0; r < rows; r++) {
-      bf16* p = g.p + r * kAttentionBlock;
+      Operand* p = g.p + r * kAttentionBlock;
       if (length[r] > first_key) {
-        g.block_sum[r] = to_probabilities(g.scores + r * kAttentionBlock, p, width, task.scale, g.max[r]);
+        g.block_sum[r] = to_probabilities<Products>(g.scores + r * kAttentionBlock, p, width, task.scale, g.max[r]);
       } else {
-        for (int64_t i = 0; i < width; i++) p[i] = bf16{0};
+        for (int64_t i = 0; i < width; i++) p[i] = Operand{};
         g.block_sum[r] = 0;
       }
       if (g.shrink[r] != 1.0f)  // NaN included; in the first block there is nothing yet, and zero stays zero
@@ -145,9 +150,9 @@ void attend_group(const AttentionTask& task, int64_t first, int64_t rows, Attent
 
 template <class Products>
 void attend_in_groups(const AttentionTask& task) {
-  AttentionGroup group;
+  AttentionGroup<typename Products::Operand> group;
   // Probabilities of missing rows meet the values too: keep them zero, not whatever the stack held.
-  for (bf16& p : group.p) p = bf16{0};
+  for (auto& p : group.p) p = {};
   const int64_t rows = task.tokens * task.heads;
   for (int64_t first = 0; first < rows; first += kGroupRows)
     attend_group<Products>(task, first, rows - first < kGroupRows ? rows - first : kGroupRows, group);

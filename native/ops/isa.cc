@@ -14,7 +14,7 @@ namespace eyrie {
 
 namespace {
 
-constexpr Isa kAll[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512bf16, Isa::amx};
+constexpr Isa kAll[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512vnni, Isa::avx512bf16, Isa::amx};
 
 #if defined(__x86_64__)
 // The tile registers are 8 KiB of state that Linux saves only for processes that asked for it.
@@ -37,6 +37,11 @@ bool has_avx512_bf16() {
   unsigned a, b, c, d;
   return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5);
 }
+
+// By maker and not by measuring: a level decides about bytes, so it may not hang on what else the machine does.
+bool has_slow_dpbf16() { return __builtin_cpu_is("intel"); }
+#else
+bool has_slow_dpbf16() { return false; }
 #endif
 
 }  // namespace
@@ -46,6 +51,7 @@ const char* isa_name(Isa isa) noexcept {
     case Isa::scalar: return "scalar";
     case Isa::avx2: return "avx2";
     case Isa::avx512: return "avx512";
+    case Isa::avx512vnni: return "avx512vnni";
     case Isa::avx512bf16: return "avx512bf16";
     case Isa::amx: return "amx";
   }
@@ -61,8 +67,8 @@ bool isa_supported(Isa isa) noexcept {
     case Isa::avx512:
       return isa_supported(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    case Isa::avx512bf16:
-      return isa_supported(Isa::avx512) && has_avx512_bf16() && __builtin_cpu_supports("avx512vnni");
+    case Isa::avx512vnni: return isa_supported(Isa::avx512) && __builtin_cpu_supports("avx512vnni");
+    case Isa::avx512bf16: return isa_supported(Isa::avx512vnni) && has_avx512_bf16();
     case Isa::amx: return isa_supported(Isa::avx512bf16) && __builtin_cpu_supports("avx512vbmi") && has_tiles();
     case Isa::scalar: break;
   }
@@ -79,7 +85,7 @@ std::vector<Isa> supported_isas() {
 
 Isa resolve_isa(std::string_view name) {
   const std::vector<Isa> usable = supported_isas();
-  if (name == "auto") return usable.back();
+  if (name == "auto") return usable.back() == Isa::avx512bf16 && has_slow_dpbf16() ? Isa::avx512vnni : usable.back();
   std::string names;
   for (Isa isa : usable) names += std::string(names.empty() ? "" : ", ") + isa_name(isa);
   for (Isa isa : kAll) {

@@ -29,8 +29,8 @@ EYRIE_INLINE void multiply_block(const MultiplyCall& call, const char* x, const 
   for (int r = 0; r < kUsed; r++)
     for (int v = 0; v < 2; v++) acc[r][v] = call.first ? _mm512_setzero_ps() : _mm512_loadu_ps(sums + r * kPanelColumns + v * 16);
   for (int64_t step = 0; step < call.steps; step++, x += kXStepBytes, panel += kStepBytes) {
-    next.step<_MM_HINT_T1>();
-    next_sums.step<_MM_HINT_T0>();
+    next.step<kToSecondLevel>();
+    next_sums.step<kToFirstLevel>();
 #pragma GCC unroll 4
     for (int64_t pair = 0; pair < kPairs; pair++) {
       const __m512bh left = (__m512bh)_mm512_loadu_si512(panel + pair * 64);

@@ -2,112 +2,143 @@
 // The products in float arithmetic, written once over a vector type V: float32 weights, and the others on levels without
 // dpbf16. Each output is one chain of fused multiply-adds over ascending k, so all levels give the same bytes.
 
+#include <algorithm>
+
 #include "ops/expand_codes.h"
 #include "ops/linear_kernels.h"
 #include "ops/panel_layout.h"
+#include "ops/prefetch_lines.h"
 #include "ops/x_blocks.h"
 
 namespace eyrie {
 
-template <class V, int kVectors>
-struct FloatWeights {
-  static constexpr int64_t kStep = 1;
-  static constexpr int kStepFloats = 32;  // floats of panel per step
-  using Element = float;
+// Forms of weights. floats() gives `steps` steps of a slice as float32 [k][32 columns], through a buffer where they are held
+// as something else: converting takes as long as multiplying two rows, and is done once for all of them.
 
-  template <class Take>
-  static EYRIE_INLINE void step(const float* panel, int64_t column, Take take) {
-    V w[kVectors];
-    for (int v = 0; v < kVectors; v++) w[v] = V::load(panel + column + v * 16);
-    take(0, w);
-  }
+struct FloatWeights {
+  static constexpr int64_t kStep = 1;         // values of k
+  static constexpr int64_t kStepBytes = kPanelColumns * 4;
+  static constexpr int64_t kSliceSteps = 192;  // that stay in L1 while blocks of x pass by
+
+  struct Buffer {};
+  template <class V>
+  static EYRIE_INLINE const float* floats(const char* slice, int64_t, Buffer&) { return reinterpret_cast<const float*>(slice); }
 };
 
-template <class V, int kVectors>
 struct PairWeights {
   static constexpr int64_t kStep = kPanelStep;
-  static constexpr int kStepFloats = 1024;
-  using Element = bf16;
+  static constexpr int64_t kStepBytes = 2 * kTileBytes;
+  static constexpr int64_t kSliceSteps = 4;  // 16 KiB as floats
 
-  template <class Take>
-  static EYRIE_INLINE void step(const bf16* panel, int64_t column, Take take) {
-    for (int64_t k = 0; k < kPanelStep; k += 2) {
-      V even[kVectors], odd[kVectors];
-      for (int v = 0; v < kVectors; v++) {
-        const bf16* pairs = panel + panel_index_bfloat16(column + v * 16, k);
-        even[v] = V::load_even(pairs);
-        odd[v] = V::load_odd(pairs);
+  struct Buffer {
+    alignas(64) float values[kSliceSteps * kStep * kPanelColumns];
+  };
+  template <class V>
+  static EYRIE_INLINE const float* floats(const char* slice, int64_t steps, Buffer& buffer) {
+    float* to = buffer.values;
+    for (int64_t pairs = 0; pairs < steps * 16; pairs++, to += 2 * kPanelColumns) {
+      for (int64_t column = 0; column < kPanelColumns; column += 16) {
+        const bf16* from = reinterpret_cast<const bf16*>(slice) + panel_index_bfloat16(column, pairs * 2);
+        V::load_even(from).store(to + column);
+        V::load_odd(from).store(to + kPanelColumns + column);
       }
-      take(k, even);
-      take(k + 1, odd);
     }
+    return buffer.values;
   }
 };
 
-/// kRows rows (a divisor of 8) times kVectors * 16 columns at a time: as many sums as the level has registers for.
-template <class V, int kRows, int kVectors, template <class, int> class WeightsOf>
-EYRIE_INLINE void multiply_panel(const MultiplyCall& call, const void* panel_data, float* panel_sums) {
-  using Weights = WeightsOf<V, kVectors>;
-  const auto* panel = static_cast<const typename Weights::Element*>(panel_data);
-  for (int64_t row = 0; row < call.rows; row += kRows) {
-    const float* x = reinterpret_cast<const float*>(static_cast<const char*>(call.x) + row / kFloatBlock * call.x_block_bytes) + row % kFloatBlock;
+struct CodeWeights {
+  static constexpr int64_t kStep = kPanelStep;
+  static constexpr int64_t kStepBytes = 2 * kCodeTileBytes;
+  static constexpr int64_t kSliceSteps = PairWeights::kSliceSteps;
+
+  struct Buffer {
+    ExpandedSlice pairs;
+    PairWeights::Buffer floats;
+  };
+  template <class V>
+  static EYRIE_INLINE const float* floats(const char* slice, int64_t steps, Buffer& buffer) {
+    expand_codes<V>(slice, steps, buffer.pairs);
+    return PairWeights::floats<V>(reinterpret_cast<const char*>(buffer.pairs.values), steps, buffer.floats);
+  }
+};
+
+constexpr int64_t kFetchEvery = 8;  // values of k between two prefetches
+
+/// kRows rows of x (a divisor of 8) times kVectors * 16 columns at a time: as many sums as the level has registers for.
+template <class V, int kRows, int kVectors>
+EYRIE_INLINE void multiply_block(const float* x, const float* weights, int64_t length, bool first, float* block_sums, PrefetchLines& next) {
+  // The sums of the next block, which this one writes past or has not seen for a whole slice.
+  PrefetchLines next_sums(block_sums + kFloatBlock * kPanelColumns, kFloatBlock * kPanelColumns * 4, length / kFetchEvery + 1);
+  for (int64_t row = 0; row < kFloatBlock; row += kRows) {
     for (int64_t column = 0; column < kPanelColumns; column += 16 * kVectors) {
-      float* sums = panel_sums + row * kPanelColumns + column;
+      float* sums = block_sums + row * kPanelColumns + column;
       V acc[kRows][kVectors];
       for (int r = 0; r < kRows; r++)
-        for (int v = 0; v < kVectors; v++) acc[r][v] = call.first ? V::zero() : V::load(sums + r * kPanelColumns + v * 16);
-      for (int64_t s = 0; s < call.steps; s++) {
-        const float* xs = x + s * Weights::kStep * kFloatBlock;
-        Weights::step(panel + s * Weights::kStepFloats, column, [&](int64_t k, const V* w) __attribute__((always_inline)) {
+        for (int v = 0; v < kVectors; v++) acc[r][v] = first ? V::zero() : V::load(sums + r * kPanelColumns + v * 16);
+      const float* w = weights + column;
+      const float* values = x + row;
+      const auto add = [&](int64_t steps) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+        for (int64_t k = 0; k < steps; k++, w += kPanelColumns, values += kFloatBlock) {
+          V lanes[kVectors];
+          for (int v = 0; v < kVectors; v++) lanes[v] = V::load(w + v * 16);
           for (int r = 0; r < kRows; r++) {
-            const V value = V::set(xs[k * kFloatBlock + r]);
-            for (int v = 0; v < kVectors; v++) acc[r][v] = fma(value, w[v], acc[r][v]);
+            const V value = V::set(values[r]);
+            for (int v = 0; v < kVectors; v++) acc[r][v] = fma(value, lanes[v], acc[r][v]);
           }
-        });
+        }
+      };
+      int64_t k = 0;
+      for (; k + kFetchEvery <= length; k += kFetchEvery) {
+        if (row == 0 && column == 0) {
+          next.step<kToSecondLevel>();
+          next_sums.step<kToFirstLevel>();
+        }
+        add(kFetchEvery);
       }
+      add(length - k);
       for (int r = 0; r < kRows; r++)
         for (int v = 0; v < kVectors; v++) acc[r][v].store(sums + r * kPanelColumns + v * 16);
     }
   }
 }
 
-template <class V, int kRows, int kVectors, template <class, int> class WeightsOf>
+template <class V, int kRows, int kVectors, class Weights>
 void multiply_floats(const MultiplyCall& call) {
-  for (int64_t i = 0; i < call.panels; i++) multiply_panel<V, kRows, kVectors, WeightsOf>(call, call.panel_at(i), call.sums_at(i));
-}
-
-/// int8 weights: each slice is expanded to bfloat16, then multiplied as such.
-template <class V, int kRows, int kVectors>
-void multiply_codes(const MultiplyCall& call) {
-  ExpandedSlice slice;
+  constexpr int64_t kXStepBytes = Weights::kStep * kFloatBlock * 4;
+  const int64_t blocks = (call.rows + kFloatBlock - 1) / kFloatBlock;
+  typename Weights::Buffer buffer;
   for (int64_t i = 0; i < call.panels; i++) {
-    expand_codes<V>(call.panel_at(i), call.steps, slice);
-    multiply_panel<V, kRows, kVectors, PairWeights>(call, slice.values, call.sums_at(i));
+    const char* panel = call.panel_at(i);
+    PrefetchLines next(blocks == 1 ? panel + kStreamAhead : call.after(i), call.steps * Weights::kStepBytes,
+                       std::max<int64_t>(1, blocks * call.steps * Weights::kStep / kFetchEvery));
+    for (int64_t step = 0; step < call.steps; step += Weights::kSliceSteps) {
+      const int64_t steps = std::min(Weights::kSliceSteps, call.steps - step);
+      const float* weights = Weights::template floats<V>(panel + step * Weights::kStepBytes, steps, buffer);
+      const char* x = static_cast<const char*>(call.x) + step * kXStepBytes;
+      for (int64_t block = 0; block < blocks; block++)
+        multiply_block<V, kRows, kVectors>(reinterpret_cast<const float*>(x + block * call.x_block_bytes), weights, steps * Weights::kStep,
+                                           call.first && step == 0, call.sums_at(i) + block * kFloatBlock * kPanelColumns, next);
+    }
   }
 }
 
-template <class V, int kRows, int kVectors>
-constexpr ProductKernel float32_product() {
-  return {.row_block = kFloatBlock, .k_step = 1, .x_step_bytes = kFloatBlock * 4, .panel_step_bytes = kPanelColumns * 4,
-          .range_steps = 192, .two_block_steps = 192, .streams = true, .pack_x = pack_float_blocks<V, float, 1>,
-          .multiply = multiply_floats<V, kRows, kVectors, FloatWeights>, .enter = nullptr, .leave = nullptr};
+template <class V, int kRows, int kVectors, class Weights, class X>
+constexpr ProductKernel float_product() {
+  return {.row_block = kFloatBlock, .k_step = Weights::kStep, .x_step_bytes = Weights::kStep * kFloatBlock * 4,
+          .panel_step_bytes = Weights::kStepBytes, .range_steps = Weights::kSliceSteps, .two_block_steps = Weights::kSliceSteps,
+          .streams = true, .pack_x = pack_float_blocks<V, X, Weights::kStep>,
+          .multiply = multiply_floats<V, kRows, kVectors, Weights>, .enter = nullptr, .leave = nullptr};
 }
 
 template <class V, int kRows, int kVectors>
-constexpr ProductKernel bfloat16_product() {
-  return {.row_block = kFloatBlock, .k_step = kPanelStep, .x_step_bytes = kPanelStep * kFloatBlock * 4,
-          .panel_step_bytes = 2 * kTileBytes, .range_steps = kRangeSteps, .two_block_steps = kRangeSteps, .streams = true,
-          .pack_x = pack_float_blocks<V, bf16, kPanelStep>, .multiply = multiply_floats<V, kRows, kVectors, PairWeights>,
-          .enter = nullptr, .leave = nullptr};
-}
+constexpr ProductKernel float32_product() { return float_product<V, kRows, kVectors, FloatWeights, float>(); }
 
 template <class V, int kRows, int kVectors>
-constexpr ProductKernel int8_product() {
-  ProductKernel kernel = bfloat16_product<V, kRows, kVectors>();
-  kernel.panel_step_bytes = 2 * kCodeTileBytes;
-  kernel.streams = false;
-  kernel.multiply = multiply_codes<V, kRows, kVectors>;
-  return kernel;
-}
+constexpr ProductKernel bfloat16_product() { return float_product<V, kRows, kVectors, PairWeights, bf16>(); }
+
+template <class V, int kRows, int kVectors>
+constexpr ProductKernel int8_product() { return float_product<V, kRows, kVectors, CodeWeights, bf16>(); }
 
 }  // namespace eyrie

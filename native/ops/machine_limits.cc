@@ -61,13 +61,13 @@ double read_rate(ThreadPool& pool, int rounds) {
 
 #if defined(__x86_64__)
 MachineLimits measure_limits(ThreadPool& pool, int rounds) {
-  const bool amx = isa_supported(Isa::amx), pairs = isa_supported(Isa::avx512bf16), wide = isa_supported(Isa::avx512);
+  const bool amx = isa_supported(Isa::amx), pairs = isa_supported(Isa::avx512bf16), quads = isa_supported(Isa::avx512vnni), wide = isa_supported(Isa::avx512);
   MachineLimits limits{};
   limits.read_gb_s = read_rate(pool, rounds);
   limits.amx_bf16_gflops = issue_rate(pool, rounds, amx, kTileOpsBfloat16, issue_tile_bf16);
   limits.amx_int8_gops = issue_rate(pool, rounds, amx, kTileOpsInt8, issue_tile_int8);
   limits.avx512_bf16_gflops = issue_rate(pool, rounds, pairs, kPairOpsAvx512, issue_dpbf16);
-  limits.avx512_vnni_gops = issue_rate(pool, rounds, pairs, kQuadOpsAvx512, issue_dpbusd);
+  limits.avx512_vnni_gops = issue_rate(pool, rounds, quads, kQuadOpsAvx512, issue_dpbusd);
   limits.fp32_gflops = wide ? issue_rate(pool, rounds, true, kFmaOpsAvx512, issue_fma_avx512)
                             : issue_rate(pool, rounds, isa_supported(Isa::avx2), kFmaOpsAvx2, issue_fma_avx2);
   return limits;

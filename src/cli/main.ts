@@ -92,7 +92,7 @@ program
   )
   .addOption(
     new Option('--isa <level>', 'widest instruction set to use')
-      .choices(['auto', 'amx', 'avx512bf16', 'avx512', 'avx2', 'scalar'])
+      .choices(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar'])
       .default('auto'),
   )
   .option('--fail-on-error', 'exit with 3 when a line failed', false)
@@ -160,7 +160,7 @@ interface RunBatchFlags {
   readonly slots: number;
   readonly prefillTokens: number;
   readonly dtype: 'float32' | 'bfloat16' | 'int8';
-  readonly isa: 'auto' | 'amx' | 'avx512bf16' | 'avx512' | 'avx2' | 'scalar';
+  readonly isa: 'auto' | 'amx' | 'avx512bf16' | 'avx512vnni' | 'avx512' | 'avx2' | 'scalar';
   readonly failOnError: boolean;
 }
 

@@ -108,7 +108,7 @@ export const generateSettings = z.object({
   EYRIE_DTYPE: z
     .enum(['float32', 'bfloat16', 'int8'], '"float32", "bfloat16" or "int8" is allowed')
     .default('bfloat16'),
-  EYRIE_ISA: z.enum(['auto', 'amx', 'avx512bf16', 'avx512', 'avx2', 'scalar']).default('auto'),
+  EYRIE_ISA: z.enum(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar']).default('auto'),
   EYRIE_THREADS: whole(1, 256).default(availableParallelism()),
   EYRIE_SLOTS: whole(1, 1024).default(32),
   EYRIE_PREFILL_TOKENS: whole(16, 8192).default(512),

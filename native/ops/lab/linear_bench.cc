@@ -30,10 +30,10 @@ constexpr Shape kShapes[] = {{"slice40-qkv", 9216, 8192},  {"slice40-up", 32768,
                              {"small-down", 1024, 4096},    {"small-head", 65024, 1024}};
 constexpr int64_t kRows[] = {1, 16, 32, 64, 128, 256, 512, 1024, 2048};
 
-// The multiply rate that the level can reach; int8 weights are multiplied as bfloat16 but for avx512bf16.
+// The multiply rate that the level can reach; int8 weights are multiplied as such by VNNI, as bfloat16 otherwise.
 double rate_limit(const MachineLimits& l, Isa isa, DType dtype) {
   if (dtype == DType::float32) return l.fp32_gflops;
-  if (dtype == DType::int8 && isa == Isa::avx512bf16) return l.avx512_vnni_gops;
+  if (dtype == DType::int8 && (isa == Isa::avx512vnni || isa == Isa::avx512bf16)) return l.avx512_vnni_gops;
   return isa == Isa::amx ? l.amx_bf16_gflops : isa == Isa::avx512bf16 ? l.avx512_bf16_gflops : l.fp32_gflops;
 }
 

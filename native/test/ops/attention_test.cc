@@ -68,6 +68,8 @@ float held(float v, DType cache) { return cache == DType::float32 ? v : to_float
 TEST_P(Attention, MatchesDouble) {
   for (const Geometry& g : kGeometries) {
     for (DType cache : {DType::float32, DType::bfloat16}) {
+      // What q and probabilities are multiplied as.
+      const DType operands = GetParam() == Isa::avx512vnni ? DType::float32 : cache;
       for (bool alibi : {false, true}) {
         for (int64_t n : {1, 2, 31, 33, 130}) {  // around the edges of blocks of 32 and 128 keys
           AttentionShape s = shape_of(g, cache);
@@ -85,7 +87,7 @@ TEST_P(Attention, MatchesDouble) {
               for (int64_t j = 0; j <= t; j++) {
                 double dot = 0;
                 for (int64_t i = 0; i < d; i++)
-                  dot += static_cast<double>(held(rows[t * width + h * d + i], cache)) * held(rows[j * width + (g.q_heads + kv) * d + i], cache);
+                  dot += static_cast<double>(held(rows[t * width + h * d + i], operands)) * held(rows[j * width + (g.q_heads + kv) * d + i], cache);
                 if (alibi) dot += alibi_bias(slopes[h], j);
                 score.push_back(dot * s.scale);
                 best = std::max(best, score.back());
@@ -98,8 +100,8 @@ TEST_P(Attention, MatchesDouble) {
                   want += score[j] / total * v;
                   magnitude += score[j] / total * std::fabs(v);
                 }
-                // The bfloat16 form rounds each probability to 8 bits: 2^-9 of it.
-                const double tolerance = magnitude * (cache == DType::float32 ? 2e-5 : 4e-3) + 1e-6;
+                // A probability that is rounded to 8 bits is off by up to 2^-9 of it.
+                const double tolerance = magnitude * (operands == DType::float32 ? 2e-5 : 4e-3) + 1e-6;
                 ASSERT_NEAR(out[(t * g.q_heads + h) * d + i], want, tolerance)
                     << g.q_heads << "/" << g.kv_heads << "/" << d << " " << dtype_name(cache) << (alibi ? " alibi" : "") << " n=" << n << " token " << t << " head " << h;
               }

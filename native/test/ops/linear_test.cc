@@ -41,7 +41,7 @@ class Linear : public EveryIsa {
   }
 
   /// Whether x is multiplied as 8-bit codes.
-  static bool takes_codes(DType weights) { return weights == DType::int8 && GetParam() == Isa::avx512bf16; }
+  static bool takes_codes(DType weights) { return weights == DType::int8 && (GetParam() == Isa::avx512vnni || GetParam() == Isa::avx512bf16); }
 };
 
 float largest_of(const float* x, int64_t count) {
@@ -129,7 +129,8 @@ TEST_P(Linear, SharesTheScalarBytesWhereItPromisesTo) {
   const Compute scalar = make_compute(one, Isa::scalar);
   const int64_t n = 70, k = 333, m = 37;
   for (DType dtype : {DType::float32, DType::bfloat16, DType::int8}) {
-    if (dtype != DType::float32 && GetParam() >= Isa::avx512bf16) continue;  // sums in pairs or tiles there
+    if (dtype == DType::bfloat16 && GetParam() >= Isa::avx512bf16) continue;  // sums in pairs or tiles there
+    if (dtype == DType::int8 && GetParam() >= Isa::avx512vnni) continue;     // or of codes
     PackedLinear w(n, k, dtype);
     const std::vector<float> weights = random_values(n * k, 1), x = random_values(m * k, 2);
     w.pack_rows(compute, 0, n, weights.data(), DType::float32);

@@ -11,7 +11,7 @@ export type NativeModelConfig = FalconShape;
 
 export type NativeDtype = 'float32' | 'bfloat16' | 'int8';
 /** Widest instruction set the kernels may use; `auto` picks the best the CPU has. Asking for one it lacks is an error. */
-export type NativeIsa = 'auto' | 'amx' | 'avx512bf16' | 'avx512' | 'avx2' | 'scalar';
+export type NativeIsa = 'auto' | 'amx' | 'avx512bf16' | 'avx512vnni' | 'avx512' | 'avx2' | 'scalar';
 
 export interface NativeEngineOptions {
   /** Folder with `model.safetensors`, or an index json and its shards. */

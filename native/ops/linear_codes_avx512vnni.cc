@@ -129,7 +129,7 @@ EYRIE_INLINE void multiply_block(const MultiplyCall& call, const char* x, Unsign
     __m512i acc[kUsed][2];
     for (int r = 0; r < kUsed; r++) acc[r][0] = acc[r][1] = _mm512_set1_epi32(offsets[r]);
     for (int64_t begin = 0; begin < kQuads; begin += kQuadsPerFetch) {
-      next.step<_MM_HINT_T1>();
+      next.step<kToSecondLevel>();
 #pragma GCC unroll 4
       for (int64_t quad = begin; quad < begin + kQuadsPerFetch; quad++) {
         if constexpr (kPrepare) weights.prepare(step, quad);
@@ -177,7 +177,7 @@ void multiply(const MultiplyCall& call) {
 
 }  // namespace
 
-extern constinit const ProductKernel kInt8Avx512Bf16 = {
+extern constinit const ProductKernel kInt8Avx512Vnni = {
     .row_block = kRows, .k_step = kCodeGroup, .x_step_bytes = kCodeStepBytes, .panel_step_bytes = kStepBytes,
     .range_steps = kRangeGroups, .two_block_steps = kRangeGroups, .streams = true, .pack_x = pack_code_blocks, .multiply = multiply,
     .enter = nullptr, .leave = nullptr};
