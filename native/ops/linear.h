@@ -5,9 +5,9 @@
 // read them; x is packed per call into scratch. The sum over k runs in one order that depends on the ISA level and the
 // weight type alone, never on m, on the row's place, on the other rows, or on the number of threads:
 //   float32            fused multiply-adds, k ascending: the same bytes on every level
-//   bfloat16           the same on scalar, avx2 and avx512; avx512bf16 adds products in pairs, amx in tiles of 32
+//   bfloat16           the same up to avx512vnni; avx512bf16 adds products in pairs, amx in tiles of 32
 //   int8               weights alone are 8-bit: they are bfloat16 numbers when they are multiplied, in the order of bfloat16;
-//                      but on avx512bf16, whose 8-bit multiply is twice as fast, x is 8-bit too (x_codes.h)
+//                      but on avx512vnni and avx512bf16, whose 8-bit multiply is faster, x is 8-bit too (x_codes.h)
 
 #include <cstddef>
 #include <cstdint>

@@ -63,28 +63,31 @@ struct CodeWeights {
   }
 };
 
-constexpr int64_t kFetchEvery = 8;  // values of k between two prefetches
+constexpr int64_t kFetchEvery = 8;  // values of k between two prefetches; a divisor of longer steps
 
-/// kRows rows of x (a divisor of 8) times kVectors * 16 columns at a time: as many sums as the level has registers for.
-template <class V, int kRows, int kVectors>
-EYRIE_INLINE void multiply_block(const float* x, const float* weights, int64_t length, bool first, float* block_sums, PrefetchLines& next) {
+/// One block of x, of which the first `rows` count. kRows rows (a divisor of 8) times kVectors * 16 columns at a time: as many
+/// sums as the level has registers for. `length` values of k, those of whole steps of the weights.
+template <class V, int kRows, int kVectors, int64_t kStep>
+EYRIE_INLINE void multiply_block(const float* x, int64_t rows, const float* weights, int64_t length, bool first, float* block_sums, PrefetchLines& next) {
+  if constexpr (kRows > 1)
+    if (rows <= kRows / 2) return multiply_block<V, kRows / 2, kVectors, kStep>(x, rows, weights, length, first, block_sums, next);
   // The sums of the next block, which this one writes past or has not seen for a whole slice.
   PrefetchLines next_sums(block_sums + kFloatBlock * kPanelColumns, kFloatBlock * kPanelColumns * 4, length / kFetchEvery + 1);
-  for (int64_t row = 0; row < kFloatBlock; row += kRows) {
+  for (int64_t row = 0; row < rows; row += kRows) {
     for (int64_t column = 0; column < kPanelColumns; column += 16 * kVectors) {
       float* sums = block_sums + row * kPanelColumns + column;
       V acc[kRows][kVectors];
       for (int r = 0; r < kRows; r++)
         for (int v = 0; v < kVectors; v++) acc[r][v] = first ? V::zero() : V::load(sums + r * kPanelColumns + v * 16);
       const float* w = weights + column;
-      const float* values = x + row;
-      const auto add = [&](int64_t steps) __attribute__((always_inline)) {
+      const auto add = [&](int64_t first_k, int64_t count) __attribute__((always_inline)) {
+        const float* values = x + float_block_index<kStep>(row, first_k);
 #pragma GCC unroll 8
-        for (int64_t k = 0; k < steps; k++, w += kPanelColumns, values += kFloatBlock) {
+        for (int64_t k = 0; k < count; k++, w += kPanelColumns) {
           V lanes[kVectors];
           for (int v = 0; v < kVectors; v++) lanes[v] = V::load(w + v * 16);
           for (int r = 0; r < kRows; r++) {
-            const V value = V::set(values[r]);
+            const V value = V::set(values[float_block_index<kStep>(r, k)]);
             for (int v = 0; v < kVectors; v++) acc[r][v] = fma(value, lanes[v], acc[r][v]);
           }
         }
@@ -95,9 +98,9 @@ EYRIE_INLINE void multiply_block(const float* x, const float* weights, int64_t l
           next.step<kToSecondLevel>();
           next_sums.step<kToFirstLevel>();
         }
-        add(kFetchEvery);
+        add(k, kFetchEvery);
       }
-      add(length - k);
+      add(k, length - k);
       for (int r = 0; r < kRows; r++)
         for (int v = 0; v < kVectors; v++) acc[r][v].store(sums + r * kPanelColumns + v * 16);
     }
@@ -117,9 +120,12 @@ void multiply_floats(const MultiplyCall& call) {
       const int64_t steps = std::min(Weights::kSliceSteps, call.steps - step);
       const float* weights = Weights::template floats<V>(panel + step * Weights::kStepBytes, steps, buffer);
       const char* x = static_cast<const char*>(call.x) + step * kXStepBytes;
-      for (int64_t block = 0; block < blocks; block++)
-        multiply_block<V, kRows, kVectors>(reinterpret_cast<const float*>(x + block * call.x_block_bytes), weights, steps * Weights::kStep,
-                                           call.first && step == 0, call.sums_at(i) + block * kFloatBlock * kPanelColumns, next);
+      float* sums = call.sums_at(i);
+      for (int64_t row = 0; row < call.rows; row += kFloatBlock, x += call.x_block_bytes, sums += kFloatBlock * kPanelColumns) {
+        const int64_t used = std::min(kFloatBlock, call.rows - row);
+        multiply_block<V, kRows, kVectors, Weights::kStep>(reinterpret_cast<const float*>(x), used, weights, steps * Weights::kStep,
+                                                           call.first && step == 0, sums, next);
+      }
     }
   }
 }

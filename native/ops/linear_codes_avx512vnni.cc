@@ -18,7 +18,7 @@ constexpr int64_t kRows = kCodeRows;                                    // of x,
 constexpr int64_t kStepBytes = kCodeGroup / kPanelStep * 2 * kCodeTileBytes;  // of a panel: 4 KiB
 constexpr int64_t kQuads = kCodeGroup / 4;                              // of k in a step
 constexpr int64_t kRangeGroups = 4;                                     // steps of a range: 16 KiB as in bfloat16
-constexpr int64_t kQuadsPerFetch = 8;                                   // prefetches come in between, not as a burst
+constexpr int64_t kQuadsPerFetch = 8;                                   // prefetches come in between, not as a burst; those of one tile
 
 // Where quad `quad` of the left 16 columns lies in a step of a panel; the right ones follow kCodeTileBytes later.
 EYRIE_INLINE int64_t quad_at(int64_t quad) { return quad / 8 * (2 * kCodeTileBytes) + quad % 8 * 64; }
@@ -107,9 +107,10 @@ class UnsignedWeights {
     // Of four columns a line has two runs: their first two values of k, then their last two.
     const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
     const __m512i codes = _mm512_shuffle_epi8(_mm512_loadu_si512(from), order), sign = _mm512_set1_epi8(static_cast<char>(0x80));
-    // Sign and magnitude m: 128 + m is the code with its upper bit turned; where that leaves m alone, 128 - m is wanted.
-    const __m512i turned = _mm512_xor_si512(codes, sign);
-    _mm512_store_si512(to, _mm512_mask_sub_epi8(turned, _mm512_movepi8_mask(codes), sign, turned));
+    // Sign and magnitude m, read as a signed byte: m, or m - 128. The magnitude of that is 128 - m where 128 - m is wanted;
+    // elsewhere the upper bit makes 128 + m of it.
+    constexpr int kOrOfSignWithoutCode = 0xf2;  // a | (~b & c)
+    _mm512_store_si512(to, _mm512_ternarylogic_epi32(_mm512_abs_epi8(codes), codes, sign, kOrOfSignWithoutCode));
   }
 
   alignas(64) char values_[kRangeGroups * kStepBytes];
@@ -130,12 +131,14 @@ EYRIE_INLINE void multiply_block(const MultiplyCall& call, const char* x, Unsign
     for (int r = 0; r < kUsed; r++) acc[r][0] = acc[r][1] = _mm512_set1_epi32(offsets[r]);
     for (int64_t begin = 0; begin < kQuads; begin += kQuadsPerFetch) {
       next.step<kToSecondLevel>();
-#pragma GCC unroll 4
-      for (int64_t quad = begin; quad < begin + kQuadsPerFetch; quad++) {
-        if constexpr (kPrepare) weights.prepare(step, quad);
-        const __m512i left = _mm512_load_si512(panel + quad_at(quad)), right = _mm512_load_si512(panel + quad_at(quad) + kCodeTileBytes);
+      const char* lines = panel + quad_at(begin);
+      const char* codes = x + begin * 4;
+#pragma GCC unroll 8
+      for (int64_t quad = 0; quad < kQuadsPerFetch; quad++) {
+        if constexpr (kPrepare) weights.prepare(step, begin + quad);
+        const __m512i left = _mm512_load_si512(lines + quad_at(quad)), right = _mm512_load_si512(lines + quad_at(quad) + kCodeTileBytes);
         for (int r = 0; r < kUsed; r++) {
-          const __m512i value = _mm512_set1_epi32(*reinterpret_cast<const int32_t*>(x + r * kCodeGroup + quad * 4));
+          const __m512i value = _mm512_set1_epi32(*reinterpret_cast<const int32_t*>(codes + r * kCodeGroup + quad * 4));
           acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], left, value);
           acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], right, value);
         }

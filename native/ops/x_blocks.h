@@ -1,7 +1,7 @@
 #pragma once
 // The packed forms of x, each a sequence of steps of k.
-//   float blocks   [k][8 rows] float32: eight values to broadcast, one after the other. For float32 weights, and for the
-//                  others on levels without dpbf16 (then 32 k are a step).
+//   float blocks   [k / R][8 rows][R] float32, values to broadcast. R is 8, which packs in whole vectors, or the step of the
+//                  weights if that is shorter. For float32 weights, and for the others where they are multiplied as floats.
 //   pair blocks    per 32 k: [rows][32 k] bfloat16. 32 rows are two AMX tiles; dpbf16 broadcasts pairs from 8 rows.
 
 #include <cstdint>
@@ -15,21 +15,35 @@ namespace eyrie {
 constexpr int64_t kFloatBlock = 8;
 constexpr int64_t kPairBlock = 32;
 
-/// Float blocks from rows of X (float or bf16), kStep values of k to a step. Level: each level compiles its own copy.
+template <int64_t kStep>
+inline constexpr int64_t kFloatRun = kStep < 8 ? kStep : 8;
+
+/// Where value (row, k) of a float block lies.
+template <int64_t kStep>
+constexpr int64_t float_block_index(int64_t row, int64_t k) {
+  constexpr int64_t kRun = kFloatRun<kStep>;
+  return (k / kRun * kFloatBlock + row) * kRun + k % kRun;
+}
+
+/// Float blocks from rows of X (float or bf16). Level: each level compiles its own copy.
 template <class Level, class X, int64_t kStep>
 void pack_float_blocks(const void* x, int64_t k, int64_t rows, int64_t first_step, int64_t steps, void* out) {
-  const int64_t begin = first_step * kStep, end = begin + steps * kStep, filled = end < k ? end : k;
+  const int64_t begin = first_step * kStep, length = steps * kStep, left = k - begin, filled = length < left ? length : left;
   float* to = static_cast<float*>(out);
+  const auto value = [](X v) {
+    if constexpr (sizeof(X) == 4) return v;
+    else return to_float(v);
+  };
   for (int64_t r = 0; r < kFloatBlock; r++) {
-    int64_t i = begin;
+    int64_t i = 0;
     if (r < rows) {
-      const X* from = static_cast<const X*>(x) + r * k;
-      for (; i < filled; i++) {
-        if constexpr (sizeof(X) == 4) to[(i - begin) * kFloatBlock + r] = from[i];
-        else to[(i - begin) * kFloatBlock + r] = to_float(from[i]);
-      }
+      const X* from = static_cast<const X*>(x) + r * k + begin;
+      constexpr int64_t kRun = kFloatRun<kStep>;
+      for (; i + kRun <= filled; i += kRun)
+        for (int64_t j = 0; j < kRun; j++) to[float_block_index<kStep>(r, i) + j] = value(from[i + j]);
+      for (; i < filled; i++) to[float_block_index<kStep>(r, i)] = value(from[i]);
     }
-    for (; i < end; i++) to[(i - begin) * kFloatBlock + r] = 0.0f;
+    for (; i < length; i++) to[float_block_index<kStep>(r, i)] = 0.0f;
   }
 }
 
