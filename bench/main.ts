@@ -49,7 +49,9 @@ program
   .option('--prefill-tokens <number>', 'token budget of a prefill pack', wholeNumber(16, 8192), 512)
   .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16', 'int8']).default('bfloat16'))
   .addOption(
-    new Option('--isa <level>').choices(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar']).default('auto'),
+    new Option('--isa <level>')
+      .choices(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar'])
+      .default('auto'),
   )
   .option('--json', 'one JSON line', false)
   .action(async (options: OfflineOptions & { json: boolean }) => {
@@ -66,7 +68,9 @@ program
   .option('--rounds <number>', 'rounds; the best counts', wholeNumber(1, 100), 3)
   .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16', 'int8']).default('bfloat16'))
   .addOption(
-    new Option('--isa <level>').choices(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar']).default('auto'),
+    new Option('--isa <level>')
+      .choices(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar'])
+      .default('auto'),
   )
   .option('--json', 'one JSON line', false)
   .action(async (options: LoadOptions & { json: boolean }) => {
@@ -98,6 +102,7 @@ program
   .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 32)
   .option('--dtype <type>', 'number format', 'bfloat16')
   .option('--rounds <number>', 'rounds; the best counts', wholeNumber(1, 100), 3)
+  .option('--int8', 'our engine with 8-bit weights, too', false)
   .option('--driver <script>', 'runs one peer', '../shared/peer-bench/run.py')
   .option('--peer <name=python>', 'interpreter with a peer (vllm, hf, llamacpp, ct2); may be repeated', collect, [])
   .option('--peer-model <name=path>', 'converted model of a peer; may be repeated', collect, [])
@@ -105,7 +110,7 @@ program
   .option('--json', 'one JSON line', false)
   .action(async (options: PeersOptions & { json: boolean }) => {
     const { benchPeers } = await import('./peers.js');
-    const rows = await benchPeers(options);
+    const rows = await benchPeers(options, (progress) => process.stderr.write(`${progress}\n`));
     if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
     else
       for (const row of rows)

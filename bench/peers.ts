@@ -9,6 +9,8 @@ export interface PeersOptions {
   readonly slots: number;
   readonly dtype: string;
   readonly rounds: number;
+  /** Our engine with 8-bit weights, too. */
+  readonly int8: boolean;
   /** Script that runs one peer over a workload and prints one JSON line: `DRIVER PEER MODEL WORKLOAD --threads --slots --dtype`. */
   readonly driver: string;
   /** `NAME=PYTHON`: the interpreter that has the peer installed. */
@@ -24,7 +26,7 @@ export interface PeerRow {
   /** Useful tokens per second of each round; empty when it did not run. */
   readonly useful_tokens_per_s: readonly number[];
   readonly best: number;
-  /** Ours, best, over this one's best. */
+  /** The best of our engine with `--dtype` over this one's best. */
   readonly ratio: number | null;
   readonly note: string | null;
 }
@@ -59,57 +61,63 @@ function lastJson(
   });
 }
 
-/** Our engine and every installed peer over the same workload, in turn, so that a busy neighbour disturbs all alike. */
-export async function benchPeers(options: PeersOptions): Promise<PeerRow[]> {
-  const pythons = toMap(options.peer);
-  const models = toMap(options.peerModel);
-  const preloads = toMap(options.preload);
-  const common = ['--threads', String(options.threads), '--slots', String(options.slots), '--dtype', options.dtype];
-  const missing = new Map<string, string>();
-  if (!existsSync(options.driver))
-    for (const name of known) missing.set(name, `the driver ${options.driver} is missing`);
-  for (const name of known)
-    if (!pythons.has(name) && !missing.has(name)) missing.set(name, `not installed (give --peer ${name}=PYTHON)`);
-  const rates = new Map<string, number[]>([
-    ['eyrie', []],
-    ...known.filter((name) => !missing.has(name)).map((name) => [name, []] as [string, number[]]),
-  ]);
-  for (let round = 0; round < options.rounds; round++)
-    for (const [name, found] of rates) {
-      if (missing.has(name)) continue;
+const ours = ['eyrie', 'eyrie-int8'] as const;
+
+/** Runs one engine over the workload once; gives its useful tokens per second. */
+async function runEngine(name: string, options: PeersOptions): Promise<number> {
+  const common = ['--threads', String(options.threads), '--slots', String(options.slots)];
+  if (name === 'eyrie' || name === 'eyrie-int8') {
+    const main = path.join(import.meta.dirname, 'main.js');
+    const dtype = name === 'eyrie' ? options.dtype : 'int8';
+    const source = ['--model', options.model, '--workload', options.workload, '--dtype', dtype];
+    const figures = await lastJson(process.execPath, [main, 'offline', ...source, ...common, '--json'], process.env);
+    return Number(figures['useful_tokens_per_s']);
+  }
+  const model = toMap(options.peerModel).get(name) ?? options.model;
+  const preload = toMap(options.preload).get(name);
+  const figures = await lastJson(
+    toMap(options.peer).get(name) ?? '',
+    [options.driver, name, model, options.workload, ...common, '--dtype', options.dtype],
+    { ...process.env, ...(preload === undefined ? {} : { LD_PRELOAD: preload }) },
+  );
+  return Number(figures['useful_tokens_per_s']);
+}
+
+/** Why a peer cannot run, or null. */
+function findObstacle(name: string, options: PeersOptions): string | null {
+  if (!existsSync(options.driver)) return `the driver ${options.driver} is missing`;
+  return toMap(options.peer).has(name) ? null : `not installed (give --peer ${name}=PYTHON)`;
+}
+
+/**
+ * Our engine and every installed peer over the same workload, in turn, so that a busy neighbour disturbs all alike. `tell` hears
+ * each figure as it comes: a round takes minutes.
+ */
+export async function benchPeers(options: PeersOptions, tell: (progress: string) => void): Promise<PeerRow[]> {
+  const names = [...(options.int8 ? ours : (['eyrie'] as const)), ...known];
+  const rows = names.map((peer) => ({
+    peer,
+    rates: [] as number[],
+    note: known.some((name) => name === peer) ? findObstacle(peer, options) : null,
+  }));
+  for (let round = 1; round <= options.rounds; round++)
+    for (const row of rows) {
+      if (row.note !== null) continue;
       try {
-        const figures =
-          name === 'eyrie'
-            ? await lastJson(
-                process.execPath,
-                [
-                  path.join(import.meta.dirname, 'main.js'),
-                  'offline',
-                  '--model',
-                  options.model,
-                  '--workload',
-                  options.workload,
-                  ...common,
-                  '--json',
-                ],
-                process.env,
-              )
-            : await lastJson(
-                pythons.get(name) ?? '',
-                [options.driver, name, models.get(name) ?? options.model, options.workload, ...common],
-                { ...process.env, ...(preloads.has(name) ? { LD_PRELOAD: preloads.get(name) } : {}) },
-              );
-        found.push(Number(figures['useful_tokens_per_s']));
+        const rate = await runEngine(row.peer, options);
+        row.rates.push(rate);
+        tell(`round ${round} of ${options.rounds}: ${row.peer} ${rate} useful tokens/s`);
       } catch (error) {
-        missing.set(name, (error as Error).message);
+        row.note = (error as Error).message;
       }
     }
-  const best = (name: string): number => Math.max(0, ...(rates.get(name) ?? []));
-  return ['eyrie', ...known].map((name) => ({
-    peer: name,
-    useful_tokens_per_s: rates.get(name) ?? [],
-    best: best(name),
-    ratio: best(name) > 0 ? Number((best('eyrie') / best(name)).toFixed(3)) : null,
-    note: missing.get(name) ?? null,
+  const best = (rates: readonly number[]): number => Math.max(0, ...rates);
+  const oursBest = best(rows[0]?.rates ?? []);
+  return rows.map(({ peer, rates, note }) => ({
+    peer,
+    useful_tokens_per_s: rates,
+    best: best(rates),
+    ratio: best(rates) > 0 ? Number((oursBest / best(rates)).toFixed(3)) : null,
+    note,
   }));
 }

@@ -1,5 +1,7 @@
 #include "ops/isa.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "error.h"
@@ -30,7 +32,7 @@ bool has_tiles() {
   unsigned a, b, c, d;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
   constexpr unsigned kWanted = 1u << 22 | 1u << 24 | 1u << 25;
-  return (d & kWanted) == kWanted && request_tiles();
+  return kEmulatedTiles || ((d & kWanted) == kWanted && request_tiles());
 }
 
 bool has_avx512_bf16() {
@@ -43,6 +45,10 @@ bool has_slow_dpbf16() { return __builtin_cpu_is("intel"); }
 #else
 bool has_slow_dpbf16() { return false; }
 #endif
+
+bool chosen_unasked(Isa isa) {
+  return isa_supported(isa) && !(isa == Isa::amx && kEmulatedTiles) && !(isa == Isa::avx512bf16 && has_slow_dpbf16());
+}
 
 }  // namespace
 
@@ -84,8 +90,8 @@ std::vector<Isa> supported_isas() {
 }
 
 Isa resolve_isa(std::string_view name) {
+  if (name == "auto") return *std::find_if(std::rbegin(kAll), std::rend(kAll), chosen_unasked);
   const std::vector<Isa> usable = supported_isas();
-  if (name == "auto") return usable.back() == Isa::avx512bf16 && has_slow_dpbf16() ? Isa::avx512vnni : usable.back();
   std::string names;
   for (Isa isa : usable) names += std::string(names.empty() ? "" : ", ") + isa_name(isa);
   for (Isa isa : kAll) {

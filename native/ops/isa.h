@@ -18,8 +18,16 @@ bool isa_supported(Isa isa) noexcept;
 /// All levels that can run here, lowest first; never empty.
 std::vector<Isa> supported_isas();
 
+/// In a build with EYRIE_EMULATED_TILES (CMakeLists.txt) amx is plain code on top of avx512bf16, for tests alone.
+#ifdef EYRIE_EMULATED_TILES
+constexpr bool kEmulatedTiles = true;
+#else
+constexpr bool kEmulatedTiles = false;
+#endif
+
 /// "auto" gives the fastest supported level: the highest, but avx512vnni for avx512bf16 on Intel CPUs, which issue dpbf16 at
-/// a quarter of the rate of a float multiply-add and so get half the products from it. Otherwise the named one.
+/// a quarter of the rate of a float multiply-add and so get half the products from it. It never means emulated tiles.
+/// Otherwise the named one.
 /// Throws invalid_request for a name that does not exist, unsupported_device for one that cannot run here.
 Isa resolve_isa(std::string_view name);
 

@@ -19,10 +19,12 @@ constexpr int64_t kXStepBytes = kRows * 64;
 constexpr int64_t kStepBytes = 2 * kTileBytes;  // of a panel, as bfloat16
 constexpr int64_t kPairs = 16;                  // of k in a step
 
-/// One block of x, of which the first kUsed rows count. dpbf16 adds the products of a pair to the sum with one rounding
-/// less than two fused steps, denormals taken as zero.
+/// One block of x, of which the first `rows` count and kUsed are multiplied. dpbf16 adds the products of a pair to the sum with
+/// one rounding less than two fused steps, denormals taken as zero.
 template <int kUsed>
-EYRIE_INLINE void multiply_block(const MultiplyCall& call, const char* x, const char* panel, float* sums, PrefetchLines& next) {
+EYRIE_INLINE void multiply_block(const MultiplyCall& call, int64_t rows, const char* x, const char* panel, float* sums, PrefetchLines& next) {
+  if constexpr (kUsed > 1)
+    if (rows <= kUsed / 2) return multiply_block<kUsed / 2>(call, rows, x, panel, sums, next);
   // The sums of the next block, which this one writes past or has not seen for a whole slice.
   PrefetchLines next_sums(sums + kRows * kPanelColumns, kRows * kPanelColumns * 4, kRangeSteps);
   __m512 acc[kUsed][2];
@@ -46,13 +48,6 @@ EYRIE_INLINE void multiply_block(const MultiplyCall& call, const char* x, const 
     for (int v = 0; v < 2; v++) _mm512_storeu_ps(sums + r * kPanelColumns + v * 16, acc[r][v]);
 }
 
-EYRIE_INLINE void multiply_rows(const MultiplyCall& call, int64_t rows, const char* x, const char* panel, float* sums, PrefetchLines& next) {
-  if (rows > 4) multiply_block<8>(call, x, panel, sums, next);
-  else if (rows > 2) multiply_block<4>(call, x, panel, sums, next);
-  else if (rows > 1) multiply_block<2>(call, x, panel, sums, next);
-  else multiply_block<1>(call, x, panel, sums, next);
-}
-
 void multiply(const MultiplyCall& call) {
   const int64_t blocks = (call.rows + kRows - 1) / kRows;
   for (int64_t i = 0; i < call.panels; i++) {
@@ -61,7 +56,7 @@ void multiply(const MultiplyCall& call) {
     const char* x = static_cast<const char*>(call.x);
     float* sums = call.sums_at(i);
     for (int64_t row = 0; row < call.rows; row += kRows, x += call.x_block_bytes, sums += kRows * kPanelColumns)
-      multiply_rows(call, call.rows - row, x, panel, sums, next);
+      multiply_block<kRows>(call, call.rows - row, x, panel, sums, next);
   }
 }
 

@@ -120,9 +120,11 @@ class UnsignedWeights {
 
 // ---- the product
 
-/// One block of x, of which the first kUsed rows count.
+/// One block of x, of which the first `rows` count and kUsed are multiplied.
 template <int kUsed, bool kPrepare>
-EYRIE_INLINE void multiply_block(const MultiplyCall& call, const char* x, UnsignedWeights& weights, float* sums, PrefetchLines& next) {
+EYRIE_INLINE void multiply_block(const MultiplyCall& call, int64_t rows, const char* x, UnsignedWeights& weights, float* sums, PrefetchLines& next) {
+  if constexpr (kUsed > 1)
+    if (rows <= kUsed / 2) return multiply_block<kUsed / 2, kPrepare>(call, rows, x, weights, sums, next);
   for (int64_t step = 0; step < call.steps; step++, x += kCodeStepBytes) {
     const char* panel = weights.at(step);
     const int32_t* offsets = reinterpret_cast<const int32_t*>(x + kCodeOffsetsAt);
@@ -156,14 +158,6 @@ EYRIE_INLINE void multiply_block(const MultiplyCall& call, const char* x, Unsign
   }
 }
 
-template <bool kPrepare>
-EYRIE_INLINE void multiply_rows(const MultiplyCall& call, int64_t rows, const char* x, UnsignedWeights& weights, float* sums, PrefetchLines& next) {
-  if (rows > 4) multiply_block<8, kPrepare>(call, x, weights, sums, next);
-  else if (rows > 2) multiply_block<4, kPrepare>(call, x, weights, sums, next);
-  else if (rows > 1) multiply_block<2, kPrepare>(call, x, weights, sums, next);
-  else multiply_block<1, kPrepare>(call, x, weights, sums, next);
-}
-
 void multiply(const MultiplyCall& call) {
   const int64_t blocks = (call.rows + kRows - 1) / kRows;
   for (int64_t i = 0; i < call.panels; i++) {
@@ -172,9 +166,9 @@ void multiply(const MultiplyCall& call) {
     UnsignedWeights weights(call.panel_at(i), call.steps);
     const char* x = static_cast<const char*>(call.x);
     float* sums = call.sums_at(i);
-    multiply_rows<true>(call, call.rows, x, weights, sums, next);
+    multiply_block<kRows, true>(call, call.rows, x, weights, sums, next);
     for (int64_t row = kRows; row < call.rows; row += kRows)
-      multiply_rows<false>(call, call.rows - row, x += call.x_block_bytes, weights, sums += kRows * kPanelColumns, next);
+      multiply_block<kRows, false>(call, call.rows - row, x += call.x_block_bytes, weights, sums += kRows * kPanelColumns, next);
   }
 }
 

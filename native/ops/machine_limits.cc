@@ -61,7 +61,7 @@ double read_rate(ThreadPool& pool, int rounds) {
 
 #if defined(__x86_64__)
 MachineLimits measure_limits(ThreadPool& pool, int rounds) {
-  const bool amx = isa_supported(Isa::amx), pairs = isa_supported(Isa::avx512bf16), quads = isa_supported(Isa::avx512vnni), wide = isa_supported(Isa::avx512);
+  const bool amx = isa_supported(Isa::amx) && !kEmulatedTiles, pairs = isa_supported(Isa::avx512bf16), quads = isa_supported(Isa::avx512vnni), wide = isa_supported(Isa::avx512);
   MachineLimits limits{};
   limits.read_gb_s = read_rate(pool, rounds);
   limits.amx_bf16_gflops = issue_rate(pool, rounds, amx, kTileOpsBfloat16, issue_tile_bf16);

@@ -6,9 +6,16 @@
 #include <cstdint>
 
 #include "ops/bfloat16.h"
+#ifdef EYRIE_EMULATED_TILES
+#include "ops/emulated_tiles.h"
+#endif
 
 namespace eyrie::amx {
 
+#ifdef EYRIE_EMULATED_TILES
+EYRIE_INLINE void configure_tiles() { configure_emulated_tiles(); }
+EYRIE_INLINE void release_tiles() { release_emulated_tiles(); }
+#else
 /// Configures the tiles of this thread.
 EYRIE_INLINE void configure_tiles() {
   struct alignas(64) {
@@ -22,6 +29,7 @@ EYRIE_INLINE void configure_tiles() {
 
 /// A thread with live tiles drags 8 KiB of state through every context switch: release them when the work is done.
 EYRIE_INLINE void release_tiles() { _tile_release(); }
+#endif
 
 /// Both, for a scope. It costs some hundred cycles.
 class TileScope {
