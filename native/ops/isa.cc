@@ -40,8 +40,9 @@ bool has_avx512_bf16() {
   return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5);
 }
 
-// By maker and not by measuring: a level decides about bytes, so it may not hang on what else the machine does.
-bool has_slow_dpbf16() { return __builtin_cpu_is("intel"); }
+// By maker and not by measuring: a level decides about bytes, so it may not hang on what else the machine does. Intel's first
+// CPU with dpbf16 had another core.
+bool has_slow_dpbf16() { return __builtin_cpu_is("intel") && !__builtin_cpu_is("cooperlake"); }
 #else
 bool has_slow_dpbf16() { return false; }
 #endif

@@ -25,9 +25,9 @@ constexpr bool kEmulatedTiles = true;
 constexpr bool kEmulatedTiles = false;
 #endif
 
-/// "auto" gives the fastest supported level: the highest, but avx512vnni for avx512bf16 on Intel CPUs, which issue dpbf16 at
-/// a quarter of the rate of a float multiply-add and so get half the products from it. It never means emulated tiles.
-/// Otherwise the named one.
+/// "auto" gives the fastest supported level, otherwise the named one. The fastest is the highest, but avx512vnni and not
+/// avx512bf16 on Intel CPUs from Sapphire Rapids on: they issue dpbf16 at a quarter of the rate of a float multiply-add, and so
+/// get half the products from it. It is never amx by emulated tiles.
 /// Throws invalid_request for a name that does not exist, unsupported_device for one that cannot run here.
 Isa resolve_isa(std::string_view name);
 

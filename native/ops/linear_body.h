@@ -2,8 +2,6 @@
 // The products in float arithmetic, written once over a vector type V: float32 weights, and the others on levels without
 // dpbf16. Each output is one chain of fused multiply-adds over ascending k, so all levels give the same bytes.
 
-#include <algorithm>
-
 #include "ops/expand_codes.h"
 #include "ops/linear_kernels.h"
 #include "ops/panel_layout.h"
@@ -115,14 +113,14 @@ void multiply_floats(const MultiplyCall& call) {
   for (int64_t i = 0; i < call.panels; i++) {
     const char* panel = call.panel_at(i);
     PrefetchLines next(blocks == 1 ? panel + kStreamAhead : call.after(i), call.steps * Weights::kStepBytes,
-                       std::max<int64_t>(1, blocks * call.steps * Weights::kStep / kFetchEvery));
+                       (blocks * call.steps * Weights::kStep + kFetchEvery - 1) / kFetchEvery);
     for (int64_t step = 0; step < call.steps; step += Weights::kSliceSteps) {
-      const int64_t steps = std::min(Weights::kSliceSteps, call.steps - step);
+      const int64_t left = call.steps - step, steps = left < Weights::kSliceSteps ? left : Weights::kSliceSteps;
       const float* weights = Weights::template floats<V>(panel + step * Weights::kStepBytes, steps, buffer);
       const char* x = static_cast<const char*>(call.x) + step * kXStepBytes;
       float* sums = call.sums_at(i);
       for (int64_t row = 0; row < call.rows; row += kFloatBlock, x += call.x_block_bytes, sums += kFloatBlock * kPanelColumns) {
-        const int64_t used = std::min(kFloatBlock, call.rows - row);
+        const int64_t used = call.rows - row < kFloatBlock ? call.rows - row : kFloatBlock;
         multiply_block<V, kRows, kVectors, Weights::kStep>(reinterpret_cast<const float*>(x), used, weights, steps * Weights::kStep,
                                                            call.first && step == 0, sums, next);
       }

@@ -20,27 +20,14 @@ namespace {
 constexpr int64_t kTileRows = 16;
 constexpr int64_t kPieceWords = 128;  // of each of 16 rows: 8 KiB; a multiple of 16
 
-// The words of 16 rows at the same four k to the 64 bytes of a double row: of each four neighbours, first the lower halves.
-void interleave_halves(const uint32_t* words, uint32_t* to) {
-  for (int64_t i = 0; i < kTileRows; i += 4) {
-    const uint32_t a = words[i], b = words[i + 1], c = words[i + 2], d = words[i + 3];
-    to[i] = (a & 0xffff) | b << 16;
-    to[i + 1] = (c & 0xffff) | d << 16;
-    to[i + 2] = a >> 16 | (b & 0xffff0000);
-    to[i + 3] = c >> 16 | (d & 0xffff0000);
-  }
-}
-
 // int8: words of four k, each a pair of k for either row of a double row.
 void move_codes(const VectorKernels& kernels, const uint32_t (*piece)[kPieceWords], int64_t rows, int64_t first, int64_t words,
                 int64_t column, uint8_t* panel) {
   const auto place = [&](int64_t word) { return panel + panel_index_int8(column, word * 4); };
   int64_t w = 0;
-  for (; rows == kTileRows && w + 16 <= words; w += 16) {
-    alignas(64) uint32_t turned[16 * kTileRows];
-    kernels.transpose_words(piece[0] + w, kPieceWords, turned, kTileRows);
-    for (int64_t i = 0; i < 16; i++) interleave_halves(turned + i * kTileRows, reinterpret_cast<uint32_t*>(place(first + w + i)));
-  }
+  // Eight words of k are the double rows of one tile; the same columns go on two tiles later.
+  for (; rows == kTileRows && w + 16 <= words; w += 16)
+    kernels.transpose_codes(piece[0] + w, kPieceWords, reinterpret_cast<uint32_t*>(place(first + w)), kTileRows, 2 * kCodeTileBytes / 4);
   for (; w < words; w++) {
     uint16_t* to = reinterpret_cast<uint16_t*>(place(first + w));
     for (int64_t r = 0; r < rows; r++) {
@@ -61,7 +48,7 @@ void move_words(const VectorKernels& kernels, const uint32_t (*piece)[kPieceWord
     const int64_t word = first + w, count = std::min<int64_t>(16, words - w);
     uint32_t* to = panel + (tiled ? (word / 16 * 2 + column / 16) * 256 + column % 16 : word * kPanelColumns + column);
     if (rows == kTileRows && count == 16) {
-      kernels.transpose_words(piece[0] + w, kPieceWords, to, to_stride);
+      kernels.transpose_words(piece[0] + w, kPieceWords, to, to_stride, 8 * to_stride);
       continue;
     }
     for (int64_t i = 0; i < count; i++)

@@ -40,9 +40,11 @@ struct VectorKernels {
   float (*sum)(const float* x, int64_t n);
   void (*scale)(float* x, int64_t n, float factor);
 
-  /// to[w * to_stride + r] = from[r * stride + w] for 16 rows r and 16 words w; `to` and its
-  /// stride are multiples of 64 bytes.
-  void (*transpose_words)(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride);
+  /// Word w of row r, from[r * stride + w], becomes word r of a run of 16 that starts at
+  /// to + w % 8 * to_stride + w / 8 * half_stride. `to` and both strides are multiples of 64 bytes.
+  void (*transpose_words)(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride, int64_t half_stride);
+  /// The same, but that of four neighbours in a run the lower halves of all come before the upper ones.
+  void (*transpose_codes)(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride, int64_t half_stride);
 
   // Weights of type `source` (float32, bfloat16, float16), while they are packed.
   void (*to_float32)(const void* x, DType source, int64_t n, float* y);

@@ -123,9 +123,9 @@ void scale_row(float* x, int64_t n, float factor) {
 }
 
 /// Found by the type of V: each level's file has its own.
-template <class V>
-void transpose_words_of(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride) {
-  V::transpose_words(from, stride, to, to_stride);
+template <class V, bool kHalvesApart>
+void transpose_of(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride, int64_t half_stride) {
+  V::template transpose_words<kHalvesApart>(from, stride, to, to_stride, half_stride);
 }
 
 /// Sixteen weights of type `source` from index i of a row on; the lanes past `count` are zero.
@@ -191,7 +191,7 @@ template <class V>
 constexpr VectorKernels make_vector_kernels() {
   return {layer_norm_row<V>, gelu_row<V>, rotary_row<V>, max_row<V>, find_row<V>,
           collect_row<V>,    sum_exp_row<V>,    exp_row<V>,  sum_row<V>,    scale_row<V>,
-          transpose_words_of<V>, to_float32_row<V>, to_bfloat16_row<V>, to_int8_row<V>, max_abs_row<V>};
+          transpose_of<V, false>, transpose_of<V, true>, to_float32_row<V>, to_bfloat16_row<V>, to_int8_row<V>, max_abs_row<V>};
 }
 
 }  // namespace eyrie

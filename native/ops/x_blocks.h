@@ -20,7 +20,7 @@ inline constexpr int64_t kFloatRun = kStep < 8 ? kStep : 8;
 
 /// Where value (row, k) of a float block lies.
 template <int64_t kStep>
-constexpr int64_t float_block_index(int64_t row, int64_t k) {
+EYRIE_INLINE constexpr int64_t float_block_index(int64_t row, int64_t k) {
   constexpr int64_t kRun = kFloatRun<kStep>;
   return (k / kRun * kFloatBlock + row) * kRun + k % kRun;
 }

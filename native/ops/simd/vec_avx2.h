@@ -122,10 +122,11 @@ struct Vec {
   }
 
   /// In quarters of 8 x 8.
-  static EYRIE_INLINE void transpose_words(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride) {
+  template <bool kHalvesApart>
+  static EYRIE_INLINE void transpose_words(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride, int64_t half_stride) {
     for (int quarter = 0; quarter < 4; quarter++) {
       const uint32_t* in = from + quarter / 2 * 8 * stride + quarter % 2 * 8;
-      uint32_t* out = to + quarter % 2 * 8 * to_stride + quarter / 2 * 8;
+      uint32_t* out = to + quarter % 2 * half_stride + quarter / 2 * 8;
       __m256i a[8], b[8];
       for (int i = 0; i < 8; i++) a[i] = Vec::load_int(in + i * stride);
       for (int i = 0; i < 8; i += 2) {
@@ -137,6 +138,10 @@ struct Vec {
         a[i + 1] = _mm256_unpackhi_epi64(b[i], b[i + 2]);
         a[i + 2] = _mm256_unpacklo_epi64(b[i + 1], b[i + 3]);
         a[i + 3] = _mm256_unpackhi_epi64(b[i + 1], b[i + 3]);
+      }
+      if constexpr (kHalvesApart) {  // a lane holds the words of four neighbours
+        const __m256i order = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+        for (int i = 0; i < 8; i++) a[i] = _mm256_shuffle_epi8(a[i], order);
       }
       for (int i = 0; i < 4; i++) {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i * to_stride), _mm256_permute2x128_si256(a[i], a[i + 4], 0x20));

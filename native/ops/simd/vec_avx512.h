@@ -75,7 +75,8 @@ struct Vec {
 
   /// Stores past the caches: packed weights are not read again soon, and reading a line only to overwrite it would halve
   /// the speed. The locked instruction with which a thread leaves a job of the pool makes the stores visible to all.
-  static EYRIE_INLINE void transpose_words(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride) {
+  template <bool kHalvesApart>
+  static EYRIE_INLINE void transpose_words(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride, int64_t half_stride) {
     __m512i a[16], b[16];
     for (int i = 0; i < 16; i++) a[i] = _mm512_loadu_si512(from + i * stride);
     // 32-bit, then 64-bit pairs within 128-bit lanes, then the lanes themselves, by fours of rows.
@@ -89,13 +90,17 @@ struct Vec {
       a[i + 2] = _mm512_unpacklo_epi64(b[i + 1], b[i + 3]);
       a[i + 3] = _mm512_unpackhi_epi64(b[i + 1], b[i + 3]);
     }
+    if constexpr (kHalvesApart) {  // a lane holds the words of four neighbours
+      const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+      for (int i = 0; i < 16; i++) a[i] = _mm512_shuffle_epi8(a[i], order);
+    }
     for (int i = 0; i < 4; i++) {
       const __m512i low01 = _mm512_shuffle_i32x4(a[i], a[i + 4], 0x88), high01 = _mm512_shuffle_i32x4(a[i], a[i + 4], 0xdd);
       const __m512i low23 = _mm512_shuffle_i32x4(a[i + 8], a[i + 12], 0x88), high23 = _mm512_shuffle_i32x4(a[i + 8], a[i + 12], 0xdd);
       _mm512_stream_si512(reinterpret_cast<__m512i*>(to + i * to_stride), _mm512_shuffle_i32x4(low01, low23, 0x88));
       _mm512_stream_si512(reinterpret_cast<__m512i*>(to + (i + 4) * to_stride), _mm512_shuffle_i32x4(high01, high23, 0x88));
-      _mm512_stream_si512(reinterpret_cast<__m512i*>(to + (i + 8) * to_stride), _mm512_shuffle_i32x4(low01, low23, 0xdd));
-      _mm512_stream_si512(reinterpret_cast<__m512i*>(to + (i + 12) * to_stride), _mm512_shuffle_i32x4(high01, high23, 0xdd));
+      _mm512_stream_si512(reinterpret_cast<__m512i*>(to + half_stride + i * to_stride), _mm512_shuffle_i32x4(low01, low23, 0xdd));
+      _mm512_stream_si512(reinterpret_cast<__m512i*>(to + half_stride + (i + 4) * to_stride), _mm512_shuffle_i32x4(high01, high23, 0xdd));
     }
   }
 };

@@ -113,10 +113,19 @@ struct Vec {
     return mask;
   }
 
-  /// to[w * to_stride + r] = from[r * stride + w] for 16 rows r and 16 words w.
-  static EYRIE_INLINE void transpose_words(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride) {
-    for (int64_t w = 0; w < 16; w++)
-      for (int64_t r = 0; r < 16; r++) to[w * to_stride + r] = from[r * stride + w];
+  /// As vector_kernels.h has it.
+  template <bool kHalvesApart>
+  static EYRIE_INLINE void transpose_words(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride, int64_t half_stride) {
+    for (int64_t w = 0; w < 16; w++) {
+      uint32_t* run = to + w % 8 * to_stride + w / 8 * half_stride;
+      for (int64_t r = 0; r < 16; r += 4) {
+        const uint32_t a = from[r * stride + w], b = from[(r + 1) * stride + w], c = from[(r + 2) * stride + w], d = from[(r + 3) * stride + w];
+        run[r] = kHalvesApart ? (a & 0xffff) | b << 16 : a;
+        run[r + 1] = kHalvesApart ? (c & 0xffff) | d << 16 : b;
+        run[r + 2] = kHalvesApart ? a >> 16 | (b & 0xffff0000) : c;
+        run[r + 3] = kHalvesApart ? c >> 16 | (d & 0xffff0000) : d;
+      }
+    }
   }
 };
 
