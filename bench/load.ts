@@ -36,6 +36,9 @@ export interface LoadFigures {
   /** What both together allow, and which part of it the load reached. */
   readonly allowed_s: number;
   readonly share: number;
+  /** The kernel clears memory before a process may use it: the packed bytes at the rate at which it does, and the share with that. */
+  readonly clear_s: number;
+  readonly share_with_clearing: number;
 }
 
 const bufferBytes = 32 * 2 ** 20;
@@ -91,6 +94,7 @@ export async function benchLoad(options: LoadOptions): Promise<LoadFigures> {
   const limits = await loadAddon().measureLimits(threads);
   const packS = (fileBytes + loaded.packedBytes) / (limits.readGigabytesPerSecond * 1e9);
   const allowedS = Math.max(readS / threads + packS, readS);
+  const clearS = loaded.packedBytes / (limits.freshGigabytesPerSecond * 1e9);
   return {
     dtype,
     isa: loaded.isa,
@@ -108,5 +112,7 @@ export async function benchLoad(options: LoadOptions): Promise<LoadFigures> {
     read_bandwidth_gb_per_s: limits.readGigabytesPerSecond,
     allowed_s: allowedS,
     share: allowedS / loadS,
+    clear_s: clearS,
+    share_with_clearing: Math.max(readS / threads + packS + clearS, readS) / loadS,
   };
 }

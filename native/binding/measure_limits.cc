@@ -14,6 +14,7 @@ constexpr int threads_max = 256;
 Napi::Value to_js(Napi::Env env, const MachineLimits& limits) {
   const Napi::Object result = Napi::Object::New(env);
   result.Set("readGigabytesPerSecond", limits.read_gb_s);
+  result.Set("freshGigabytesPerSecond", limits.fresh_gb_s);
   result.Set("amxBf16Gflops", limits.amx_bf16_gflops);
   result.Set("amxInt8Gops", limits.amx_int8_gops);
   result.Set("avx512Bf16Gflops", limits.avx512_bf16_gflops);

@@ -8,6 +8,7 @@ namespace eyrie {
 /// Over all threads of the pool; 0 where the CPU lacks the instructions.
 struct MachineLimits {
   double read_gb_s;           ///< reading memory that no cache holds, 1e9 bytes a second
+  double fresh_gb_s;          ///< first touch of memory: the kernel clears it, in a virtual machine slowly
   double amx_bf16_gflops;     ///< multiply and add count as two
   double amx_int8_gops;
   double avx512_bf16_gflops;

@@ -178,6 +178,8 @@ export interface NativeEngine {
 /** What this machine can do at most with so many threads, measured; 0 where the CPU lacks the instructions. Units of 1e9 per second. */
 export interface NativeLimits {
   readonly readGigabytesPerSecond: number;
+  /** First touch of memory, which the kernel clears. */
+  readonly freshGigabytesPerSecond: number;
   /** A multiply and an add count as two. */
   readonly amxBf16Gflops: number;
   readonly amxInt8Gops: number;
