@@ -113,10 +113,13 @@ program
     const rows = await benchPeers(options, (progress) => process.stderr.write(`${progress}\n`));
     if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
     else
-      for (const row of rows)
-        process.stdout.write(
-          `${row.peer.padEnd(10)}${row.note ?? `${row.best.toFixed(1).padStart(10)} useful tokens/s   ours is ${row.ratio} times that   rounds ${row.useful_tokens_per_s.join(', ')}`}\n`,
-        );
+      for (const { peer, best, ratio, goal, note, useful_tokens_per_s: rounds } of rows) {
+        const aim =
+          goal &&
+          `${goal.what} ${goal.goal} times: ${goal.short === 0 ? 'reached' : `short by ${(goal.short * 100).toFixed(1)} %`}`;
+        const figures = `${best.toFixed(1).padStart(8)} useful tokens/s   ours is ${ratio} times that   rounds ${rounds.join(', ')}`;
+        process.stdout.write(`${peer.padEnd(11)}${note ?? [figures, aim].filter(Boolean).join('   ')}\n`);
+      }
   });
 
 program

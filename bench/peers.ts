@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { int8Goal, peerGoal, type Goal } from './goals.js';
 
 export interface PeersOptions {
   readonly model: string;
@@ -28,6 +29,7 @@ export interface PeerRow {
   readonly best: number;
   /** The best of our engine with `--dtype` over this one's best. */
   readonly ratio: number | null;
+  readonly goal: Goal | null;
   readonly note: string | null;
 }
 
@@ -63,24 +65,22 @@ function lastJson(
 
 const ours = ['eyrie', 'eyrie-int8'] as const;
 
-/** Runs one engine over the workload once; gives its useful tokens per second. */
-async function runEngine(name: string, options: PeersOptions): Promise<number> {
+/** Runs one engine over the workload once; gives what it prints. */
+function runEngine(name: string, options: PeersOptions): Promise<Record<string, unknown>> {
   const common = ['--threads', String(options.threads), '--slots', String(options.slots)];
   if (name === 'eyrie' || name === 'eyrie-int8') {
     const main = path.join(import.meta.dirname, 'main.js');
     const dtype = name === 'eyrie' ? options.dtype : 'int8';
     const source = ['--model', options.model, '--workload', options.workload, '--dtype', dtype];
-    const figures = await lastJson(process.execPath, [main, 'offline', ...source, ...common, '--json'], process.env);
-    return Number(figures['useful_tokens_per_s']);
+    return lastJson(process.execPath, [main, 'offline', ...source, ...common, '--json'], process.env);
   }
   const model = toMap(options.peerModel).get(name) ?? options.model;
   const preload = toMap(options.preload).get(name);
-  const figures = await lastJson(
+  return lastJson(
     toMap(options.peer).get(name) ?? '',
     [options.driver, name, model, options.workload, ...common, '--dtype', options.dtype],
     { ...process.env, ...(preload === undefined ? {} : { LD_PRELOAD: preload }) },
   );
-  return Number(figures['useful_tokens_per_s']);
 }
 
 /** Why a peer cannot run, or null. */
@@ -100,12 +100,15 @@ export async function benchPeers(options: PeersOptions, tell: (progress: string)
     rates: [] as number[],
     note: known.some((name) => name === peer) ? findObstacle(peer, options) : null,
   }));
+  let isa = '';
   for (let round = 1; round <= options.rounds; round++)
     for (const row of rows) {
       if (row.note !== null) continue;
       try {
-        const rate = await runEngine(row.peer, options);
+        const figures = await runEngine(row.peer, options);
+        const rate = Number(figures['useful_tokens_per_s']);
         row.rates.push(rate);
+        if (typeof figures['isa'] === 'string') isa = figures['isa'];
         tell(`round ${round} of ${options.rounds}: ${row.peer} ${rate} useful tokens/s`);
       } catch (error) {
         row.note = (error as Error).message;
@@ -113,11 +116,17 @@ export async function benchPeers(options: PeersOptions, tell: (progress: string)
     }
   const best = (rates: readonly number[]): number => Math.max(0, ...rates);
   const oursBest = best(rows[0]?.rates ?? []);
+  const peersBest = best(rows.filter(({ peer }) => known.some((name) => name === peer)).flatMap(({ rates }) => rates));
+  const toGoal = (peer: string, rate: number): Goal | null => {
+    if (peer === 'eyrie-int8') return peersBest > 0 ? int8Goal(rate / peersBest) : null;
+    return peer === 'eyrie' ? null : peerGoal(isa, oursBest / rate);
+  };
   return rows.map(({ peer, rates, note }) => ({
     peer,
     useful_tokens_per_s: rates,
     best: best(rates),
     ratio: best(rates) > 0 ? Number((oursBest / best(rates)).toFixed(3)) : null,
+    goal: best(rates) > 0 ? toGoal(peer, best(rates)) : null,
     note,
   }));
 }

@@ -1,5 +1,6 @@
 import type { NativeDtype, NativeLimits, NativeReport } from '../src/adapters/engine-native/native-types.js';
 import type { FalconShape } from '../src/domain/falcon-shape.js';
+import { decodeGoal, prefillGoal, type Goal } from './goals.js';
 
 export interface Roofline {
   readonly limits: NativeLimits;
@@ -16,6 +17,7 @@ export interface Roofline {
   readonly prefillShare: number;
   readonly prefillSeconds: number;
   readonly decodeSeconds: number;
+  readonly goals: readonly Goal[];
 }
 
 const bytesPerWeight: Readonly<Record<NativeDtype, number>> = { float32: 4, bfloat16: 2, int8: 1 };
@@ -52,16 +54,19 @@ export function toRoofline(
   const decodeGflops = report.decodeNanoseconds > 0 ? (2 * report.decodeMultiplyAdds) / report.decodeNanoseconds : 0;
   const prefillGflops =
     report.prefillNanoseconds > 0 ? (2 * report.prefillMultiplyAdds) / report.prefillNanoseconds : 0;
+  const decodeShare = decodeGigabytesPerSecond / limits.readGigabytesPerSecond;
+  const prefill = prefillGoal(dtype, prefillGflops, limits);
   return {
     limits,
     decodeBytesPerStep,
     decodeGigabytesPerSecond,
-    decodeShare: decodeGigabytesPerSecond / limits.readGigabytesPerSecond,
+    decodeShare,
     decodeGflops,
     decodeRateShare: decodeGflops / matrixRate(limits, dtype),
     prefillGflops,
     prefillShare: prefillGflops / matrixRate(limits, dtype),
     prefillSeconds: report.prefillNanoseconds / 1e9,
     decodeSeconds: report.decodeNanoseconds / 1e9,
+    goals: [decodeGoal(decodeShare), ...(prefill === null ? [] : [prefill])],
   };
 }
