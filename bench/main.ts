@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { dtypes, isas } from '../src/domain/engine-choices.js';
 import type { ControlPlaneOptions } from './control-plane.js';
 import type { IngestOptions } from './ingest.js';
 import type { LoadOptions } from './load.js';
@@ -47,12 +48,8 @@ program
   .option('--threads <number>', 'compute threads', wholeNumber(1, 256), availableParallelism())
   .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 32)
   .option('--prefill-tokens <number>', 'token budget of a prefill pack', wholeNumber(16, 8192), 512)
-  .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16', 'int8']).default('bfloat16'))
-  .addOption(
-    new Option('--isa <level>')
-      .choices(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar'])
-      .default('auto'),
-  )
+  .addOption(new Option('--dtype <type>').choices(dtypes).default('bfloat16'))
+  .addOption(new Option('--isa <level>').choices(isas).default('auto'))
   .option('--json', 'one JSON line', false)
   .action(async (options: OfflineOptions & { json: boolean }) => {
     const { benchOffline } = await import('./offline.js');
@@ -66,12 +63,8 @@ program
   .requiredOption('--model <folder>', 'a Falcon checkpoint, of some GB')
   .option('--threads <number>', 'threads that pack', wholeNumber(1, 256), availableParallelism())
   .option('--rounds <number>', 'rounds; the best counts', wholeNumber(1, 100), 3)
-  .addOption(new Option('--dtype <type>').choices(['float32', 'bfloat16', 'int8']).default('bfloat16'))
-  .addOption(
-    new Option('--isa <level>')
-      .choices(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar'])
-      .default('auto'),
-  )
+  .addOption(new Option('--dtype <type>').choices(dtypes).default('bfloat16'))
+  .addOption(new Option('--isa <level>').choices(isas).default('auto'))
   .option('--json', 'one JSON line', false)
   .action(async (options: LoadOptions & { json: boolean }) => {
     const { benchLoad } = await import('./load.js');

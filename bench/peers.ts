@@ -63,12 +63,12 @@ function lastJson(
   });
 }
 
-const ours = ['eyrie', 'eyrie-int8'] as const;
+const isPeer = (name: string): boolean => known.some((peer) => peer === name);
 
 /** Runs one engine over the workload once; gives what it prints. */
 function runEngine(name: string, options: PeersOptions): Promise<Record<string, unknown>> {
   const common = ['--threads', String(options.threads), '--slots', String(options.slots)];
-  if (name === 'eyrie' || name === 'eyrie-int8') {
+  if (!isPeer(name)) {
     const main = path.join(import.meta.dirname, 'main.js');
     const dtype = name === 'eyrie' ? options.dtype : 'int8';
     const source = ['--model', options.model, '--workload', options.workload, '--dtype', dtype];
@@ -94,11 +94,11 @@ function findObstacle(name: string, options: PeersOptions): string | null {
  * each figure as it comes: a round takes minutes.
  */
 export async function benchPeers(options: PeersOptions, tell: (progress: string) => void): Promise<PeerRow[]> {
-  const names = [...(options.int8 ? ours : (['eyrie'] as const)), ...known];
+  const names = ['eyrie', ...(options.int8 ? ['eyrie-int8'] : []), ...known];
   const rows = names.map((peer) => ({
     peer,
     rates: [] as number[],
-    note: known.some((name) => name === peer) ? findObstacle(peer, options) : null,
+    note: isPeer(peer) ? findObstacle(peer, options) : null,
   }));
   let isa = '';
   for (let round = 1; round <= options.rounds; round++)
@@ -116,10 +116,10 @@ export async function benchPeers(options: PeersOptions, tell: (progress: string)
     }
   const best = (rates: readonly number[]): number => Math.max(0, ...rates);
   const oursBest = best(rows[0]?.rates ?? []);
-  const peersBest = best(rows.filter(({ peer }) => known.some((name) => name === peer)).flatMap(({ rates }) => rates));
+  const peersBest = best(rows.filter(({ peer }) => isPeer(peer)).flatMap(({ rates }) => rates));
   const toGoal = (peer: string, rate: number): Goal | null => {
-    if (peer === 'eyrie-int8') return peersBest > 0 ? int8Goal(rate / peersBest) : null;
-    return peer === 'eyrie' ? null : peerGoal(isa, oursBest / rate);
+    if (isPeer(peer)) return peerGoal(isa, oursBest / rate);
+    return peer === 'eyrie-int8' && peersBest > 0 ? int8Goal(rate / peersBest) : null;
   };
   return rows.map(({ peer, rates, note }) => ({
     peer,

@@ -17,12 +17,8 @@ struct PairMultiply : RoundedOperands {
   }
 };
 
-void attend_tasks(const AttentionTask* tasks, int64_t count) {
-  for (int64_t i = 0; i < count; i++) attend_in_groups<RowProducts<PairMultiply>>(tasks[i]);
-}
-
 }  // namespace
 
-extern constinit const AttentionKernel kAttentionBfloat16Avx512Bf16 = attend_tasks;
+extern constinit const AttentionKernel kAttentionBfloat16Avx512Bf16 = attend_by_rows<PairMultiply>;
 
 }  // namespace eyrie

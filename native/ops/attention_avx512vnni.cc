@@ -20,12 +20,8 @@ struct FloatMultiply {
   }
 };
 
-void attend_tasks(const AttentionTask* tasks, int64_t count) {
-  for (int64_t i = 0; i < count; i++) attend_in_groups<RowProducts<FloatMultiply>>(tasks[i]);
-}
-
 }  // namespace
 
-extern constinit const AttentionKernel kAttentionBfloat16Avx512Vnni = attend_tasks;
+extern constinit const AttentionKernel kAttentionBfloat16Avx512Vnni = attend_by_rows<FloatMultiply>;
 
 }  // namespace eyrie

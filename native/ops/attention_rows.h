@@ -57,4 +57,9 @@ struct RowProducts : Multiply {
   }
 };
 
+template <class Multiply>
+void attend_by_rows(const AttentionTask* tasks, int64_t count) {
+  for (int64_t i = 0; i < count; i++) attend_in_groups<RowProducts<Multiply>>(tasks[i]);
+}
+
 }  // namespace eyrie

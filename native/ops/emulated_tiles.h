@@ -25,8 +25,8 @@ struct TileFile {
 };
 inline thread_local TileFile tile_file;
 
-inline void configure_emulated_tiles() { tile_file = {.configured = true}; }
-inline void release_emulated_tiles() { tile_file.configured = false; }
+inline void configure_tiles() { tile_file = {.configured = true}; }
+inline void release_tiles() { tile_file.configured = false; }
 
 inline void zero_tile(int tile) { std::memset(tile_file.tile(tile), 0, sizeof tile_file.bytes[tile]); }
 

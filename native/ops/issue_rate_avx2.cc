@@ -5,13 +5,7 @@
 
 namespace eyrie {
 
-void issue_fma_avx2(int64_t rounds) {
-  for (int64_t i = 0; i < rounds; i++) {
-#define EYRIE_ONE(n) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #n "\n"
-    asm volatile(EYRIE_TWELVE(EYRIE_ONE)::: EYRIE_TWELVE_CLOBBERS);
-#undef EYRIE_ONE
-  }
-}
+EYRIE_ISSUE_LOOP(issue_fma_avx2, "vfmadd231ps", "ymm")
 
 uint64_t read_all_avx2(const void* p, int64_t bytes) {
   const char* at = static_cast<const char*>(p);

@@ -5,13 +5,7 @@
 
 namespace eyrie {
 
-void issue_fma_avx512(int64_t rounds) {
-  for (int64_t i = 0; i < rounds; i++) {
-#define EYRIE_ONE(n) "vfmadd231ps %%zmm14, %%zmm15, %%zmm" #n "\n"
-    asm volatile(EYRIE_TWELVE(EYRIE_ONE)::: EYRIE_TWELVE_CLOBBERS);
-#undef EYRIE_ONE
-  }
-}
+EYRIE_ISSUE_LOOP(issue_fma_avx512, "vfmadd231ps", "zmm")
 
 uint64_t read_all_avx512(const void* p, int64_t bytes) {
   const char* at = static_cast<const char*>(p);

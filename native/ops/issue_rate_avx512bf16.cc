@@ -3,12 +3,6 @@
 
 namespace eyrie {
 
-void issue_dpbf16(int64_t rounds) {
-  for (int64_t i = 0; i < rounds; i++) {
-#define EYRIE_ONE(n) "vdpbf16ps %%zmm14, %%zmm15, %%zmm" #n "\n"
-    asm volatile(EYRIE_TWELVE(EYRIE_ONE)::: EYRIE_TWELVE_CLOBBERS);
-#undef EYRIE_ONE
-  }
-}
+EYRIE_ISSUE_LOOP(issue_dpbf16, "vdpbf16ps", "zmm")
 
 }  // namespace eyrie

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <ctime>
 
 #include "ops/huge_buffer.h"
@@ -46,28 +45,21 @@ double issue_rate(ThreadPool& pool, int rounds, bool present, double operations,
   return best_rate(pool, rounds, operations * static_cast<double>(repeats), [&](int) { issue(repeats); });
 }
 
-/// Best rate of the first touch of memory by all threads.
-double fresh_rate(ThreadPool& pool, int rounds) {
-  double best = 0;
+// Each round takes memory of its own: touches it for the first time, then reads it.
+void measure_memory(ThreadPool& pool, int rounds, MachineLimits& limits) {
+  const auto read_all = isa_supported(Isa::avx512) ? read_all_avx512 : isa_supported(Isa::avx2) ? read_all_avx2 : nullptr;
+  const int64_t share = kReadBytes / pool.size() / kPageBytes * kPageBytes;
+  std::atomic<uint64_t> sink{0};
   for (int i = 0; i < rounds; i++) {
     const HugeBuffer buffer(static_cast<size_t>(kReadBytes));
-    const int64_t share = kReadBytes / pool.size() / kPageBytes * kPageBytes;
-    best = std::max(best, best_rate(pool, 1, static_cast<double>(share), [&](int thread) {
-      volatile char* from = buffer.as<char>() + thread * share;
+    const auto rate = [&](auto body) {
+      return best_rate(pool, 1, static_cast<double>(share), [&](int thread) { body(buffer.as<char>() + thread * share); });
+    };
+    limits.fresh_gb_s = std::max(limits.fresh_gb_s, rate([&](volatile char* from) {
       for (int64_t at = 0; at < share; at += kPageBytes) from[at] = 1;
     }));
+    if (read_all != nullptr) limits.read_gb_s = std::max(limits.read_gb_s, rate([&](const char* from) { sink ^= read_all(from, share); }));
   }
-  return best;
-}
-
-double read_rate(ThreadPool& pool, int rounds) {
-  if (!isa_supported(Isa::avx2)) return 0;
-  const auto read_all = isa_supported(Isa::avx512) ? read_all_avx512 : read_all_avx2;
-  const HugeBuffer buffer(static_cast<size_t>(kReadBytes));
-  const int64_t share = kReadBytes / pool.size() / kPageBytes * kPageBytes;
-  pool.run([&](int thread) { std::memset(buffer.as<char>() + thread * share, 1, static_cast<size_t>(share)); });
-  std::atomic<uint64_t> sink{0};
-  return best_rate(pool, rounds, static_cast<double>(share), [&](int thread) { sink ^= read_all(buffer.as<char>() + thread * share, share); });
 }
 
 #endif
@@ -78,8 +70,7 @@ double read_rate(ThreadPool& pool, int rounds) {
 MachineLimits measure_limits(ThreadPool& pool, int rounds) {
   const bool amx = isa_supported(Isa::amx) && !kEmulatedTiles, pairs = isa_supported(Isa::avx512bf16), quads = isa_supported(Isa::avx512vnni), wide = isa_supported(Isa::avx512);
   MachineLimits limits{};
-  limits.read_gb_s = read_rate(pool, rounds);
-  limits.fresh_gb_s = fresh_rate(pool, rounds);
+  measure_memory(pool, rounds, limits);
   limits.amx_bf16_gflops = issue_rate(pool, rounds, amx, kTileOpsBfloat16, issue_tile_bf16);
   limits.amx_int8_gops = issue_rate(pool, rounds, amx, kTileOpsInt8, issue_tile_int8);
   limits.avx512_bf16_gflops = issue_rate(pool, rounds, pairs, kPairOpsAvx512, issue_dpbf16);

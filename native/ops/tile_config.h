@@ -12,10 +12,7 @@
 
 namespace eyrie::amx {
 
-#ifdef EYRIE_EMULATED_TILES
-EYRIE_INLINE void configure_tiles() { configure_emulated_tiles(); }
-EYRIE_INLINE void release_tiles() { release_emulated_tiles(); }
-#else
+#ifndef EYRIE_EMULATED_TILES
 /// Configures the tiles of this thread.
 EYRIE_INLINE void configure_tiles() {
   struct alignas(64) {

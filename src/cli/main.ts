@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { dtypes, isas, type Dtype, type Isa } from '../domain/engine-choices.js';
 import { addAdminCommands } from './admin-command.js';
 import type { LocalParts } from './dev/local-service.js';
 import { reportError, reportJsonError } from './output.js';
@@ -85,16 +86,8 @@ program
   .option('--threads <number>', 'compute threads', wholeNumber(1, 256), availableParallelism())
   .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 32)
   .option('--prefill-tokens <number>', 'token budget of a prefill pack', wholeNumber(16, 8192), 512)
-  .addOption(
-    new Option('--dtype <type>', 'number format of the weights')
-      .choices(['float32', 'bfloat16', 'int8'])
-      .default('bfloat16'),
-  )
-  .addOption(
-    new Option('--isa <level>', 'widest instruction set to use')
-      .choices(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar'])
-      .default('auto'),
-  )
+  .addOption(new Option('--dtype <type>', 'number format of the weights').choices(dtypes).default('bfloat16'))
+  .addOption(new Option('--isa <level>', 'widest instruction set to use').choices(isas).default('auto'))
   .option('--fail-on-error', 'exit with 3 when a line failed', false)
   .action(async (options: RunBatchFlags) => {
     const { runBatch } = await import('./commands/run-batch.js');
@@ -159,8 +152,8 @@ interface RunBatchFlags {
   readonly threads: number;
   readonly slots: number;
   readonly prefillTokens: number;
-  readonly dtype: 'float32' | 'bfloat16' | 'int8';
-  readonly isa: 'auto' | 'amx' | 'avx512bf16' | 'avx512vnni' | 'avx512' | 'avx2' | 'scalar';
+  readonly dtype: Dtype;
+  readonly isa: Isa;
   readonly failOnError: boolean;
 }
 

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { windowSeconds } from '../domain/completion-window.js';
+import { dtypes, isas } from '../domain/engine-choices.js';
 
 /** All settings, by the environment variable that carries each. docs/operations.md explains them; a test compares the two. */
 
@@ -105,10 +106,8 @@ export const controlSettings = webhookSettings.extend({
 });
 
 export const generateSettings = z.object({
-  EYRIE_DTYPE: z
-    .enum(['float32', 'bfloat16', 'int8'], '"float32", "bfloat16" or "int8" is allowed')
-    .default('bfloat16'),
-  EYRIE_ISA: z.enum(['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar']).default('auto'),
+  EYRIE_DTYPE: z.enum(dtypes, '"float32", "bfloat16" or "int8" is allowed').default('bfloat16'),
+  EYRIE_ISA: z.enum(isas).default('auto'),
   EYRIE_THREADS: whole(1, 256).default(availableParallelism()),
   EYRIE_SLOTS: whole(1, 1024).default(32),
   EYRIE_PREFILL_TOKENS: whole(16, 8192).default(512),

@@ -1,3 +1,4 @@
+import type { Dtype, Isa } from '../../domain/engine-choices.js';
 import type { FalconShape } from '../../domain/falcon-shape.js';
 
 /**
@@ -9,9 +10,9 @@ import type { FalconShape } from '../../domain/falcon-shape.js';
 /** All members of `FalconShape`, under their names there. */
 export type NativeModelConfig = FalconShape;
 
-export type NativeDtype = 'float32' | 'bfloat16' | 'int8';
+export type NativeDtype = Dtype;
 /** Widest instruction set the kernels may use; `auto` picks the best the CPU has. Asking for one it lacks is an error. */
-export type NativeIsa = 'auto' | 'amx' | 'avx512bf16' | 'avx512vnni' | 'avx512' | 'avx2' | 'scalar';
+export type NativeIsa = Isa;
 
 export interface NativeEngineOptions {
   /** Folder with `model.safetensors`, or an index json and its shards. */
