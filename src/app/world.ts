@@ -9,6 +9,7 @@ import type { Log } from '../ports/log.js';
 import type { ObjectStore } from '../ports/object-store.js';
 import type { ProgressBoard } from '../ports/progress-board.js';
 import type { SecretSealer } from '../ports/secret-sealer.js';
+import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
 
 /**
@@ -20,6 +21,7 @@ export interface World {
   readonly queue: JobQueue;
   readonly progress: ProgressBoard;
   readonly live: LiveChannel;
+  readonly shared: SharedState;
   readonly tenants: Tenants;
   readonly sealer: SecretSealer;
   readonly egress: EgressRules;

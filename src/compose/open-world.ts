@@ -18,6 +18,7 @@ import type { Log } from '../ports/log.js';
 import type { ObjectStore } from '../ports/object-store.js';
 import type { ProgressBoard } from '../ports/progress-board.js';
 import type { SecretSealer } from '../ports/secret-sealer.js';
+import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
 import { openModel, type OpenModel } from './open-model.js';
 import { openStore, type StoreSettings } from './open-store.js';
@@ -87,6 +88,7 @@ export interface OpenWorld {
   readonly queue: JobQueue;
   readonly progress: ProgressBoard;
   readonly live: LiveChannel;
+  readonly shared: SharedState;
   readonly tenants: Tenants;
   readonly sealer: SecretSealer;
   readonly egress: EgressRules;
@@ -123,6 +125,7 @@ export async function openWorld(
     queue: bull.queue,
     progress: bull.progress,
     live: bull.live,
+    shared: bull.shared,
     tenants,
     sealer: new AesSealer(settings.EYRIE_SEALING_KEYS ?? []),
     egress: new HttpEgressRules({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE ?? false }),

@@ -7,7 +7,7 @@ export interface Job {
   readonly id: string;
   /** Small JSON of pointers. */
   readonly payload: unknown;
-  /** 1..2,097,151, lower first; default: after all that have one. */
+  /** Of jobs of kind `shard`: any finite number from 0 on, lower first, equal ones in their order; those without one come last. */
   readonly priority?: number;
   readonly delayMs?: number;
 }
@@ -50,6 +50,8 @@ export interface JobQueue {
   /** Takes a job back that waits or is delayed. One that is being done, or unknown, is left alone. */
   remove(kind: JobKind, id: string): Promise<void>;
   backlog(kind: JobKind): Promise<Backlog>;
+  /** Those of the ids that the queue does not hold: neither waiting, delayed nor being done. Costs one or two commands, not one per id. */
+  missing(kind: JobKind, ids: readonly string[]): Promise<string[]>;
   /** Priority of the waiting job that is next by its priority; null when none waits. */
   front(kind: JobKind): Promise<number | null>;
   consume(kind: JobKind, options: { readonly concurrency: number }, handler: JobHandler): Consumer;

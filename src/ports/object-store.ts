@@ -48,8 +48,8 @@ export interface ListPage {
 export interface ObjectStore {
   /**
    * Writes the object only if no object has this key (`If-None-Match: *`). The one commit operation of the service: of any
-   * number of writers exactly one gets `created: true`; a repeat of one's own write after a lost answer also counts as created
-   * when the bytes are equal.
+   * number of calls exactly one gets `created: true`, also when their bytes are equal. A call whose own write was done but not
+   * answered, and which tried it again, still is that one.
    */
   create(key: string, bytes: Uint8Array): Promise<CreateResult>;
   /** Writes or replaces the object. */
@@ -64,4 +64,6 @@ export interface ObjectStore {
   list(prefix: string, options?: { readonly after?: string; readonly limit?: number }): Promise<ListPage>;
   /** Removing what is not there is no error. */
   delete(key: string): Promise<void>;
+  /** The same for any number of keys, with as few calls of the store as it allows. After an error some may be gone. */
+  deleteMany(keys: readonly string[]): Promise<void>;
 }

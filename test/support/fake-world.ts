@@ -10,6 +10,7 @@ import { MemoryLiveChannel } from './memory-live-channel.js';
 import { MemoryLog } from './memory-log.js';
 import { MemoryProgress } from './memory-progress.js';
 import { MemoryQueue, type MemoryQueueSettings } from './memory-queue.js';
+import { MemorySharedState } from './memory-shared-state.js';
 import { MemoryStore } from './memory-store.js';
 import { scriptedEndToken } from './scripted-engine.js';
 
@@ -31,6 +32,7 @@ export interface FakeWorld extends World {
   readonly queue: MemoryQueue;
   readonly progress: MemoryProgress;
   readonly live: MemoryLiveChannel;
+  readonly shared: MemorySharedState;
   readonly clock: FakeClock;
   readonly log: MemoryLog;
 }
@@ -50,6 +52,7 @@ export function fakeWorld(
     queue: new MemoryQueue(clock, options.queue),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
+    shared: new MemorySharedState(clock),
     sealer: testSealer,
     egress: new FakeEgress(),
     clock,

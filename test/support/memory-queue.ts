@@ -86,6 +86,10 @@ export class MemoryQueue implements JobQueue {
     });
   }
 
+  missing(kind: JobKind, ids: readonly string[]): Promise<string[]> {
+    return this.#call(() => ids.filter((id) => !this.#entries(kind).has(id)));
+  }
+
   front(kind: JobKind): Promise<number | null> {
     return this.#call(() => {
       const waiting = [...this.#entries(kind).values()].filter(({ state, front }) => state === 'waiting' && !front);

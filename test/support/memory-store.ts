@@ -114,6 +114,10 @@ export class MemoryStore implements ObjectStore {
     });
   }
 
+  async deleteMany(keys: readonly string[]): Promise<void> {
+    for (const key of keys) await this.delete(key);
+  }
+
   /** All keys in order, past any fault. */
   keys(): readonly string[] {
     return [...this.#objects.keys()].sort((a, b) => (a < b ? -1 : 1));

@@ -90,6 +90,18 @@ export class BullQueue implements JobQueue {
     };
   }
 
+  async missing(kind: JobKind, ids: readonly string[]): Promise<string[]> {
+    if (ids.length === 0) return [];
+    return this.#call(kind, async (queue) => {
+      const { redis } = this.#connection;
+      const keys = ids.map((id) => queue.toKey(id));
+      // Ended jobs are removed at once: whatever has a key is held. Mostly all are, and one command says so.
+      if ((await redis.exists(...keys)) === keys.length) return [];
+      const present = await Promise.all(keys.map((key) => redis.exists(key)));
+      return ids.filter((_, at) => present[at] === 0);
+    });
+  }
+
   async front(kind: JobKind): Promise<number | null> {
     const [next] = await this.#call(kind, (queue) => queue.getPrioritized(0, 0));
     return next ? next.priority : null;

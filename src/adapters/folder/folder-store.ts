@@ -153,6 +153,10 @@ export class FolderStore implements ObjectStore {
     });
   }
 
+  async deleteMany(keys: readonly string[]): Promise<void> {
+    for (const key of keys) await this.delete(key);
+  }
+
   async #open(key: string, options: GetOptions): Promise<OpenObject | null> {
     const filePath = toPath(this.#root, key);
     return mapped('read', key, () => OpenObject.open(filePath, key, options));

@@ -154,6 +154,10 @@ export class S3Store implements ObjectStore {
     }
   }
 
+  async deleteMany(keys: readonly string[]): Promise<void> {
+    for (const key of keys) await this.delete(key);
+  }
+
   async #put(key: string, bytes: Uint8Array, ifNoneMatch?: '*'): Promise<{ etag: string }> {
     const command = new PutObjectCommand({
       Bucket: this.#bucket,

@@ -10,6 +10,7 @@ import { MemoryLiveChannel } from '../../support/memory-live-channel.js';
 import { MemoryLog } from '../../support/memory-log.js';
 import { MemoryProgress } from '../../support/memory-progress.js';
 import { MemoryQueue } from '../../support/memory-queue.js';
+import { MemorySharedState } from '../../support/memory-shared-state.js';
 import { MemoryStore } from '../../support/memory-store.js';
 
 export const keyA = 'ey_a_secret';
@@ -39,6 +40,7 @@ export function fakeWorld(offer: Offer = plainOffer, quotas: Partial<Quotas> = {
     queue: new MemoryQueue(clock),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
+    shared: new MemorySharedState(clock),
     sealer: testSealer,
     egress: new FakeEgress(),
     log: new MemoryLog(),
