@@ -1,3 +1,4 @@
+import { WorkGate } from '../../src/app/attempts/work-gate.js';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { PlannedBatches } from '../../src/app/planned-batches.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
@@ -11,8 +12,11 @@ await runProgram('generate', async () => {
   const settings = readGenerateSettings(process.env);
   const world = await openWorld('generate', settings);
   const engine = new NullEngine();
+  const gate = new WorkGate();
   const generator = {
     ...world,
+    gate,
+    onBroken: () => undefined,
     engine,
     tokenizer: world.openedModel.tokenizer,
     grammars: world.openedModel.grammars,
@@ -23,6 +27,7 @@ await runProgram('generate', async () => {
   const consumer = world.queue.consume('shard', { concurrency: settings.EYRIE_SHARDS_IN_FLIGHT }, (job, signal) =>
     generateShard(generator, job, signal),
   );
+  gate.watch([consumer]);
   tellParent({ type: 'ready' });
   return async () => {
     await consumer.close(settings.EYRIE_SHUTDOWN_GRACE_MS);

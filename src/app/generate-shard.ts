@@ -1,15 +1,19 @@
 import { setMaxListeners } from 'node:events';
 import { shardJob, type BatchJob } from '../contract/queue-payload.js';
-import type { PlannedShard, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
-import { EyrieError, errorCode } from '../domain/errors.js';
+import type { SubmitObject, WorkPlan } from '../contract/stored-objects.js';
+import { EyrieError, errorCode, failsByItself } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { decidesShard, isStopCause, type StopCause } from '../domain/stop-cause.js';
+import type { LineRange } from '../domain/suspect-ranges.js';
 import type { Engine } from '../ports/engine.js';
 import type { RunningJob } from '../ports/job-queue.js';
 import { cancelRequestedMs } from './batch-records.js';
-import { giveUpShard, givenUpRecord, rejectedRecord } from './give-up-shard.js';
+import { runSuspect, type Records, type ShardWork } from './attempts/run-suspect.js';
+import { noteLoss, RangeAttempt, readAttempts } from './attempts/shard-attempts.js';
+import type { WorkGate } from './attempts/work-gate.js';
+import { checkEngine } from './check-engine.js';
+import { giveUpShard, givenUpRecord, logGivenUp, rejectedRecord } from './give-up-shard.js';
 import { finishJob } from './jobs.js';
-import type { LineRecord } from './line/line-record.js';
 import type { LineRules } from './line/line-request.js';
 import { runLine } from './line/run-line.js';
 import { encodePart } from './part.js';
@@ -24,6 +28,9 @@ export type Generator = World &
     readonly meter: ShapeMeter;
     readonly planned: PlannedBatches;
     readonly workerId: string;
+    readonly gate: WorkGate;
+    /** The engine generates nothing any more: the worker should end. */
+    readonly onBroken: () => void;
   };
 
 /** How often a running shard looks for a cancel and at the clock. */
@@ -49,47 +56,94 @@ async function watchBatch(
   }
 }
 
-/** All lines of the shard, side by side; the engine orders them. Lines cut short by a cancel or the deadline get its error. */
-async function runLines(
-  world: Generator,
-  submit: SubmitObject,
-  plan: WorkPlan,
-  shard: PlannedShard,
-  outer: AbortSignal,
-): Promise<{ records: LineRecord[]; stop: 'user_cancel' | 'deadline' | null }> {
-  const lines = await readShard(world.store, submit, shard);
-  const work = new AbortController();
-  // Every sequence of the shard listens; that is no leak.
-  setMaxListeners(0, work.signal);
-  const done = new AbortController();
-  const abort = (cause: StopCause): void => work.abort(cause);
-  const onOuter = (): void => work.abort(outer.reason);
-  outer.addEventListener('abort', onOuter, { once: true });
-  if (outer.aborted) onOuter();
-  const watching = watchBatch(world, submit, abort, done.signal);
+/** The lines of a range, side by side; the engine orders them. null: stopped by a cancel or the deadline before its result. */
+async function runLines(world: Generator, work: ShardWork, range: LineRange): Promise<Records> {
+  const { plan, shard, signal } = work;
+  const lines = work.lines.slice(range.first, range.first + range.count);
+  const running = new AbortController();
+  // Every sequence listens; that is no leak.
+  setMaxListeners(0, running.signal);
+  const onStop = (): void => running.abort(signal.reason);
+  signal.addEventListener('abort', onStop, { once: true });
+  if (signal.aborted) onStop();
   try {
     const settled = await Promise.allSettled(
       lines.map(async (line, at) => {
-        const rejected = shard.rejected.find(({ index }) => index === shard.firstLine + at);
+        const rejected = shard.rejected.find(({ index }) => index === shard.firstLine + range.first + at);
         if (rejected) return rejectedRecord(world, rejected);
         try {
-          return await runLine(world, line, plan.endpoint, work.signal);
+          return await runLine(world, line, plan.endpoint, running.signal);
         } catch (error) {
           // One failure of the engine fails the attempt: the other lines need not be waited for.
-          if (!work.signal.aborted) work.abort(error);
+          if (!running.signal.aborted) running.abort(error);
           throw error;
         }
       }),
     );
-    const reason: unknown = work.signal.reason;
-    if (settled.every((line) => line.status === 'fulfilled'))
-      return { records: settled.map(({ value }) => value), stop: null };
-    if (!isStopCause(reason) || !decidesShard(reason)) throw reason;
-    const verdict = reason === 'deadline' ? 'expired' : 'cancelled';
-    const records = settled.map((line, at) =>
-      line.status === 'fulfilled' ? line.value : givenUpRecord(world, plan, shard, at, lines[at] ?? null, verdict),
-    );
-    return { records, stop: reason };
+    const reason: unknown = running.signal.reason;
+    const failed = settled.some((line) => line.status === 'rejected');
+    if (failed && !(isStopCause(reason) && decidesShard(reason))) throw reason;
+    return settled.map((line) => (line.status === 'fulfilled' ? line.value : null));
+  } finally {
+    signal.removeEventListener('abort', onStop);
+  }
+}
+
+/** The whole shard at once, beside others. null: it failed for a reason of its own, which was noted, and is a suspect now. */
+async function runWhole(world: Generator, work: ShardWork): Promise<Records | null> {
+  const { job, shard } = work;
+  const whole = { first: 0, count: shard.count };
+  try {
+    return await world.gate.shared(work.signal, () => runLines(world, work, whole));
+  } catch (error) {
+    if (isStopCause(work.signal.reason) || !failsByItself(errorCode(error))) throw error;
+    await checkEngine(world);
+    await (await RangeAttempt.begin(world, job, whole, 0, world.workerId)).failed(error);
+    world.log.warn('shard.range_failed', {
+      ...job,
+      firstLine: shard.firstLine,
+      lines: shard.count,
+      code: errorCode(error),
+    });
+    return null;
+  }
+}
+
+/** Carries the shard out: as a whole, or carefully when something was noted of it, or its last worker was lost. */
+async function runShard(world: Generator, work: ShardWork, stalls: number): Promise<Records> {
+  if (stalls > 0) await noteLoss(world, work.job, stalls, world.workerId);
+  const known = await readAttempts(world.store, work.job);
+  const records = known.any ? null : await runWhole(world, work);
+  if (records) return records;
+  return world.gate.alone(known.failures, work.signal, () =>
+    runSuspect(world, work, (suspect, range) => runLines(world, suspect, range)),
+  );
+}
+
+/** Runs the shard's lines until they have their results, or a cancel or the end of the window stops them. */
+async function runWatched(
+  world: Generator,
+  work: Omit<ShardWork, 'signal'>,
+  stalls: number,
+  outer: AbortSignal,
+): Promise<{ records: Records; stop: 'user_cancel' | 'deadline' | null }> {
+  const stopping = new AbortController();
+  const done = new AbortController();
+  const onOuter = (): void => stopping.abort(outer.reason);
+  outer.addEventListener('abort', onOuter, { once: true });
+  if (outer.aborted) onOuter();
+  const watching = watchBatch(world, work.submit, (cause) => stopping.abort(cause), done.signal);
+  const stopCause = (): 'user_cancel' | 'deadline' | null => {
+    const reason: unknown = stopping.signal.reason;
+    return isStopCause(reason) && decidesShard(reason) ? reason : null;
+  };
+  try {
+    const records = await runShard(world, { ...work, signal: stopping.signal }, stalls);
+    return { records, stop: records.every((record) => record !== null) ? null : stopCause() };
+  } catch (error) {
+    // Stopped while it waited for its turn.
+    if (error !== stopping.signal.reason || stopCause() === null) throw error;
+    return { records: work.lines.map(() => null), stop: stopCause() };
   } finally {
     outer.removeEventListener('abort', onOuter);
     done.abort();
@@ -126,20 +180,25 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
   }
 
   const startedMs = world.clock.now();
-  let result;
+  let lines: (Uint8Array | null)[];
   try {
-    result = await runLines(world, submit, plan, shard, signal);
+    lines = await readShard(world.store, submit, shard);
   } catch (error) {
     if (errorCode(error) !== 'input_changed') throw error;
     await giveUpShard(world, submit, plan, shard, 'failed');
     return;
   }
-  const { records, stop } = result;
+  const work = { job: { tenant, batchId, shard: n }, submit, plan, shard, lines };
+  const { records: found, stop } = await runWatched(world, work, job.stalls, signal);
+  const verdict = stop === null ? null : stop === 'deadline' ? 'expired' : 'cancelled';
+  const records = found.map(
+    (record, at) => record ?? givenUpRecord(world, plan, shard, at, lines[at] ?? null, verdict ?? 'failed'),
+  );
   const tokens = records.reduce((sum, record) => sum + record.inputTokens + record.outputTokens, 0);
   const { header, bytes } = encodePart(
     {
       shard: n,
-      verdict: stop === null ? null : stop === 'deadline' ? 'expired' : 'cancelled',
+      verdict,
       shapes: world.meter.charge(tokens),
       worker: world.workerId,
       startedMs,
@@ -158,6 +217,7 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
     ms: header.finishedMs - startedMs,
   });
   if (!created) return;
+  logGivenUp(world, { tenant, batchId, shard: n }, header);
   // From here on only hints: the shard is decided, and the janitor sees it in the store.
   const decided = await world.progress.record(batchId, n, header);
   await announce(world, { tenant, batchId }, plan, decided);

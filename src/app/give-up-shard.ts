@@ -1,4 +1,5 @@
-import type { PlannedShard, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
+import type { ShardJob } from '../contract/queue-payload.js';
+import type { PartHeader, PlannedShard, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
 import type { Verdict } from '../domain/batch-state.js';
 import { errorCode, type ErrorCode, type EyrieError } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
@@ -48,6 +49,11 @@ export const rejectedRecord = (world: World, rejected: PlannedShard['rejected'][
     param: rejected.param,
   });
 
+/** Says once, when the shard is decided, which of its lines were never carried out, and why. */
+export function logGivenUp({ log }: Pick<World, 'log'>, shard: ShardJob, { givenUp }: PartHeader): void {
+  for (const [code, lines] of Object.entries(givenUp)) log.warn('lines.given_up', { ...shard, code, lines });
+}
+
 /**
  * Decides a shard without running it: each line gets its error. Safe beside a worker that still runs it: the first part
  * written counts. Returns whether this one did.
@@ -76,6 +82,9 @@ export async function giveUpShard(
     records,
   );
   const { created } = await world.store.create(keys.part(submit.tenant, submit.batchId, shard.n), bytes);
-  if (created) await world.progress.record(submit.batchId, shard.n, header);
+  if (created) {
+    logGivenUp(world, { tenant: submit.tenant, batchId: submit.batchId, shard: shard.n }, header);
+    await world.progress.record(submit.batchId, shard.n, header);
+  }
   return created;
 }

@@ -10,7 +10,16 @@ const outputMark = '["o",';
 const errorMark = '["e",';
 const markLength = outputMark.length;
 
-export type PartSummary = Omit<PartHeader, 'v' | 'count' | 'completed' | 'failed' | 'inputTokens' | 'outputTokens'>;
+export type PartSummary = Omit<
+  PartHeader,
+  'v' | 'count' | 'completed' | 'failed' | 'inputTokens' | 'outputTokens' | 'givenUp'
+>;
+
+function countGivenUp(records: readonly LineRecord[]): PartHeader['givenUp'] {
+  const counts: PartHeader['givenUp'] = {};
+  for (const { givenUp } of records) if (givenUp !== undefined) counts[givenUp] = (counts[givenUp] ?? 0) + 1;
+  return counts;
+}
 
 export function encodePart(
   summary: PartSummary,
@@ -25,6 +34,7 @@ export function encodePart(
     failed: records.length - completed,
     inputTokens: records.reduce((sum, record) => sum + record.inputTokens, 0),
     outputTokens: records.reduce((sum, record) => sum + record.outputTokens, 0),
+    givenUp: countGivenUp(records),
   };
   const lines = records.map(({ ok, json }) => `${ok ? outputMark : errorMark}${json}]\n`);
   return { header, bytes: Buffer.from(`${JSON.stringify(header)}\n${lines.join('')}`) };
@@ -38,8 +48,23 @@ export interface PartLine {
 
 const lineFeed = 0x0a;
 
+/** The records of a decoded part. What its lines took is known in sum only: it stands with the first one. */
+export function recordsOf({ header, lines }: DecodedPart): LineRecord[] {
+  return lines.map(({ ok, bytes }, at) => ({
+    ok,
+    json: Buffer.from(bytes.subarray(0, -1)).toString('utf8'),
+    inputTokens: at === 0 ? header.inputTokens : 0,
+    outputTokens: at === 0 ? header.outputTokens : 0,
+  }));
+}
+
+export interface DecodedPart {
+  readonly header: PartHeader;
+  readonly lines: readonly PartLine[];
+}
+
 /** Takes a part apart. The lines' bytes are copies: they may be kept. */
-export function decodePart(bytes: Uint8Array): { readonly header: PartHeader; readonly lines: readonly PartLine[] } {
+export function decodePart(bytes: Uint8Array): DecodedPart {
   let at = bytes.indexOf(lineFeed) + 1;
   const header = partHeader.parse(JSON.parse(Buffer.from(bytes.subarray(0, at)).toString('utf8')));
   const lines: PartLine[] = [];

@@ -8,17 +8,22 @@ const stopTimeoutMs = 30_000;
 
 /**
  * Runs one of the programs until SIGTERM or SIGINT, or until its parent in local mode is gone. Prints a coded error and exits 1 when
- * the start fails. `start` gets a function that ends the program by itself (a worker that has been idle).
+ * the start fails. `start` gets a function that ends the program by itself: a worker that has been idle, or one that is of no use any more.
  */
-export async function runProgram(name: string, start: (end: () => void) => Promise<Stop>): Promise<void> {
+export async function runProgram(
+  name: string,
+  start: (end: (exitCode?: number) => void) => Promise<Stop>,
+): Promise<void> {
   let stop: Stop | null = null;
   let ending = false;
-  const end = (): void => {
+  let code = 0;
+  const end = (exitCode = 0): void => {
     if (ending) return;
     ending = true;
+    code = exitCode;
     setTimeout(() => process.exit(1), stopTimeoutMs).unref();
     void (stop?.() ?? Promise.resolve()).then(
-      () => process.exit(0),
+      () => process.exit(code),
       (error: unknown) => fail(error),
     );
   };
@@ -27,8 +32,8 @@ export async function runProgram(name: string, start: (end: () => void) => Promi
     process.stderr.write(`${name}: ${errorCode(error)}: ${message}\n`);
     process.exit(1);
   };
-  process.once('SIGTERM', end);
-  process.once('SIGINT', end);
+  process.once('SIGTERM', () => end());
+  process.once('SIGINT', () => end());
   // In local mode the parent holds an IPC channel; when it closes, the parent was killed, and the queue goes with it. Nothing is to
   // be saved: what is under way is found in the store at the next start.
   process.once('disconnect', () => process.exit(1));
@@ -39,7 +44,7 @@ export async function runProgram(name: string, start: (end: () => void) => Promi
   }
   if (ending) {
     ending = false;
-    end();
+    end(code);
   }
 }
 

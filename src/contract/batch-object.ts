@@ -63,6 +63,10 @@ export const shapeReport = z.object({
 });
 export type ShapeReport = z.output<typeof shapeReport>;
 
+/** Attempts that gave no results: their worker was lost, or they failed. */
+export const attemptCounts = z.object({ workers_lost: z.number().int(), failed: z.number().int() });
+export type AttemptCounts = z.output<typeof attemptCounts>;
+
 export const batchObject = z.object({
   id: z.string(),
   object: z.literal('batch'),

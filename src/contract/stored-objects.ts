@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { endpoints } from '../domain/served-model.js';
 import { plainOrder } from '../domain/shard-priority.js';
-import { batchError, requestCounts, shapeReport, validationMode } from './batch-object.js';
+import { attemptCounts, batchError, requestCounts, shapeReport, validationMode } from './batch-object.js';
 
 /** The objects of the durability protocol (docs/lifecycle.md says who writes and deletes each). All times are Unix ms. */
 
@@ -95,6 +95,21 @@ export const retryLines = z.object({ v: z.literal(1), lines: z.array(z.number())
 export const cancelObject = z.object({ v: z.literal(1), requestedMs: z.number() });
 
 /**
+ * attempts/…: an attempt that gave no results. Of a shard it is written when the attempt begins; `code` stays null when the worker
+ * was lost, and the note is removed when the attempt ended for a reason that was not its own.
+ */
+export const attemptNote = z.object({
+  v: z.literal(1),
+  ms: z.number(),
+  worker: z.string(),
+  code: z.string().nullable(),
+});
+export type AttemptNote = z.output<typeof attemptNote>;
+
+/** Lines that were never carried out, by the code of their error. */
+const givenUpLines = z.record(z.string(), z.number()).default({});
+
+/**
  * First line of a part. The lines behind it are JSON arrays `["o",LINE]` or `["e",LINE]`, one per line of the shard in its
  * order: LINE goes to the output or the error file byte for byte.
  */
@@ -108,6 +123,7 @@ export const partHeader = z.object({
   failed: z.number(),
   inputTokens: z.number(),
   outputTokens: z.number(),
+  givenUp: givenUpLines,
   shapes: shapeReport,
   worker: z.string(),
   startedMs: z.number(),
@@ -158,6 +174,11 @@ export const manifestObject = z.object({
   /** Wall time from the first shard's start to the last one's end; 0 when nothing ran. */
   generatingMs: z.number(),
   counts: requestCounts,
+  /** Why the batch failed although it was planned: what could not be done, and what can be done about it. */
+  reasons: z.array(batchError).default([]),
+  givenUp: givenUpLines,
+  /** What it took beside the attempts that succeeded. */
+  attempts: attemptCounts.default({ workers_lost: 0, failed: 0 }),
   output: manifestFile.nullable(),
   errors: manifestFile.nullable(),
   inputTokens: z.number(),

@@ -74,6 +74,22 @@ export const bounds = Object.freeze({
   shardTokensMax: 64 * 1024,
   shardsPerBatchMax: 10_000,
 
+  // Work that fails. What has failed is noted in the object store, so that no restart forgets it.
+  /** Lines of a suspect shard that are run together first: enough to fill the slots of a worker. */
+  suspectLinesFirst: 32,
+  /** A range of lines that failed is divided into so many. */
+  suspectParts: 8,
+  /** A line that failed so often with nothing beside it is given up: twice, since a worker may end for a reason of its own. */
+  lineAttemptsMax: 2,
+  /** Failed attempts at the ranges of one batch; beyond it, a range that fails is given up without looking for its line. */
+  batchFailuresMax: 64,
+  /** A plan or a finish that failed so often for a reason of its own ends its batch as failed. */
+  stepAttemptsMax: 5,
+  /** After so many more, a finish that could not even put errors in the place of broken parts ends its batch without files. */
+  finishExtraAttempts: 3,
+  /** Shards that could not even be given up within this time behind the completion window are finished without their parts. */
+  finishLateMs: 3_600_000,
+
   // Dry runs: checked by the API itself, while the caller waits.
   /** What was read by then is the answer: below the 300 s that clients wait. */
   dryRunMs: 120_000,

@@ -115,4 +115,19 @@ export function errorCode(error: unknown): ErrorCode {
   return isErrorCode(code) ? code : 'internal_error';
 }
 
+/**
+ * Codes that tell of what surrounds the work, not of the work itself: the store, the queue or the worker was away. Whatever failed
+ * with one of them is tried again until its batch's completion window ends.
+ */
+const surroundings: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'store_unavailable',
+  'queue_unavailable',
+  'disk_full',
+  'engine_closed',
+  'service_unavailable',
+]);
+
+/** Whether the work failed for a reason of its own: after a few attempts, another one is no better. */
+export const failsByItself = (code: ErrorCode): boolean => !surroundings.has(code);
+
 export const isRetryable = (error: unknown): boolean => errorKinds[errorCode(error)].retryable;

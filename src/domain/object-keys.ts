@@ -31,6 +31,22 @@ export const keys = Object.freeze({
     `${batchRoot(tenant, batchId)}/parts/${shardName(shard)}.jsonl`,
   output: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/out/output.jsonl`,
   errors: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/out/errors.jsonl`,
+  /** What failed, by step: `plan`, `finish`, or the number of a shard. */
+  attempts: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/attempts/`,
+  stepAttempts: (tenant: string, batchId: string, step: 'plan' | 'finish') =>
+    `${batchRoot(tenant, batchId)}/attempts/${step}/`,
+  stepAttempt: (tenant: string, batchId: string, step: 'plan' | 'finish', name: string) =>
+    `${batchRoot(tenant, batchId)}/attempts/${step}/${name}.json`,
+  shardAttempts: (tenant: string, batchId: string, shard: number) =>
+    `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/`,
+  /** A worker was lost while it held the shard. */
+  shardLoss: (tenant: string, batchId: string, shard: number, loss: number) =>
+    `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/lost/${String(loss).padStart(4, '0')}.json`,
+  /** `range` as `rangeName` has it. */
+  rangeAttempt: (tenant: string, batchId: string, shard: number, range: string, attempt: number) =>
+    `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/${range}/${String(attempt).padStart(2, '0')}.json`,
+  rangePart: (tenant: string, batchId: string, shard: number, range: string) =>
+    `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/${range}/part.jsonl`,
   manifest: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/manifest.json`,
   batchDeleted: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/deleted.json`,
   riskNews: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/risk.json`,

@@ -31,6 +31,9 @@ export type JobHandler = (job: RunningJob, signal: AbortSignal) => Promise<void>
 export interface Consumer {
   /** Jobs being done right now. */
   active(): number;
+  /** Takes no further job until `resume`; those held go on. */
+  pause(): void;
+  resume(): void;
   /** Takes no further job, waits up to `graceMs` for those held, then aborts them with `shutdown` and hands them back. */
   close(graceMs: number): Promise<void>;
 }

@@ -297,6 +297,29 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
       expect(await queue.has('shard', 's')).toBe(true);
     });
 
+    it('takes nothing while it is paused, keeps what it holds, and goes on after it', async () => {
+      const { queue, until, pass } = await start();
+      await queue.add('shard', [{ id: 's-1', payload: {}, priority: 1 }]);
+      const { handler, open: letGo } = gate();
+      const seen: string[] = [];
+      const consumer = consume('shard', 2, async (job, signal) => {
+        seen.push(job.id);
+        if (job.id === 's-1') await handler(job, signal);
+      });
+      await until('the first is held', () => consumer.active() === 1);
+      consumer.pause();
+      await queue.add('shard', [{ id: 's-2', payload: {}, priority: 2 }]);
+      // Longer than the lock: the one that is held stays this consumer's.
+      await pass(2500);
+      expect(seen).toEqual(['s-1']);
+      letGo();
+      await until('the held one is done', () => consumer.active() === 0);
+      expect(await queue.has('shard', 's-2')).toBe(true);
+      consumer.resume();
+      await until('all are done', () => emptied('shard'));
+      expect(seen).toEqual(['s-1', 's-2']);
+    });
+
     it('closes a consumer that has nothing to do', async () => {
       await start();
       const consumer = consume('finish', 2, done);

@@ -1,7 +1,8 @@
 import { acceptBatch } from '../../src/app/accept-batch.js';
 import { finishBatch } from '../../src/app/finish-batch.js';
 import { generateShard } from '../../src/app/generate-shard.js';
-import { planBatch } from '../../src/app/plan-batch.js';
+import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
+import { WorkGate } from '../../src/app/attempts/work-gate.js';
 import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
 import { sweepRetention } from '../../src/app/retention/sweep-retention.js';
@@ -32,8 +33,25 @@ export const tenant = 'acme';
 /** Answers a prompt with its text in capitals. */
 export const shout: Script = (ids) => Buffer.from(Uint8Array.from(ids)).toString().toUpperCase();
 
+/** Until a worker that was killed is replaced. */
+const restartMs = 2000;
+
+/** The store as a process sees it that may be killed: from then on nothing of what it does is done, and nothing comes back. */
+function mortalStore<T extends object>(store: T, process: { readonly dead: boolean }): T {
+  return new Proxy(store, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]): unknown =>
+        process.dead ? new Promise(() => undefined) : (member.apply(target, args) as unknown);
+    },
+  });
+}
+
 export interface FakeServiceOptions {
   readonly script?: Script;
+  /** Prompts that kill the worker that runs them. */
+  readonly crashOn?: (prompt: string) => boolean;
   /** Fake time that each sequence takes. */
   readonly sequenceMs?: number;
   readonly webhookUrl?: string;
@@ -51,6 +69,8 @@ export interface FakeServiceOptions {
 export class FakeService {
   readonly world: FakeWorld;
   readonly posts: WebhookPost[] = [];
+  /** Workers that `crashOn` has killed. */
+  crashes = 0;
   readonly #options: FakeServiceOptions;
   readonly #tokenizer = new ByteTokenizer();
   readonly #stops: (() => void)[] = [];
@@ -86,7 +106,11 @@ export class FakeService {
     };
     const consumers = [
       world.queue.consume('plan', { concurrency: 2 }, (job) =>
-        planBatch({ ...world, tokenizer: this.#tokenizer, grammars: this.#grammars }, batchJob.parse(job.payload)),
+        planWithinBounds(
+          { ...world, tokenizer: this.#tokenizer, grammars: this.#grammars },
+          batchJob.parse(job.payload),
+          job.stalls,
+        ),
       ),
       world.queue.consume('finish', { concurrency: 2 }, (job) => finishBatch(world, batchJob.parse(job.payload))),
       world.queue.consume('deliver', { concurrency: 16 }, (job) => sendWebhook(notifier, job)),
@@ -112,22 +136,41 @@ export class FakeService {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
+  /** A worker. With `crashOn`, a prompt that it matches kills its process, and another is started a little later. */
   startGenerate(workerId = 'worker-1'): MemoryConsumer {
     const { world } = this;
-    const engine = new ScriptedEngine(this.#options.script ?? shout, {
-      clock: world.clock,
-      sequenceMs: this.#options.sequenceMs ?? 10,
-    });
+    const { script = shout, crashOn } = this.#options;
+    const process = { dead: false };
+    let consumer: MemoryConsumer | null = null;
+    const engine = new ScriptedEngine(
+      (ids, request) => {
+        if (!process.dead && crashOn?.(Buffer.from(Uint8Array.from(ids)).toString())) {
+          process.dead = true;
+          this.crashes++;
+          if (consumer) world.queue.kill(consumer);
+          void world.clock.sleep(restartMs).then(() => this.startGenerate(`${workerId}+`));
+        }
+        return script(ids, request);
+      },
+      { clock: world.clock, sequenceMs: this.#options.sequenceMs ?? 10 },
+    );
+    const gate = new WorkGate();
+    const store = mortalStore(world.store, process);
     const generator = {
       ...world,
+      store,
+      gate,
+      onBroken: () => undefined,
       engine,
       tokenizer: this.#tokenizer,
       grammars: this.#grammars,
       meter: new ShapeMeter(() => engine.totals()),
-      planned: new PlannedBatches(world.store),
+      planned: new PlannedBatches(store),
       workerId,
     };
-    return world.queue.consume('shard', { concurrency: 2 }, (job, signal) => generateShard(generator, job, signal));
+    consumer = world.queue.consume('shard', { concurrency: 2 }, (job, signal) => generateShard(generator, job, signal));
+    gate.watch([consumer]);
+    return consumer;
   }
 
   async upload(content: string): Promise<string> {

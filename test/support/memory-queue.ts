@@ -34,6 +34,8 @@ const defaults: MemoryQueueSettings = {
 export class MemoryQueue implements JobQueue {
   /** Every call throws `queue_unavailable` while set; jobs that are held go on. */
   unavailable = false;
+  /** Ids of all jobs that were taken in, in their order. */
+  readonly added: string[] = [];
   readonly #clock: Clock;
   readonly #settings: MemoryQueueSettings;
   readonly #kinds = new Map<JobKind, Map<string, Entry>>();
@@ -50,6 +52,7 @@ export class MemoryQueue implements JobQueue {
       const entries = this.#entries(kind);
       for (const job of jobs) {
         if (entries.has(job.id)) continue;
+        this.added.push(job.id);
         const entry: Entry = {
           // As through JSON: what is added later cannot be changed by the adder.
           job: { ...job, payload: JSON.parse(JSON.stringify(job.payload)) as unknown },
@@ -99,9 +102,10 @@ export class MemoryQueue implements JobQueue {
   }
 
   consume(kind: JobKind, { concurrency }: { readonly concurrency: number }, handler: JobHandler): MemoryConsumer {
-    const consumer = new MemoryConsumer(kind, concurrency, handler, this.#clock, (gone) =>
-      this.#consumers.delete(gone),
-    );
+    const consumer = new MemoryConsumer(kind, concurrency, handler, this.#clock, {
+      gone: (ended) => this.#consumers.delete(ended),
+      pump: () => this.#pump(),
+    });
     this.#consumers.add(consumer);
     this.#pump();
     return consumer;
@@ -159,7 +163,8 @@ export class MemoryQueue implements JobQueue {
   }
 
   #next(consumer: MemoryConsumer): Entry | undefined {
-    if (this.unavailable || consumer.closing || consumer.held.size >= consumer.concurrency) return undefined;
+    if (this.unavailable || consumer.closing || consumer.paused || consumer.held.size >= consumer.concurrency)
+      return undefined;
     let best: Entry | undefined;
     for (const entry of this.#entries(consumer.kind).values())
       if (entry.state === 'waiting' && (!best || before(entry, best))) best = entry;
@@ -218,9 +223,10 @@ export class MemoryConsumer implements Consumer {
   readonly handler: JobHandler;
   readonly held = new Map<string, Hold>();
   closing = false;
+  paused = false;
   dead = false;
   readonly #clock: Clock;
-  readonly #gone: (consumer: MemoryConsumer) => void;
+  readonly #queue: { readonly gone: (consumer: MemoryConsumer) => void; readonly pump: () => void };
   #waiters: (() => void)[] = [];
 
   constructor(
@@ -228,17 +234,26 @@ export class MemoryConsumer implements Consumer {
     concurrency: number,
     handler: JobHandler,
     clock: Clock,
-    gone: (consumer: MemoryConsumer) => void,
+    queue: { readonly gone: (consumer: MemoryConsumer) => void; readonly pump: () => void },
   ) {
     this.kind = kind;
     this.concurrency = concurrency;
     this.handler = handler;
     this.#clock = clock;
-    this.#gone = gone;
+    this.#queue = queue;
   }
 
   active(): number {
     return this.held.size;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.#queue.pump();
   }
 
   /** Wakes those that wait for the consumer to become idle. */
@@ -253,7 +268,7 @@ export class MemoryConsumer implements Consumer {
     if (this.held.size > 0) await Promise.race([this.#idle(), this.#clock.sleep(graceMs)]);
     for (const { abort } of this.held.values()) abort.abort('shutdown');
     if (this.held.size > 0) await this.#idle();
-    this.#gone(this);
+    this.#queue.gone(this);
   }
 
   #idle(): Promise<void> {

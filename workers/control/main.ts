@@ -1,6 +1,6 @@
+import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
 import { finishBatch } from '../../src/app/finish-batch.js';
 import { sweepLive } from '../../src/app/live/sweep-live.js';
-import { planBatch } from '../../src/app/plan-batch.js';
 import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
 import { sweepRetention } from '../../src/app/retention/sweep-retention.js';
@@ -38,7 +38,9 @@ await runProgram('control', async () => {
   const { queue } = world;
 
   const consumers = [
-    queue.consume('plan', { concurrency: 2 }, (job) => planBatch(planner, batchJob.parse(job.payload))),
+    queue.consume('plan', { concurrency: 2 }, (job) =>
+      planWithinBounds(planner, batchJob.parse(job.payload), job.stalls),
+    ),
     queue.consume('finish', { concurrency: 4 }, (job) => finishBatch(world, batchJob.parse(job.payload))),
     // Posts mostly wait. So many that a few endpoints that hang, each in its lane, leave room for the others.
     queue.consume('deliver', { concurrency: 64 }, (job) => sendWebhook(notifier, job)),

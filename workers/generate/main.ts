@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { generateShard } from '../../src/app/generate-shard.js';
+import { WorkGate } from '../../src/app/attempts/work-gate.js';
 import { answerCall } from '../../src/app/live/answer-call.js';
 import { repeat } from '../../src/app/repeat.js';
 import { PlannedBatches } from '../../src/app/planned-batches.js';
@@ -37,8 +38,11 @@ await runProgram('generate', async (end) => {
     weightBytes: engine.info.weightBytes,
     loadMs: Math.round(world.clock.monotonic() - startedMs),
   });
+  const gate = new WorkGate();
   const generator = {
     ...world,
+    gate,
+    onBroken: () => end(1),
     engine,
     tokenizer: world.openedModel.tokenizer,
     grammars: world.openedModel.grammars,
@@ -62,9 +66,10 @@ await runProgram('generate', async (end) => {
     world.queue.consume(
       'live',
       { concurrency: settings.EYRIE_LIVE_CALLS_IN_FLIGHT },
-      noted((job, signal) => answerCall(generator, job, signal)),
+      noted((job, signal) => gate.shared(signal, () => answerCall(generator, job, signal))),
     ),
   ];
+  gate.watch(consumers);
   const observed = await observeProgram(metrics, world.log, settings);
   tellParent({ type: 'ready', operatorPort: observed.operatorPort });
 

@@ -20,6 +20,7 @@ export class BullConsumer implements Consumer {
   readonly #watchdog: NodeJS.Timeout;
   #lastTakenMs = performance.now();
   #closing: Promise<void> | null = null;
+  #paused = false;
 
   constructor(setup: ConsumerSetup, handler: JobHandler) {
     this.#setup = setup;
@@ -31,6 +32,17 @@ export class BullConsumer implements Consumer {
 
   active(): number {
     return this.#running.size;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    for (const worker of this.#workers) void worker.stopFetching();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#lastTakenMs = performance.now();
+    if (!this.#closing) for (const worker of this.#workers) void worker.fetchAgain();
   }
 
   close(graceMs: number): Promise<void> {
@@ -66,7 +78,7 @@ export class BullConsumer implements Consumer {
   async #watch(): Promise<void> {
     const { kind, log, concurrency, settings, backlog } = this.#setup;
     const now = performance.now();
-    if (this.#running.size >= concurrency) this.#lastTakenMs = now;
+    if (this.#paused || this.#running.size >= concurrency) this.#lastTakenMs = now;
     if (this.#closing || now - this.#lastTakenMs < settings.watchdogMs) return;
     // While Redis cannot be asked there is nothing to conclude.
     const waiting = await backlog().then(

@@ -44,6 +44,11 @@ export class HeldWorker {
     await this.bull.pause(true);
   }
 
+  /** Takes jobs again after `stopFetching`. */
+  async fetchAgain(): Promise<void> {
+    await this.bull.resume();
+  }
+
   /** Takes no further job and ends once those it holds have ended, however long they take; their locks are kept meanwhile. */
   async retire(): Promise<void> {
     await this.bull.close();

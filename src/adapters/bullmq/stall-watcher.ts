@@ -15,6 +15,14 @@ export class StallWatcher implements Consumer {
     return 0;
   }
 
+  pause(): void {
+    // It takes none.
+  }
+
+  resume(): void {
+    // It takes none.
+  }
+
   async close(): Promise<void> {
     await this.#worker.close();
   }

@@ -9,6 +9,8 @@ export interface LineRecord {
   readonly json: string;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Set when the line was never carried out: the code of its error. */
+  readonly givenUp?: ErrorCode;
 }
 
 interface ErrorShape {
@@ -50,5 +52,5 @@ export function failureRecord(ids: Ids, customId: string | null, error: ErrorSha
 /** The line was never carried out. */
 export function unexecutedRecord(ids: Ids, customId: string | null, code: ErrorCode, message: string): LineRecord {
   const json = JSON.stringify({ id: ids.next('line'), custom_id: customId, response: null, error: { code, message } });
-  return { ok: false, json, inputTokens: 0, outputTokens: 0 };
+  return { ok: false, json, inputTokens: 0, outputTokens: 0, givenUp: code };
 }

@@ -1,0 +1,89 @@
+import { attemptNote, type AttemptNote } from '../../contract/stored-objects.js';
+import type { BatchJob } from '../../contract/queue-payload.js';
+import { bounds } from '../../domain/bounds.js';
+import { errorCode, failsByItself, isErrorCode, type ErrorCode } from '../../domain/errors.js';
+import { keys } from '../../domain/object-keys.js';
+import { createJson, getJson } from '../stored-json.js';
+import type { World } from '../world.js';
+import { listKeys } from './shard-attempts.js';
+
+/** What is known of the attempts at a step that failed. */
+export interface StepFailures {
+  /** Failures of its own, and processes that were lost over it. */
+  readonly own: number;
+  /** Failures because something around it was away. */
+  readonly others: number;
+  /** Attempts to give it up that failed, too. */
+  readonly giveUps: number;
+  /** Code of the newest. */
+  readonly last: ErrorCode;
+}
+
+type Step = 'plan' | 'finish';
+
+const giveUpPrefix = 'give-up-';
+
+async function note(world: World, batch: BatchJob, step: Step, name: string, code: ErrorCode): Promise<void> {
+  const { tenant, batchId } = batch;
+  const made: AttemptNote = { v: 1, ms: world.clock.now(), worker: 'control', code };
+  const { created } = await createJson(world.store, keys.stepAttempt(tenant, batchId, step, name), made);
+  if (created) world.log.warn('batch.step_failed', { tenant, batchId, step, code });
+}
+
+async function readFailures({ store }: World, { tenant, batchId }: BatchJob, step: Step): Promise<StepFailures> {
+  const prefix = keys.stepAttempts(tenant, batchId, step);
+  const found = await listKeys(store, prefix);
+  const notes = (await Promise.all(found.map((key) => getJson(store, key, attemptNote)))).filter((it) => it !== null);
+  const codes = notes.toSorted((a, b) => a.ms - b.ms).map(({ code }) => (isErrorCode(code) ? code : 'worker_crashed'));
+  const own = codes.filter(failsByItself).length;
+  return {
+    own,
+    others: codes.length - own,
+    giveUps: found.filter((key) => key.startsWith(prefix + giveUpPrefix)).length,
+    last: codes.at(-1) ?? 'internal_error',
+  };
+}
+
+/** Notes the failure and throws it on. When not even that can be noted, everything is away, and it is nobody's own failure. */
+async function noted<T>(world: World, batch: BatchJob, step: Step, prefix: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    // A batch that is gone has no attempts.
+    if (errorCode(error) !== 'not_found')
+      await note(world, batch, step, prefix + world.ids.next('request'), errorCode(error)).catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * Does a step of a batch with an end to its attempts. Each attempt that fails is noted in the object store, whatever becomes of the
+ * queue. After `stepAttemptsMax` failures of its own, or when `isLate` says that the others have gone on for too long, `giveUp`
+ * takes its place. What fails otherwise is thrown, so that the queue tries again later.
+ */
+export async function boundedStep(
+  world: World,
+  batch: BatchJob,
+  stalls: number,
+  step: Step,
+  work: {
+    readonly attempt: () => Promise<void>;
+    readonly isLate: () => Promise<boolean>;
+    readonly giveUp: (failures: StepFailures) => Promise<void>;
+  },
+): Promise<void> {
+  // The process that held it was lost, perhaps because of it.
+  if (stalls > 0) await note(world, batch, step, `lost-${stalls}`, 'worker_crashed');
+  const givenUp = async (): Promise<boolean> => {
+    const failures = await readFailures(world, batch, step);
+    if (failures.own < bounds.stepAttemptsMax && !(failures.others > 0 && (await work.isLate()))) return false;
+    await noted(world, batch, step, giveUpPrefix, () => work.giveUp(failures));
+    return true;
+  };
+  if (await givenUp()) return;
+  try {
+    await noted(world, batch, step, '', work.attempt);
+  } catch (error) {
+    if (!(await givenUp())) throw error;
+  }
+}

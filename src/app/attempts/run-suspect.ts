@@ -1,0 +1,131 @@
+import type { ShardJob } from '../../contract/queue-payload.js';
+import type { PlannedShard, SubmitObject, WorkPlan } from '../../contract/stored-objects.js';
+import { bounds } from '../../domain/bounds.js';
+import { errorCode, failsByItself, type ErrorCode } from '../../domain/errors.js';
+import { keys } from '../../domain/object-keys.js';
+import { isStopCause } from '../../domain/stop-cause.js';
+import { rangeName, rangesToDo, type LineRange } from '../../domain/suspect-ranges.js';
+import { checkEngine } from '../check-engine.js';
+import { noWaste, rejectedRecord } from '../give-up-shard.js';
+import type { Generator } from '../generate-shard.js';
+import { unexecutedRecord, type LineRecord } from '../line/line-record.js';
+import { readLine } from '../line/read-line.js';
+import { decodePart, encodePart, recordsOf } from '../part.js';
+import { failuresOfBatch, lastFailure, RangeAttempt, readAttempts } from './shard-attempts.js';
+
+/** A shard under way in this worker. */
+export interface ShardWork {
+  readonly job: ShardJob;
+  readonly submit: SubmitObject;
+  readonly plan: WorkPlan;
+  readonly shard: PlannedShard;
+  /** Its lines as they stand in the input; one over the size limit is null. */
+  readonly lines: readonly (Uint8Array | null)[];
+  /** Aborts with a `StopCause`. */
+  readonly signal: AbortSignal;
+}
+
+/** Results by index within the shard; null where there are none (so far, or because the work was stopped). */
+export type Records = (LineRecord | null)[];
+
+export type RunLines = (work: ShardWork, range: LineRange) => Promise<Records>;
+
+function givenUpMessage(code: ErrorCode, count: number): string {
+  const what = code === 'worker_crashed' ? 'ended the worker that ran it' : `failed with ${code}`;
+  return count === 1
+    ? `This request was given up: it ${what}, ${bounds.lineAttemptsMax} times, with nothing beside it.`
+    : `This request was given up with ${count - 1} beside it: one of them ${what}, and this batch had failed ${bounds.batchFailuresMax} times before, too often to find out which. Send it again in a batch of its own.`;
+}
+
+/** Errors in the place of the lines of a range that is given up. Lines that are no requests keep their own. */
+async function giveUpRange(
+  world: Generator,
+  work: ShardWork,
+  range: LineRange,
+  failures: number,
+): Promise<LineRecord[]> {
+  const { job, plan, shard, lines } = work;
+  const code = await lastFailure(world.store, job, range, failures);
+  return lines.slice(range.first, range.first + range.count).map((line, at) => {
+    const index = shard.firstLine + range.first + at;
+    const rejected = shard.rejected.find((other) => other.index === index);
+    if (rejected) return rejectedRecord(world, rejected);
+    const { customId } = readLine(line, plan.endpoint, world.model);
+    return unexecutedRecord(world.ids, customId, code, givenUpMessage(code, range.count));
+  });
+}
+
+/** Runs one range and keeps its results. false: it failed for a reason of its own, and that was noted. */
+async function runRange(
+  world: Generator,
+  work: ShardWork,
+  range: LineRange,
+  earlier: number,
+  runLines: RunLines,
+): Promise<Records | 'failed'> {
+  const { job, signal } = work;
+  const attempt = await RangeAttempt.begin(world, job, range, earlier, world.workerId);
+  try {
+    const records = await runLines(work, range);
+    const whole = records.filter((record) => record !== null);
+    // Stopped by a cancel or the deadline: what was finished counts, but the range has no results of its own.
+    if (whole.length < records.length) return records;
+    const ms = world.clock.now();
+    const times = { startedMs: ms, finishedMs: ms };
+    const summary = { shard: job.shard, verdict: null, shapes: noWaste, worker: world.workerId, ...times };
+    const key = keys.rangePart(job.tenant, job.batchId, job.shard, rangeName(range));
+    const { bytes } = encodePart(summary, whole);
+    await world.store.create(key, bytes);
+    return records;
+  } catch (error) {
+    if (isStopCause(signal.reason) || !failsByItself(errorCode(error))) throw error;
+    // When the worker itself is broken, the lines are not to blame.
+    await checkEngine(world);
+    await attempt.failed(error);
+    world.log.warn('shard.range_failed', {
+      tenant: job.tenant,
+      batchId: job.batchId,
+      shard: job.shard,
+      firstLine: work.shard.firstLine + range.first,
+      lines: range.count,
+      code: errorCode(error),
+    });
+    return 'failed';
+  } finally {
+    await attempt.end();
+  }
+}
+
+/**
+ * Carries out a suspect, see `suspect-ranges`. Ends when every line has its record, or when the work is stopped: then those of the
+ * lines that were not reached are null.
+ */
+export async function runSuspect(world: Generator, work: ShardWork, runLines: RunLines): Promise<Records> {
+  const { store } = world;
+  const { tenant, batchId, shard } = work.job;
+  const records: Records = work.lines.map(() => null);
+  const place = (range: LineRange, found: Records): void => {
+    for (const [at, record] of found.entries()) records[range.first + at] = record;
+  };
+  for (;;) {
+    const attempts = await readAttempts(store, work.job);
+    const exhausted =
+      attempts.failures > 0 && (await failuresOfBatch(store, tenant, batchId)) >= bounds.batchFailuresMax;
+    const { run, done, givenUp } = rangesToDo(work.lines.length, attempts.ranges, exhausted);
+    const next = run[0];
+    if (next) {
+      const earlier = attempts.ranges.get(rangeName(next))?.failures ?? 0;
+      const found = await runRange(world, work, next, earlier, runLines);
+      if (found !== 'failed' && isStopCause(work.signal.reason)) place(next, found);
+      else continue;
+    }
+    for (const range of done) {
+      const part = await store.get(keys.rangePart(tenant, batchId, shard, rangeName(range)));
+      if (part) place(range, recordsOf(decodePart(part.bytes)));
+    }
+    if (next) return records;
+    for (const range of givenUp)
+      place(range, await giveUpRange(world, work, range, attempts.ranges.get(rangeName(range))?.failures ?? 0));
+    return records;
+  }
+}
