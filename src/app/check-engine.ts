@@ -1,6 +1,6 @@
 import { EyrieError } from '../domain/errors.js';
 import type { SequenceRequest } from '../ports/engine.js';
-import type { Generator } from './generate-shard.js';
+import type { Generator } from './shard-work.js';
 
 /**
  * After a failure: whether the engine still generates at all, by one token of the shortest prompt there is. An engine that does not

@@ -5,33 +5,18 @@ import { EyrieError, errorCode, failsByItself } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { decidesShard, isStopCause, type StopCause } from '../domain/stop-cause.js';
 import type { LineRange } from '../domain/suspect-ranges.js';
-import type { Engine } from '../ports/engine.js';
 import type { RunningJob } from '../ports/job-queue.js';
 import { cancelRequestedMs } from './batch-records.js';
-import { runSuspect, type Records, type ShardWork } from './attempts/run-suspect.js';
+import { runSuspect } from './attempts/run-suspect.js';
 import { noteLoss, RangeAttempt, readAttempts } from './attempts/shard-attempts.js';
-import type { WorkGate } from './attempts/work-gate.js';
 import { checkEngine } from './check-engine.js';
 import { giveUpShard, givenUpRecord, logGivenUp, rejectedRecord } from './give-up-shard.js';
 import { finishJob } from './jobs.js';
-import type { LineRules } from './line/line-request.js';
 import { runLine } from './line/run-line.js';
 import { encodePart } from './part.js';
-import type { PlannedBatches } from './planned-batches.js';
 import { readShard } from './read-shard.js';
-import type { ShapeMeter } from './shape-meter.js';
+import type { Generator, Records, ShardWork } from './shard-work.js';
 import type { World } from './world.js';
-
-export type Generator = World &
-  LineRules & {
-    readonly engine: Engine;
-    readonly meter: ShapeMeter;
-    readonly planned: PlannedBatches;
-    readonly workerId: string;
-    readonly gate: WorkGate;
-    /** The engine generates nothing any more: the worker should end. */
-    readonly onBroken: () => void;
-  };
 
 /** How often a running shard looks for a cancel and at the clock. */
 const watchMs = 2000;

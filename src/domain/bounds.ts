@@ -101,7 +101,8 @@ export const bounds = Object.freeze({
   // Queue.
   jobsPerAddMax: 500,
   shardAttemptsMax: 5,
-  stalledCountMax: 5,
+  /** A net behind the counts of the steps themselves, which note in the store what was lost: far above what they allow. */
+  stalledCountMax: 100,
 
   // Object store.
   storeListPageMax: 1000,

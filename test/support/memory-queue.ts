@@ -25,7 +25,7 @@ export interface MemoryQueueSettings {
 const defaults: MemoryQueueSettings = {
   lockMs: 60_000,
   stalledCheckMs: 15_000,
-  stalledMax: 5,
+  stalledMax: 100,
   attemptsMax: 5,
   retryDelayMs: 1000,
 };

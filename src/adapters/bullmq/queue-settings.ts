@@ -36,7 +36,7 @@ export const defaultQueueSettings: QueueSettings = Object.freeze({
   lockMs: 60_000,
   stalledCheckMs: 15_000,
   stalledMax: bounds.stalledCountMax,
-  startsMax: 20,
+  startsMax: 1000,
   attemptsMax: bounds.shardAttemptsMax,
   retryDelayMs: 1000,
   commandRetryMs: 2000,

@@ -1,5 +1,3 @@
-import type { ShardJob } from '../../contract/queue-payload.js';
-import type { PlannedShard, SubmitObject, WorkPlan } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
 import { errorCode, failsByItself, type ErrorCode } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
@@ -7,26 +5,11 @@ import { isStopCause } from '../../domain/stop-cause.js';
 import { rangeName, rangesToDo, type LineRange } from '../../domain/suspect-ranges.js';
 import { checkEngine } from '../check-engine.js';
 import { noWaste, rejectedRecord } from '../give-up-shard.js';
-import type { Generator } from '../generate-shard.js';
+import type { Generator, Records, ShardWork } from '../shard-work.js';
 import { unexecutedRecord, type LineRecord } from '../line/line-record.js';
 import { readLine } from '../line/read-line.js';
 import { decodePart, encodePart, recordsOf } from '../part.js';
 import { failuresOfBatch, lastFailure, RangeAttempt, readAttempts } from './shard-attempts.js';
-
-/** A shard under way in this worker. */
-export interface ShardWork {
-  readonly job: ShardJob;
-  readonly submit: SubmitObject;
-  readonly plan: WorkPlan;
-  readonly shard: PlannedShard;
-  /** Its lines as they stand in the input; one over the size limit is null. */
-  readonly lines: readonly (Uint8Array | null)[];
-  /** Aborts with a `StopCause`. */
-  readonly signal: AbortSignal;
-}
-
-/** Results by index within the shard; null where there are none (so far, or because the work was stopped). */
-export type Records = (LineRecord | null)[];
 
 export type RunLines = (work: ShardWork, range: LineRange) => Promise<Records>;
 

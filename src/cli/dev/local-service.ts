@@ -100,6 +100,7 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
       // One machine, no network between: a silent worker is a dead one after seconds, not minutes.
       EYRIE_LOCK_MS: '6000',
       EYRIE_STALLED_CHECK_MS: '3000',
+      ...passedOn(lossSettings, process.env),
     },
     environmentOf: (name) => {
       if (name === 'api')
@@ -163,8 +164,9 @@ function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   );
 }
 
-/** What a user may offer in local mode, and the engine settings of its workers. */
+/** What a user may offer in local mode, how soon lost workers are noticed, and the engine settings of its workers. */
 const offerSettings = ['EYRIE_COMPLETION_WINDOWS', 'EYRIE_PRICES_FILE'];
+const lossSettings = ['EYRIE_LOCK_MS', 'EYRIE_STALLED_CHECK_MS'];
 const engineSettings = [
   'EYRIE_DTYPE',
   'EYRIE_ISA',
