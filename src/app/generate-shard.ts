@@ -8,7 +8,7 @@ import type { LineRange } from '../domain/suspect-ranges.js';
 import type { RunningJob } from '../ports/job-queue.js';
 import { cancelRequestedMs } from './batch-records.js';
 import { runSuspect } from './attempts/run-suspect.js';
-import { noteLoss, RangeAttempt, readAttempts } from './attempts/shard-attempts.js';
+import { forgetRangeParts, noteLoss, RangeAttempt, readAttempts } from './attempts/shard-attempts.js';
 import { checkEngine } from './check-engine.js';
 import { giveUpShard, givenUpRecord, logGivenUp, rejectedRecord } from './give-up-shard.js';
 import { finishJob } from './jobs.js';
@@ -94,15 +94,20 @@ async function runWhole(world: Generator, work: ShardWork): Promise<Records | nu
   }
 }
 
-/** Carries the shard out: as a whole, or carefully when something was noted of it, or its last worker was lost. */
-async function runShard(world: Generator, work: ShardWork, stalls: number): Promise<Records> {
+/** Carries the shard out: as a whole, or as a suspect when something was noted of it, or its last worker was lost. */
+async function runShard(
+  world: Generator,
+  work: ShardWork,
+  stalls: number,
+): Promise<{ readonly records: Records; readonly isSuspect: boolean }> {
   if (stalls > 0) await noteLoss(world, work.job, stalls, world.workerId);
   const known = await readAttempts(world.store, work.job);
-  const records = known.any ? null : await runWhole(world, work);
-  if (records) return records;
-  return world.gate.alone(known.failures, work.signal, () =>
+  const whole = known.any ? null : await runWhole(world, work);
+  if (whole) return { records: whole, isSuspect: false };
+  const records = await world.gate.alone(known.failures, work.signal, () =>
     runSuspect(world, work, (suspect, range) => runLines(world, suspect, range)),
   );
+  return { records, isSuspect: true };
 }
 
 /** Runs the shard's lines until they have their results, or a cancel or the end of the window stops them. */
@@ -111,7 +116,7 @@ async function runWatched(
   work: Omit<ShardWork, 'signal'>,
   stalls: number,
   outer: AbortSignal,
-): Promise<{ records: Records; stop: 'user_cancel' | 'deadline' | null }> {
+): Promise<{ records: Records; stop: 'user_cancel' | 'deadline' | null; isSuspect: boolean }> {
   const stopping = new AbortController();
   const done = new AbortController();
   const onOuter = (): void => stopping.abort(outer.reason);
@@ -123,12 +128,12 @@ async function runWatched(
     return isStopCause(reason) && decidesShard(reason) ? reason : null;
   };
   try {
-    const records = await runShard(world, { ...work, signal: stopping.signal }, stalls);
-    return { records, stop: records.every((record) => record !== null) ? null : stopCause() };
+    const { records, isSuspect } = await runShard(world, { ...work, signal: stopping.signal }, stalls);
+    return { records, isSuspect, stop: records.every((record) => record !== null) ? null : stopCause() };
   } catch (error) {
     // Stopped while it waited for its turn.
     if (error !== stopping.signal.reason || stopCause() === null) throw error;
-    return { records: work.lines.map(() => null), stop: stopCause() };
+    return { records: work.lines.map(() => null), stop: stopCause(), isSuspect: false };
   } finally {
     outer.removeEventListener('abort', onOuter);
     done.abort();
@@ -174,7 +179,7 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
     return;
   }
   const work = { job: { tenant, batchId, shard: n }, submit, plan, shard, lines };
-  const { records: found, stop } = await runWatched(world, work, job.stalls, signal);
+  const { records: found, stop, isSuspect } = await runWatched(world, work, job.stalls, signal);
   const verdict = stop === null ? null : stop === 'deadline' ? 'expired' : 'cancelled';
   const records = found.map(
     (record, at) => record ?? givenUpRecord(world, plan, shard, at, lines[at] ?? null, verdict ?? 'failed'),
@@ -192,6 +197,8 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
     records,
   );
   const { created } = await world.store.create(partKey, bytes);
+  // What a suspect's ranges gave stands in the part now.
+  if (isSuspect) await forgetRangeParts(world.store, work.job).catch(() => undefined);
   world.log.info(created ? 'shard.done' : 'shard.lost_race', {
     tenant,
     batchId,

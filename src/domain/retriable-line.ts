@@ -5,7 +5,8 @@ const neverRan: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['batch_cancelled', 
 
 /**
  * Whether a failed line may succeed when it is run again: it was never run, or the failure was the service's. A line that was
- * refused for what it says would be refused again.
+ * refused for what it says would be refused again, and one that ended its workers would end more of them: those are run again
+ * only when they are asked for by name.
  */
 export const mayRunAgain = (code: string): boolean =>
-  !isErrorCode(code) || neverRan.has(code) || errorKinds[code].status >= 500;
+  !isErrorCode(code) || neverRan.has(code) || (code !== 'worker_crashed' && errorKinds[code].status >= 500);

@@ -8,6 +8,7 @@ export interface EventCounters {
   readonly batches: Counter<'state'>;
   readonly lines: Counter<'outcome'>;
   readonly shards: Counter<'outcome'>;
+  readonly linesGivenUp: Counter<'code'>;
   readonly liveCalls: Counter<'outcome'>;
   readonly webhooks: Counter<'outcome'>;
   readonly jobFailures: Counter<'kind' | 'outcome'>;
@@ -40,6 +41,9 @@ const meanings: Readonly<Record<string, (counters: EventCounters, fields: LogFie
     lines.inc({ outcome: 'failed' }, amount(failed));
   },
   'shard.lost_race': ({ shards }) => shards.inc({ outcome: 'lost_race' }),
+  'shard.worker_lost': ({ shards }) => shards.inc({ outcome: 'worker_lost' }),
+  'lines.given_up': ({ linesGivenUp }, { code, lines }) => linesGivenUp.inc({ code: word(code) }, amount(lines)),
+  'batch.step_given_up': ({ jobFailures }, { step }) => jobFailures.inc({ kind: word(step), outcome: 'batch_failed' }),
   'live.done': ({ liveCalls }, { outcome }) => liveCalls.inc({ outcome: word(outcome) }),
   'webhook.delivered': ({ webhooks }) => webhooks.inc({ outcome: 'delivered' }),
   'webhook.will_retry': ({ webhooks }) => webhooks.inc({ outcome: 'will_retry' }),

@@ -32,7 +32,16 @@ export class Metrics {
       clientsGone: counter('eyrie_http_clients_gone_total', 'Requests whose client went away before the answer', []),
       batches: counter('eyrie_batches_total', 'Batches by the state they came into', ['state']),
       lines: counter('eyrie_lines_total', 'Lines of ended shards by outcome', ['outcome']),
-      shards: counter('eyrie_shards_total', 'Shards by outcome; lost_race: another worker was first', ['outcome']),
+      linesGivenUp: counter(
+        'eyrie_lines_given_up_total',
+        'Lines that were never carried out, by the code of their error',
+        ['code'],
+      ),
+      shards: counter(
+        'eyrie_shards_total',
+        'Shards by outcome; lost_race: another worker was first; worker_lost: a worker was lost while it held one',
+        ['outcome'],
+      ),
       liveCalls: counter('eyrie_live_calls_total', 'Calls that waited for their answer, by outcome', ['outcome']),
       webhooks: counter('eyrie_webhook_attempts_total', 'Attempts to deliver an event, by what became of it', [
         'outcome',

@@ -109,3 +109,9 @@ export async function lastFailure(
   const note = await getJson(store, keys.rangeAttempt(tenant, batchId, shard, rangeName(range), failures), attemptNote);
   return isErrorCode(note?.code) ? note.code : 'worker_crashed';
 }
+
+/** Removes the results of ranges once the shard's part holds them. The notes of failures stay: they tell what it took. */
+export async function forgetRangeParts(store: ObjectStore, { tenant, batchId, shard }: ShardJob): Promise<void> {
+  const found = await listKeys(store, keys.shardAttempts(tenant, batchId, shard));
+  await store.deleteMany(found.filter((key) => key.endsWith('/part.jsonl')));
+}
