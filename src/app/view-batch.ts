@@ -1,22 +1,15 @@
 import type { BatchObject, RequestCounts } from '../contract/batch-object.js';
 import type { ManifestObject, PlanObject, SubmitObject } from '../contract/stored-objects.js';
 import { deriveState } from '../domain/batch-state.js';
+import { bounds } from '../domain/bounds.js';
 import { errorCode } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import type { FleetState, ShardProgress } from '../ports/progress-board.js';
 import { batchOutlook } from './batch-outlook.js';
-import {
-  cancelRequestedMs,
-  decidedShards,
-  findManifest,
-  findPlan,
-  lastDecidedMs,
-  loadPartHeader,
-  loadShownSubmit,
-  noSuchBatch,
-} from './batch-records.js';
+import { decidedShards, lastDecidedMs, loadShownSubmit, noSuchBatch } from './batch-records.js';
 import { readFleet } from './open-work.js';
 import { childIds } from './retry/lineage.js';
+import { sideBySide } from './side-by-side.js';
 import type { World } from './world.js';
 
 const toSeconds = (ms: number | null | undefined): number | null => (ms == null ? null : Math.floor(ms / 1000));
@@ -31,7 +24,7 @@ interface Progress {
 
 const noneDecided: Progress['decided'] = new Map();
 
-type ProgressReader = Pick<World, 'store' | 'progress' | 'log'>;
+type ProgressReader = Pick<World, 'store' | 'records' | 'progress' | 'log'>;
 
 async function readHint(world: ProgressReader, batchId: string): Promise<ReadonlyMap<number, ShardProgress>> {
   try {
@@ -42,8 +35,24 @@ async function readHint(world: ProgressReader, batchId: string): Promise<Readonl
   }
 }
 
-/** Counts of a running batch: which shards are decided comes from the store; their counts from the hint, else from the parts. */
-async function readProgress(world: ProgressReader, submit: SubmitObject, plan: PlanObject | null): Promise<Progress> {
+/** Which shards are decided, from the store, with what the board knows of them. */
+interface Decided {
+  readonly shards: ReadonlyMap<number, number>;
+  readonly hint: ReadonlyMap<number, ShardProgress>;
+}
+
+async function readDecided(world: ProgressReader, tenant: string, batchId: string): Promise<Decided> {
+  const [shards, hint] = await Promise.all([decidedShards(world.store, tenant, batchId), readHint(world, batchId)]);
+  return { shards, hint };
+}
+
+/** Counts of a batch without manifest. What the board has lost is read from the parts. */
+async function toProgress(
+  world: ProgressReader,
+  { tenant, batchId }: SubmitObject,
+  plan: PlanObject | null,
+  decided: Decided | null,
+): Promise<Progress> {
   if (plan?.kind !== 'work')
     return {
       counts: { total: 0, completed: 0, failed: 0 },
@@ -51,21 +60,23 @@ async function readProgress(world: ProgressReader, submit: SubmitObject, plan: P
       lastDecidedMs: plan?.plannedMs ?? null,
       decided: noneDecided,
     };
-  const { tenant, batchId } = submit;
-  const [decided, hint] = await Promise.all([decidedShards(world.store, tenant, batchId), readHint(world, batchId)]);
+  const { shards, hint } = decided ?? (await readDecided(world, tenant, batchId));
+  const counts = new Map<number, ShardProgress | null>();
+  for (const shard of shards.keys()) counts.set(shard, hint.get(shard) ?? null);
+  const unknown = [...shards.keys()].filter((shard) => !hint.has(shard));
+  await sideBySide(unknown, bounds.storeReadsAtOnce, async (shard) =>
+    counts.set(shard, await world.records.counts(tenant, batchId, shard)),
+  );
   let completed = 0;
   let failed = 0;
-  const counts = new Map<number, ShardProgress | null>();
-  for (const shard of decided.keys()) {
-    const known = hint.get(shard) ?? (await loadPartHeader(world.store, tenant, batchId, shard));
-    counts.set(shard, known);
+  for (const known of counts.values()) {
     completed += known?.completed ?? 0;
     failed += known?.failed ?? 0;
   }
   return {
     counts: { total: plan.lines, completed, failed },
-    allDecided: decided.size === plan.shards.length,
-    lastDecidedMs: lastDecidedMs(plan, decided),
+    allDecided: shards.size === plan.shards.length,
+    lastDecidedMs: lastDecidedMs(plan, shards),
     decided: counts,
   };
 }
@@ -149,6 +160,36 @@ async function toBatchObject(world: World, found: Found, fleet: FleetReader): Pr
   };
 }
 
+/** What led to the end of a batch: its manifest was found, so all of it is there. */
+async function findEnded(world: World, submit: SubmitObject, manifest: ManifestObject): Promise<Found> {
+  const { tenant, batchId } = submit;
+  const [plan, cancelMs] = await Promise.all([
+    world.records.plan(tenant, batchId),
+    world.records.cancelMsOfEnded(tenant, batchId),
+  ]);
+  const { counts, finalizingMs } = manifest;
+  const progress = { counts, allDecided: true, lastDecidedMs: finalizingMs, decided: noneDecided };
+  return { submit, plan, cancelMs, manifest, progress };
+}
+
+/** All reads side by side; of a batch that is known to have ended, only whether it was deleted since. */
+async function findBatch(world: World, tenant: string, batchId: string): Promise<Found> {
+  const { records } = world;
+  const ended = records.knownManifest(tenant, batchId);
+  if (ended) return findEnded(world, await loadShownSubmit(world, tenant, batchId), ended);
+  const isPlanned = records.knownPlan(tenant, batchId)?.kind === 'work';
+  const [submit, manifest, plan, cancelMs, decided] = await Promise.all([
+    loadShownSubmit(world, tenant, batchId),
+    records.manifest(tenant, batchId),
+    records.plan(tenant, batchId),
+    records.cancelMs(tenant, batchId),
+    isPlanned ? readDecided(world, tenant, batchId) : null,
+  ]);
+  // Whoever sees the end sees all that led to it: what was read beside the manifest may be older.
+  if (manifest) return findEnded(world, submit, manifest);
+  return { submit, plan, cancelMs, manifest, progress: await toProgress(world, submit, plan, decided) };
+}
+
 /**
  * The batch as users see it, derived from the objects found. `fleet` is asked when the end is to be estimated. Throws `not_found`, also for
  * another tenant's id.
@@ -159,25 +200,12 @@ export async function viewBatch(
   batchId: string,
   fleet: FleetReader = () => readFleet(world),
 ): Promise<BatchObject> {
-  const { store } = world;
   if (!isId('batch', batchId)) throw noSuchBatch(batchId);
-  // The manifest first: whoever sees the end sees all that led to it.
-  const [submit, manifest] = await Promise.all([
-    loadShownSubmit(store, tenant, batchId),
-    findManifest(store, tenant, batchId),
-  ]);
-  const [plan, cancelMs] = await Promise.all([
-    findPlan(store, tenant, batchId),
-    cancelRequestedMs(store, tenant, batchId),
-  ]);
-  const progress = manifest
-    ? { counts: manifest.counts, allDecided: true, lastDecidedMs: manifest.finalizingMs, decided: noneDecided }
-    : await readProgress(world, submit, plan);
-  return toBatchObject(world, { submit, plan, cancelMs, manifest, progress }, fleet);
+  return toBatchObject(world, await findBatch(world, tenant, batchId), fleet);
 }
 
 /** The batch as it was at the moment of its acceptance, whatever has become of it since: what its maker is answered. */
 export async function viewAccepted(world: World, submit: SubmitObject): Promise<BatchObject> {
-  const progress = await readProgress(world, submit, null);
+  const progress = await toProgress(world, submit, null, null);
   return toBatchObject(world, { submit, plan: null, cancelMs: null, manifest: null, progress }, () => readFleet(world));
 }

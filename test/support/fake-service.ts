@@ -1,4 +1,5 @@
 import { acceptBatch } from '../../src/app/accept-batch.js';
+import { BatchRecords } from '../../src/app/batch-records.js';
 import { finishBatch } from '../../src/app/finish-batch.js';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { planBatch } from '../../src/app/plan-batch.js';
@@ -6,7 +7,7 @@ import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
 import { sweepRetention } from '../../src/app/retention/sweep-retention.js';
 import { sendWebhook } from '../../src/app/send-webhook.js';
-import { PlannedBatches } from '../../src/app/planned-batches.js';
+import { Lease } from '../../src/app/sweep/lease.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { EndpointLanes } from '../../src/app/webhooks/endpoint-lanes.js';
 import { viewBatch } from '../../src/app/view-batch.js';
@@ -69,7 +70,7 @@ export class FakeService {
 
   /** Starts a `control`; the function kills it: nothing of it runs any further. */
   startControl(): () => void {
-    const { world } = this;
+    const world = this.#process();
     const sender = {
       post: async (post: WebhookPost) => {
         this.posts.push(post);
@@ -95,10 +96,14 @@ export class FakeService {
     const stop = new AbortController();
     const loopMs = this.#options.loopMs ?? 1000;
     const inbox = new InboxWatcher(world);
-    const janitor = new Janitor(world);
+    const janitor = new Janitor(world, loopMs);
+    const sweep = (name: string, everyMs: number, step: () => Promise<void>): void => {
+      const lease = new Lease(world, name, everyMs);
+      void repeat(world, name, everyMs, () => lease.run(step), stop.signal);
+    };
     void repeat(world, 'inbox', loopMs, () => inbox.poll(), stop.signal);
-    void repeat(world, 'janitor', loopMs, () => janitor.sweep(), stop.signal);
-    void repeat(world, 'retention', 60_000, () => sweepRetention(world), stop.signal);
+    sweep('janitor', loopMs, () => janitor.sweep());
+    sweep('retention', 60_000, () => sweepRetention(world));
     const kill = () => {
       stop.abort();
       for (const consumer of consumers) world.queue.kill(consumer);
@@ -107,13 +112,19 @@ export class FakeService {
     return kill;
   }
 
+  /** The world as one process sees it: what it remembers and the leases it holds are its own. */
+  #process(): FakeWorld {
+    const { world } = this;
+    return { ...world, records: new BatchRecords(world.store), shared: world.shared.another() };
+  }
+
   /** Kills every `control`: from here on only what the test calls happens. */
   stopControls(): void {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
   startGenerate(workerId = 'worker-1'): MemoryConsumer {
-    const { world } = this;
+    const world = this.#process();
     const engine = new ScriptedEngine(this.#options.script ?? shout, {
       clock: world.clock,
       sequenceMs: this.#options.sequenceMs ?? 10,
@@ -124,7 +135,7 @@ export class FakeService {
       tokenizer: this.#tokenizer,
       grammars: this.#grammars,
       meter: new ShapeMeter(() => engine.totals()),
-      planned: new PlannedBatches(world.store),
+      planned: world.records,
       workerId,
     };
     return world.queue.consume('shard', { concurrency: 2 }, (job, signal) => generateShard(generator, job, signal));
