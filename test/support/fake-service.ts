@@ -54,7 +54,7 @@ export class FakeService {
   readonly posts: WebhookPost[] = [];
   readonly #options: FakeServiceOptions;
   readonly #tokenizer = new ByteTokenizer();
-  readonly #stops: (() => void)[] = [];
+  readonly #stops: (() => Promise<unknown>)[] = [];
   readonly #grammars = new FakeGrammars();
 
   constructor(options: FakeServiceOptions = {}) {
@@ -97,8 +97,10 @@ export class FakeService {
     const loopMs = this.#options.loopMs ?? 1000;
     const inbox = new InboxWatcher(world);
     const janitor = new Janitor(world, loopMs);
+    const leases: Lease[] = [];
     const sweep = (name: string, everyMs: number, step: () => Promise<void>): void => {
       const lease = new Lease(world, name, everyMs);
+      leases.push(lease);
       void repeat(world, name, everyMs, () => lease.run(step), stop.signal);
     };
     void repeat(world, 'inbox', loopMs, () => inbox.poll(), stop.signal);
@@ -108,7 +110,10 @@ export class FakeService {
       stop.abort();
       for (const consumer of consumers) world.queue.kill(consumer);
     };
-    this.#stops.push(kill);
+    this.#stops.push(() => {
+      kill();
+      return Promise.all(leases.map((lease) => lease.release()));
+    });
     return kill;
   }
 
@@ -118,9 +123,9 @@ export class FakeService {
     return { ...world, records: new BatchRecords(world.store), shared: world.shared.another() };
   }
 
-  /** Kills every `control`: from here on only what the test calls happens. */
+  /** Ends every `control`, as a signal does: from here on only what the test calls happens, and another goes on at once. */
   stopControls(): void {
-    for (const stop of this.#stops.splice(0)) stop();
+    for (const stop of this.#stops.splice(0)) void stop();
   }
 
   startGenerate(workerId = 'worker-1'): MemoryConsumer {

@@ -8,7 +8,7 @@ import { derivedId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
 import { mayRunAgain } from '../../domain/retriable-line.js';
 import { refuseDeleted } from '../accept-batch.js';
-import { isDeleted, loadShownSubmit } from '../batch-records.js';
+import { isDeleted, loadShownSubmit, putInLists } from '../batch-records.js';
 import { commitSubmit } from '../commit-submit.js';
 import { checkOpenBatches } from '../quotas/check-open-batches.js';
 import { resultsGone } from '../read-results.js';
@@ -140,6 +140,9 @@ export async function retryFailed(world: World, input: RetryFailed): Promise<Bat
     .digest('hex');
   // The number is taken before the lines are looked at: whoever makes a child in between has it, and is met at the commit.
   const next = await nextChild(world, parent);
+  // Its maker may have been stopped before it was listed: then nobody would see that it works on these lines.
+  if (next.last && !(await world.records.manifest(tenant, next.last.batchId)))
+    await putInLists(world.store, next.last);
   const keyed = idempotencyKey === null ? null : derivedId('batch', world.idSecret, tenant, 'key', idempotencyKey);
   const earlier = await earlierChild(world, input, keyed, next.last, requestHash);
   if (earlier) return viewBatch(world, tenant, earlier.batchId);
