@@ -1,6 +1,6 @@
 import { WorkGate } from '../../src/app/attempts/work-gate.js';
+import { BatchRecords } from '../../src/app/batch-records.js';
 import { generateShard } from '../../src/app/generate-shard.js';
-import { PlannedBatches } from '../../src/app/planned-batches.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { openWorld } from '../../src/compose/open-world.js';
 import { runProgram, tellParent } from '../../src/compose/run-program.js';
@@ -10,7 +10,8 @@ import { NullEngine } from './null-engine.js';
 /** The generate program with the null engine: the same queue, store and steps. It stays until it is told to end. */
 await runProgram('generate', async () => {
   const settings = readGenerateSettings(process.env);
-  const world = await openWorld('generate', settings);
+  const opened = await openWorld('generate', settings);
+  const world = { ...opened, records: new BatchRecords(opened.store) };
   const engine = new NullEngine();
   const gate = new WorkGate();
   const generator = {
@@ -21,7 +22,7 @@ await runProgram('generate', async () => {
     tokenizer: world.openedModel.tokenizer,
     grammars: world.openedModel.grammars,
     meter: new ShapeMeter(() => engine.totals()),
-    planned: new PlannedBatches(world.store),
+    planned: world.records,
     workerId: `null-${process.pid}`,
   };
   const consumer = world.queue.consume('shard', { concurrency: settings.EYRIE_SHARDS_IN_FLIGHT }, (job, signal) =>

@@ -10,10 +10,13 @@ import {
   type SubmitObject,
   type WorkPlan,
 } from '../contract/stored-objects.js';
+import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { keys, shardOfPartKey } from '../domain/object-keys.js';
 import type { ObjectStore } from '../ports/object-store.js';
+import type { ShardProgress } from '../ports/progress-board.js';
+import { KeptValues } from './kept-values.js';
 import { getJson } from './stored-json.js';
 
 /** Where a batch is found by users: in the tenant's list, and in that of the batch it retries. Repeating it changes nothing. */
@@ -45,11 +48,18 @@ export async function loadSubmit(store: ObjectStore, tenant: string, batchId: st
 export const isDeleted = async (store: ObjectStore, tenant: string, batchId: string): Promise<boolean> =>
   (await store.head(keys.batchDeleted(tenant, batchId))) !== null;
 
-/** For users: throws `not_found` for an unknown, a foreign and a deleted batch, with the same words. */
-export async function loadShownSubmit(store: ObjectStore, tenant: string, batchId: string): Promise<SubmitObject> {
+/**
+ * For users: throws `not_found` for an unknown, a foreign and a deleted batch, with the same words. The tombstone is looked for each
+ * time: what is remembered of a batch does not tell that it was deleted since.
+ */
+export async function loadShownSubmit(
+  { store, records }: { readonly store: ObjectStore; readonly records: BatchRecords },
+  tenant: string,
+  batchId: string,
+): Promise<SubmitObject> {
   if (!isId('batch', batchId)) throw noSuchBatch(batchId);
-  const [submit, deleted] = await Promise.all([loadSubmit(store, tenant, batchId), isDeleted(store, tenant, batchId)]);
-  if (deleted) throw noSuchBatch(batchId);
+  const [submit, deleted] = await Promise.all([records.submit(tenant, batchId), isDeleted(store, tenant, batchId)]);
+  if (!submit || deleted) throw noSuchBatch(batchId);
   return submit;
 }
 
@@ -97,4 +107,122 @@ export async function loadPartHeader(
   if (!part) return null;
   const end = part.bytes.indexOf(0x0a);
   return partHeader.parse(JSON.parse(Buffer.from(part.bytes.subarray(0, end)).toString('utf8')));
+}
+
+const weightOf = (plan: PlanObject): number =>
+  plan.kind === 'verdict'
+    ? 1 + plan.errors.length
+    : plan.shards.reduce((sum, { rejected }) => sum + 1 + rejected.length, 1);
+
+/**
+ * The records of batches that are created once and never change, remembered once they were found; what is absent is looked for
+ * each time. A batch may have been deleted since its records were found: who shows a batch asks for its tombstone
+ * (`loadShownSubmit`), and who writes for it looks at submit.json itself.
+ */
+export class BatchRecords {
+  readonly #store: ObjectStore;
+  readonly #kept: KeptValues;
+  readonly #reading = new Map<string, Promise<object | null>>();
+
+  constructor(store: ObjectStore, countMax = bounds.recordsKeptMax, weightMax = bounds.recordsKeptWeightMax) {
+    this.#store = store;
+    this.#kept = new KeptValues(countMax, weightMax);
+  }
+
+  submit(tenant: string, batchId: string): Promise<SubmitObject | null> {
+    const key = keys.submit(tenant, batchId);
+    return this.#find(key, () => getJson(this.#store, key, submitObject));
+  }
+
+  plan(tenant: string, batchId: string): Promise<PlanObject | null> {
+    const key = keys.plan(tenant, batchId);
+    return this.#find(key, () => getJson(this.#store, key, planObject), weightOf);
+  }
+
+  manifest(tenant: string, batchId: string): Promise<ManifestObject | null> {
+    const key = keys.manifest(tenant, batchId);
+    return this.#find(key, () => getJson(this.#store, key, manifestObject));
+  }
+
+  /** When the cancel was asked for, Unix ms; null when it was not. */
+  async cancelMs(tenant: string, batchId: string): Promise<number | null> {
+    const key = keys.cancel(tenant, batchId);
+    return (await this.#find(key, () => getJson(this.#store, key, cancelObject)))?.requestedMs ?? null;
+  }
+
+  /** The same of a batch whose manifest was found. A cancel that was not asked for by then changes nothing, and is not looked for again. */
+  async cancelMsOfEnded(tenant: string, batchId: string): Promise<number | null> {
+    const key = keys.cancel(tenant, batchId);
+    const read = async (): Promise<{ requestedMs: number | null }> =>
+      (await getJson(this.#store, key, cancelObject)) ?? { requestedMs: null };
+    return (await this.#find(key, read))?.requestedMs ?? null;
+  }
+
+  /** What a part says of its shard's counts; null when the shard is not decided. */
+  counts(tenant: string, batchId: string, shard: number): Promise<ShardProgress | null> {
+    return this.#find(keys.part(tenant, batchId, shard), async () => {
+      const header = await loadPartHeader(this.#store, tenant, batchId, shard);
+      if (!header) return null;
+      const { completed, failed, inputTokens, outputTokens } = header;
+      return { completed, failed, inputTokens, outputTokens };
+    });
+  }
+
+  /** The plan when it is remembered: known without a read. */
+  knownPlan(tenant: string, batchId: string): PlanObject | null {
+    return (this.#kept.get(keys.plan(tenant, batchId)) as PlanObject | undefined) ?? null;
+  }
+
+  knownManifest(tenant: string, batchId: string): ManifestObject | null {
+    return (this.#kept.get(keys.manifest(tenant, batchId)) as ManifestObject | undefined) ?? null;
+  }
+
+  /** What was accepted and planned. Throws `not_found` when there is no such batch; the plan is null when it is not planned yet. */
+  async load(tenant: string, batchId: string): Promise<{ submit: SubmitObject; plan: PlanObject | null }> {
+    const [submit, plan] = await Promise.all([
+      isId('batch', batchId) ? this.submit(tenant, batchId) : null,
+      isId('batch', batchId) ? this.plan(tenant, batchId) : null,
+    ]);
+    if (!submit) throw noSuchBatch(batchId);
+    return { submit, plan };
+  }
+
+  forget(tenant: string, batchId: string): void {
+    for (const key of [keys.submit, keys.plan, keys.manifest, keys.cancel]) this.#kept.delete(key(tenant, batchId));
+  }
+
+  /** Callers at the same time share one read. `key` alone says what the value is. */
+  async #find<T extends object>(
+    key: string,
+    read: () => Promise<T | null>,
+    weigh: (value: T) => number = () => 1,
+  ): Promise<T | null> {
+    const kept = this.#kept.get(key);
+    if (kept) return kept as T;
+    const underWay = this.#reading.get(key);
+    if (underWay) {
+      const found = await underWay.catch(() => null);
+      // What is absent may have been written after that read began. One that began since is as good as our own.
+      if (found) return found as T;
+    }
+    return (this.#reading.get(key) ?? this.#read(key, read, weigh)) as Promise<T | null>;
+  }
+
+  #read<T extends object>(
+    key: string,
+    read: () => Promise<T | null>,
+    weigh: (value: T) => number,
+  ): Promise<object | null> {
+    const reading = (async () => {
+      try {
+        const found = await read();
+        if (found) this.#kept.set(key, found, weigh(found));
+        return found;
+      } finally {
+        this.#reading.delete(key);
+      }
+    })();
+    this.#reading.set(key, reading);
+    return reading;
+  }
 }

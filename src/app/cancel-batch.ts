@@ -1,9 +1,22 @@
 import type { BatchObject } from '../contract/batch-object.js';
-import { EyrieError } from '../domain/errors.js';
+import { EyrieError, errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { createJson } from './stored-json.js';
 import { viewBatch } from './view-batch.js';
 import type { World } from './world.js';
+
+/**
+ * The janitor looks at once at a batch whose open marker has changed. It has content now, so that the change shows also in stores that
+ * note times in whole seconds.
+ */
+async function tellJanitor({ store, log }: World, tenant: string, batchId: string): Promise<void> {
+  try {
+    await store.put(keys.openBatch(tenant, batchId), Buffer.from('cancel'));
+  } catch (error) {
+    // Asked for all the same: the janitor comes by within a minute.
+    log.warn('batch.cancel_not_told', { tenant, batchId, code: errorCode(error) });
+  }
+}
 
 /**
  * Asks for a cancel. Workers see it within seconds and keep what is finished; the rest becomes `batch_cancelled` lines. Repeating
@@ -22,6 +35,7 @@ export async function cancelBatch(world: World, tenant: string, batchId: string)
       return batch;
     default:
       await createJson(world.store, keys.cancel(tenant, batchId), { v: 1, requestedMs: world.clock.now() });
+      await tellJanitor(world, tenant, batchId);
       world.log.info('batch.cancel_requested', { tenant, batchId });
       return viewBatch(world, tenant, batchId);
   }

@@ -83,7 +83,9 @@ async function runWhole(world: Generator, work: ShardWork): Promise<Records | nu
   } catch (error) {
     if (isStopCause(work.signal.reason) || !failsByItself(errorCode(error))) throw error;
     await checkEngine(world);
-    await (await RangeAttempt.begin(world, job, whole, 0, world.workerId)).failed(error);
+    const attempt = await RangeAttempt.begin(world, job, whole, 0, world.workerId);
+    await attempt.failed(error);
+    await attempt.end();
     world.log.warn('shard.range_failed', {
       ...job,
       firstLine: shard.firstLine,

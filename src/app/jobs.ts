@@ -10,8 +10,10 @@ export const planJob = (batch: BatchJob): Job => ({ id: `plan-${batch.batchId}`,
 
 export const finishJob = (batch: BatchJob): Job => ({ id: `fin-${batch.batchId}`, payload: pointer(batch) });
 
+export const shardJobId = ({ batchId }: BatchJob, n: number): string => `s-${batchId}-${n}`;
+
 export const shardJobOf = (batch: BatchJob, order: QueueOrder, { n }: Pick<PlannedShard, 'n'>): Job => ({
-  id: `s-${batch.batchId}-${n}`,
+  id: shardJobId(batch, n),
   payload: { ...pointer(batch), shard: n } satisfies ShardJob,
   priority: shardPriority(order, n),
 });

@@ -1,6 +1,6 @@
 import type { BatchObject } from '../contract/batch-object.js';
 import { toListPage, type ListPage } from '../contract/file-object.js';
-import { batchTombstone, submitObject } from '../contract/stored-objects.js';
+import { batchTombstone } from '../contract/stored-objects.js';
 import { EyrieError, errorCode } from '../domain/errors.js';
 import { idPrefixes, isId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
@@ -20,9 +20,9 @@ export interface BatchesPage {
   readonly order: ListOrder;
 }
 
-async function cursorKey({ store }: World, tenant: string, after: string): Promise<string> {
+async function cursorKey({ store, records }: World, tenant: string, after: string): Promise<string> {
   if (isId('batch', after)) {
-    const submit = await getJson(store, keys.submit(tenant, after), submitObject);
+    const submit = await records.submit(tenant, after);
     const createdMs =
       submit?.createdMs ?? (await getJson(store, keys.batchDeleted(tenant, after), batchTombstone))?.listedMs;
     if (createdMs !== undefined) return keys.batchIndexEntry(tenant, createdMs, after);

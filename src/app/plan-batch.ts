@@ -93,14 +93,15 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
   }
 }
 
-/** Queues the shards that are not decided, in line order, so that the readable results grow from the front. */
+/** Queues the shards that are not decided, or `only` some of them, in line order, so that the readable results grow from the front. */
 export async function queueShards(
   world: World,
   batch: BatchJob,
   plan: WorkPlan,
   decided: ReadonlyMap<number, unknown>,
+  only?: ReadonlySet<number>,
 ): Promise<void> {
-  const open = plan.shards.filter(({ n }) => !decided.has(n));
+  const open = plan.shards.filter(({ n }) => !decided.has(n) && (only?.has(n) ?? true));
   await world.queue.add(
     'shard',
     open.map((shard) => shardJobOf(batch, plan.order, shard)),

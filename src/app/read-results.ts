@@ -1,7 +1,7 @@
 import type { PlannedShard } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
-import { findManifest, findPlan, loadShownSubmit } from './batch-records.js';
+import { loadShownSubmit } from './batch-records.js';
 import { hasResults } from './retention/result-file.js';
 import { mergedLines, ownLines } from './retry/merged-lines.js';
 import type { World } from './world.js';
@@ -45,19 +45,19 @@ const shardsFrom = (shards: readonly PlannedShard[], line: number): readonly Pla
  * again made of them; a line that one of these still works on counts as undecided. Throws `not_found`, also when the result files are gone, and `invalid_value` for a foreign cursor.
  */
 export async function readResults(
-  world: Pick<World, 'store' | 'clock'>,
+  world: Pick<World, 'store' | 'records' | 'clock'>,
   tenant: string,
   batchId: string,
   page: { readonly after: string | null; readonly limit: number; readonly merge: boolean },
 ): Promise<ResultsPage> {
-  const { store } = world;
-  const submit = await loadShownSubmit(store, tenant, batchId);
+  const { records } = world;
+  const submit = await loadShownSubmit(world, tenant, batchId);
   const first = page.after === null ? 0 : parseCursor(batchId, page.after);
   // The manifest is looked for first: found, all parts are there.
-  const manifest = await findManifest(store, tenant, batchId);
+  const manifest = await records.manifest(tenant, batchId);
   if (manifest && !(await hasResults(world, tenant, manifest))) throw resultsGone(batchId);
   const ended = manifest !== null;
-  const plan = await findPlan(store, tenant, batchId);
+  const plan = await records.plan(tenant, batchId);
   const total = plan?.kind === 'work' ? plan.lines : 0;
   const lines: Uint8Array[] = [];
   let bytes = 0;

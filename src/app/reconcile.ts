@@ -1,17 +1,21 @@
 import type { BatchJob } from '../contract/queue-payload.js';
-import type { PlanObject, SubmitObject } from '../contract/stored-objects.js';
-import { submitObject } from '../contract/stored-objects.js';
+import type { ManifestObject, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
+import { bounds } from '../domain/bounds.js';
 import { errorCode } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { isTenant, keys } from '../domain/object-keys.js';
 import type { ObjectInfo } from '../ports/object-store.js';
-import { cancelRequestedMs, decidedShards, findManifest, findPlan, putInLists } from './batch-records.js';
+import type { FleetState } from '../ports/progress-board.js';
+import { decidedShards, putInLists } from './batch-records.js';
 import { closeBatch } from './close-batch.js';
 import { giveUpShard } from './give-up-shard.js';
-import { finishJob, planJob } from './jobs.js';
-import { noteOpenWork } from './open-work.js';
+import { finishJob, planJob, shardJobId } from './jobs.js';
+import { listAll } from './list-all.js';
+import { noteOpenWork, readFleet } from './open-work.js';
 import { queueShards } from './plan-batch.js';
-import { getJson } from './stored-json.js';
+import { sideBySide } from './side-by-side.js';
+import { LookTimes, type Look } from './sweep/look-times.js';
+import { LostJobs } from './sweep/lost-jobs.js';
 import { ProgressNews } from './webhooks/progress-news.js';
 import { RiskNews } from './webhooks/risk-news.js';
 import { DeliveryKeeper } from './webhooks/restore-deliveries.js';
@@ -21,43 +25,59 @@ import type { World } from './world.js';
 const orphanMarkerMs = 3600 * 1000;
 /** Workers get this long to keep what they have finished before a cancelled or expired shard is given up under them. */
 const giveUpGraceMs = 8000;
-/** Jobs of a batch that shows nothing new are put back this often; adding one that is there changes nothing. */
-const requeueMs = 30_000;
+const sweepMsDefault = 5000;
 
 interface Marker extends BatchJob {
   readonly info: ObjectInfo;
 }
 
-function toMarker(info: ObjectInfo, prefix: string): Marker | null {
-  const [tenant, batchId, more] = info.key.slice(prefix.length).split('/');
+function toMarker(info: ObjectInfo): Marker | null {
+  const [tenant, batchId, more] = info.key.slice(keys.openBatches.length).split('/');
   if (tenant === undefined || batchId === undefined || more !== undefined) return null;
   return isTenant(tenant) && isId('batch', batchId) ? { tenant, batchId, info } : null;
 }
 
+/** What the looks of one sweep share. */
+interface Sweep {
+  readonly lost: LostJobs;
+  readonly fleet: () => Promise<FleetState | null>;
+}
+
+/** A look at a batch, but for what most looks have in common. */
+type Found = Pick<Look, 'found' | 'watched'> & Partial<Look> & { readonly noted?: boolean };
+
+const nothingDue = { dueMs: Infinity, waitMsMax: bounds.sweepLookMs, restored: false };
+
 /**
- * The janitor. What a crash left undone stands in the object store; each sweep finds it and puts it back into the queue, or does
- * it when it is small. It only adds work with fixed ids, so several may run.
+ * The janitor. What a crash left undone stands in the object store; it finds it and puts it back into the queue, or does it when it
+ * is small:
  *
  *     state found                                         action
  *     marker, no submit.json                              after an hour: remove the marker
  *     submit.json, no plan.json                           queue the plan
  *     plan is a verdict, or every shard is decided        queue the finish
  *     shards undecided, cancelled or expired              after a grace: give the shards up
- *     shards undecided                                    queue them
+ *     shards undecided                                    queue them, unless the planner is still at it
  *     manifest.json                                       close the batch
  *
- * What is still to be told is the `DeliveryKeeper`'s.
+ * Only jobs that the queue does not hold are queued. A sweep lists the markers of open batches and asks the queue for one job of
+ * each; `LookTimes` says which batches it then looks at. Closing a batch and giving shards up need the store only, and go on while
+ * the queue is away.
+ *
+ * One process sweeps for all (`Lease`); it only adds work with fixed ids, so that two at once do no harm. What is still to be told
+ * is the `DeliveryKeeper`'s.
  */
 export class Janitor {
   readonly #world: World;
-  /** When each open batch's jobs were last queued from here. */
-  readonly #queuedMs = new Map<string, number>();
+  readonly #looks: LookTimes;
   readonly #deliveries: DeliveryKeeper;
   readonly #progressNews: ProgressNews;
   readonly #riskNews: RiskNews;
 
-  constructor(world: World) {
+  /** `sweepMs`: pause between two sweeps. */
+  constructor(world: World, sweepMs = sweepMsDefault) {
     this.#world = world;
+    this.#looks = new LookTimes(world.clock, sweepMs);
     this.#deliveries = new DeliveryKeeper(world);
     this.#progressNews = new ProgressNews(world);
     this.#riskNews = new RiskNews(world);
@@ -65,79 +85,191 @@ export class Janitor {
 
   /** One sweep over everything open. A batch that fails is logged and does not keep the others from their turn. */
   async sweep(): Promise<void> {
-    const open = new Set<string>();
-    await this.#each(keys.openBatches, async (marker) => {
-      open.add(marker.batchId);
-      await this.#restoreBatch(marker);
+    const lost = new LostJobs(this.#world);
+    let state: Promise<FleetState | null> | undefined;
+    const sweep: Sweep = { lost, fleet: () => (state ??= readFleet(this.#world)) };
+    this.#looks.beginSweep();
+    const news = await this.#goneJobs(lost);
+    await sideBySide(listAll(this.#world.store, keys.openBatches), bounds.storeReadsAtOnce, async (info) => {
+      const marker = toMarker(info);
+      if (marker && this.#looks.isDue(info, news)) await this.#look(marker, sweep);
     });
-    for (const batchId of this.#queuedMs.keys()) if (!open.has(batchId)) this.#queuedMs.delete(batchId);
-    await this.#deliveries.sweep();
+    this.#looks.endSweep();
+    await this.#deliveries.sweep(lost);
   }
 
-  async #each(prefix: string, act: (marker: Marker) => Promise<void>): Promise<void> {
-    let after: string | null = null;
-    do {
-      const page = await this.#world.store.list(prefix, after === null ? {} : { after });
-      for (const info of page.objects) {
-        const marker = toMarker(info, prefix);
-        if (!marker) continue;
-        try {
-          await act(marker);
-        } catch (error) {
-          this.#world.log.warn('janitor.batch_failed', { batchId: marker.batchId, code: errorCode(error) });
-        }
-      }
-      after = page.next;
-    } while (after !== null);
-  }
-
-  async #restoreBatch(marker: Marker): Promise<void> {
-    const { store, clock } = this.#world;
-    const { tenant, batchId } = marker;
-    const submit = await getJson(store, keys.submit(tenant, batchId), submitObject);
-    if (!submit) {
-      if (clock.now() - marker.info.modifiedMs > orphanMarkerMs) await store.delete(marker.info.key);
-      return;
+  /** Markers of batches whose watched job the queue does not hold any more: it was done, or the queue was lost. */
+  async #goneJobs(lost: LostJobs): Promise<ReadonlySet<string>> {
+    const news = new Set<string>();
+    for (const [kind, markers] of this.#looks.watched()) {
+      const ids = [...markers.keys()];
+      for (let from = 0; from < ids.length; from += bounds.jobsPerAddMax)
+        for (const id of await lost.among(kind, ids.slice(from, from + bounds.jobsPerAddMax)))
+          news.add(markers.get(id) ?? '');
     }
-    const [plan, manifest] = await Promise.all([
-      findPlan(store, tenant, batchId),
-      findManifest(store, tenant, batchId),
+    return news;
+  }
+
+  async #look(marker: Marker, sweep: Sweep): Promise<void> {
+    try {
+      const found = await this.#restoreBatch(marker, sweep);
+      if (found) this.#looks.looked(marker.info, { ...nothingDue, ...found }, found.noted ?? false);
+      else this.#looks.forget(marker.info.key);
+    } catch (error) {
+      this.#looks.failed(marker.info);
+      this.#world.log.warn('janitor.batch_failed', { batchId: marker.batchId, code: errorCode(error) });
+    }
+  }
+
+  /** null: the batch is closed, or must be looked at anew. */
+  async #restoreBatch({ tenant, batchId, info }: Marker, sweep: Sweep): Promise<Found | null> {
+    const { store, clock, records } = this.#world;
+    const [submit, plan, manifest, cancelMs] = await Promise.all([
+      records.submit(tenant, batchId),
+      records.plan(tenant, batchId),
+      records.manifest(tenant, batchId),
+      records.cancelMs(tenant, batchId),
     ]);
-    if (manifest) return closeBatch(this.#world, submit, manifest);
-    // The accept may have stopped before its index entry; writing it again changes nothing.
-    if (!this.#queuedMs.has(batchId)) await putInLists(store, submit);
-    return this.#restoreWork(submit, plan);
-  }
-
-  async #restoreWork(submit: SubmitObject, plan: PlanObject | null): Promise<void> {
-    const { store, queue, clock } = this.#world;
-    const { tenant, batchId } = submit;
-    if (!plan) return this.#queueNowAndThen(batchId, () => queue.add('plan', [planJob(submit)]));
-    if (plan.kind === 'verdict') return this.#queueNowAndThen(batchId, () => queue.add('finish', [finishJob(submit)]));
-
-    const decided = await decidedShards(store, tenant, batchId);
-    if (decided.size >= plan.shards.length) return queue.add('finish', [finishJob(submit)]);
-
-    await noteOpenWork(this.#world, submit, plan, decided);
-    const cancelMs = await cancelRequestedMs(store, tenant, batchId);
-    const stopMs = Math.min(cancelMs ?? Infinity, submit.expiresMs);
-    if (clock.now() < stopMs) {
-      await this.#queueNowAndThen(batchId, () => queueShards(this.#world, submit, plan, decided));
-      await this.#progressNews.tell(submit, plan, decided);
-      return this.#riskNews.tell(submit);
+    if (!submit) {
+      if (clock.now() - info.modifiedMs > orphanMarkerMs) await store.delete(info.key);
+      return { found: 'marker', watched: null };
     }
-    if (clock.now() < stopMs + giveUpGraceMs) return;
-    for (const shard of plan.shards)
-      if (!decided.has(shard.n))
-        await giveUpShard(this.#world, submit, plan, shard, stopMs === cancelMs ? 'cancelled' : 'expired');
-    return queue.add('finish', [finishJob(submit)]);
+    if (manifest) return this.#close(submit, manifest);
+    // The accept may have stopped before its index entry; writing it again changes nothing.
+    if (this.#looks.last(info.key) === null) await putInLists(store, submit);
+    if (plan?.kind === 'work') return this.#restoreShards(submit, plan, cancelMs, info.key, sweep);
+    return plan ? this.#restoreFinish(submit, sweep) : this.#restorePlan(submit, sweep);
   }
 
-  async #queueNowAndThen(batchId: string, add: () => Promise<void>): Promise<void> {
-    const now = this.#world.clock.now();
-    const last = this.#queuedMs.get(batchId);
-    if (last !== undefined && now - last < requeueMs) return;
-    await add();
-    this.#queuedMs.set(batchId, now);
+  async #restorePlan(submit: SubmitObject, { lost }: Sweep): Promise<Found> {
+    const job = planJob(submit);
+    const restored = (await lost.restore('plan', [job])) > 0;
+    return { found: 'accepted', watched: { kind: 'plan', id: job.id }, restored };
+  }
+
+  async #restoreFinish(submit: SubmitObject, { lost }: Sweep): Promise<Found> {
+    const job = finishJob(submit);
+    const restored = (await lost.restore('finish', [job])) > 0;
+    return { found: 'decided', watched: { kind: 'finish', id: job.id }, restored };
+  }
+
+  async #close(submit: SubmitObject, manifest: ManifestObject): Promise<null> {
+    if (await this.#isThere(submit)) await closeBatch(this.#world, submit, manifest);
+    return null;
+  }
+
+  /** What is remembered of a batch does not tell that it was removed since: asked before anything is done for it. */
+  async #isThere({ tenant, batchId }: BatchJob): Promise<boolean> {
+    if (await this.#world.store.head(keys.submit(tenant, batchId))) return true;
+    this.#world.records.forget(tenant, batchId);
+    return false;
+  }
+
+  async #restoreShards(
+    submit: SubmitObject,
+    plan: WorkPlan,
+    cancelMs: number | null,
+    key: string,
+    sweep: Sweep,
+  ): Promise<Found | null> {
+    const { store, clock } = this.#world;
+    const { tenant, batchId } = submit;
+    const decided = await decidedShards(store, tenant, batchId);
+    if (decided.size >= plan.shards.length) return this.#restoreFinish(submit, sweep);
+
+    const stopMs = Math.min(cancelMs ?? Infinity, submit.expiresMs);
+    const now = clock.now();
+    const found = `${decided.size}${cancelMs === null ? '' : ' cancelled'}`;
+    if (now < stopMs) {
+      const noted = await this.#noteWork(submit, plan, decided, key, found, sweep);
+      const restored = await this.#queueLost(submit, plan, decided, sweep);
+      const isFollowed = cancelMs === null && (await this.#tellNews(submit, plan, decided, sweep));
+      const last = plan.shards.findLast(({ n }) => !decided.has(n));
+      return {
+        found,
+        watched: last ? { kind: 'shard', id: shardJobId(submit, last.n) } : null,
+        dueMs: stopMs + giveUpGraceMs,
+        restored,
+        noted,
+        ...(isFollowed ? { waitMsMax: bounds.sweepNewsLookMs } : {}),
+      };
+    }
+    if (now < stopMs + giveUpGraceMs) return { found, watched: null, dueMs: stopMs + giveUpGraceMs };
+    if (!(await this.#isThere(submit))) return null;
+    const verdict = stopMs === cancelMs ? 'cancelled' : 'expired';
+    const left = await this.#giveUp(submit, plan, decided, verdict);
+    return left > 0 ? { found: `${left} left`, watched: null, dueMs: now } : this.#restoreFinish(submit, sweep);
+  }
+
+  /** For the estimates of all batches: when it has changed, and now and then, since the board may be lost. */
+  async #noteWork(
+    submit: SubmitObject,
+    plan: WorkPlan,
+    decided: ReadonlyMap<number, number>,
+    key: string,
+    found: string,
+    { lost }: Sweep,
+  ): Promise<boolean> {
+    const since = this.#world.clock.monotonic() - (this.#looks.notedMs(key) ?? -Infinity);
+    if (lost.away || (this.#looks.last(key) === found && since < bounds.openWorkNotedMs)) return false;
+    await noteOpenWork(this.#world, submit, plan, decided);
+    return true;
+  }
+
+  /** Queues the shards that the queue does not hold. Returns whether there were any. */
+  async #queueLost(
+    submit: SubmitObject,
+    plan: WorkPlan,
+    decided: ReadonlyMap<number, number>,
+    { lost }: Sweep,
+  ): Promise<boolean> {
+    const { store, log } = this.#world;
+    const { tenant, batchId } = submit;
+    const shards = new Map(plan.shards.map(({ n }) => [shardJobId(submit, n), n]));
+    const ids = [...shards].filter(([, n]) => !decided.has(n)).map(([id]) => id);
+    const missing = await lost.among('shard', ids);
+    if (missing.length === 0) return false;
+    // As long as the queue holds the plan's job, whoever does it adds them all.
+    const plannerGone = await lost.among('plan', [planJob(submit).id]);
+    if (plannerGone.length === 0) return false;
+    // Some were decided since the parts were listed.
+    const since = await decidedShards(store, tenant, batchId);
+    const only = new Set(missing.flatMap((id) => shards.get(id) ?? []).filter((n) => !since.has(n)));
+    if (only.size === 0 || !(await this.#isThere(submit))) return false;
+    await queueShards(this.#world, submit, plan, since, only);
+    log.info('janitor.shards_restored', { tenant, batchId, shards: only.size });
+    return true;
+  }
+
+  /** Returns whether anybody asks for news of the batch. */
+  async #tellNews(
+    submit: SubmitObject,
+    plan: WorkPlan,
+    decided: ReadonlyMap<number, number>,
+    { lost, fleet }: Sweep,
+  ): Promise<boolean> {
+    if (lost.away) return false;
+    const ofProgress = await this.#progressNews.tell(submit, plan, decided);
+    const ofRisk = await this.#riskNews.tell(submit, plan, decided, fleet);
+    return ofProgress || ofRisk;
+  }
+
+  /** Returns how many undecided shards are left for the next sweep. */
+  async #giveUp(
+    submit: SubmitObject,
+    plan: WorkPlan,
+    decided: ReadonlyMap<number, number>,
+    verdict: 'cancelled' | 'expired',
+  ): Promise<number> {
+    const open = plan.shards.filter(({ n }) => !decided.has(n));
+    await sideBySide(open.slice(0, bounds.giveUpsPerLook), bounds.giveUpsAtOnce, async (shard) => {
+      try {
+        await giveUpShard(this.#world, submit, plan, shard, verdict);
+      } catch (error) {
+        // The part stands; only the hint of it could not be noted.
+        if (errorCode(error) !== 'queue_unavailable') throw error;
+      }
+    });
+    return Math.max(0, open.length - bounds.giveUpsPerLook);
   }
 }

@@ -11,6 +11,7 @@ import type { ProgressBoard } from '../ports/progress-board.js';
 import type { SecretSealer } from '../ports/secret-sealer.js';
 import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
+import type { BatchRecords } from './batch-records.js';
 
 /**
  * All that the steps may touch. `app` has no other way to the world: no timer, date, random number, file or process of its own,
@@ -18,6 +19,8 @@ import type { Tenants } from '../ports/tenants.js';
  */
 export interface World {
   readonly store: ObjectStore;
+  /** Over `store`. */
+  readonly records: BatchRecords;
   readonly queue: JobQueue;
   readonly progress: ProgressBoard;
   readonly live: LiveChannel;

@@ -97,6 +97,9 @@ export const batchObject = z.object({
     /** Batches that run failed lines of this one again, oldest first. */
     child_batch_ids: z.array(z.string()),
     shapes: shapeReport.nullable(),
+    attempts: attemptCounts,
+    /** Lines that were never carried out, by the code of their error. */
+    given_up: z.record(z.string(), z.number().int()),
     /** Useful tokens per second of wall time while shards ran; null before the end. */
     tokens_per_second: z.number().nullable(),
     /** Share against other batches; each step up doubles it. */

@@ -95,15 +95,10 @@ export const retryLines = z.object({ v: z.literal(1), lines: z.array(z.number())
 export const cancelObject = z.object({ v: z.literal(1), requestedMs: z.number() });
 
 /**
- * attempts/…: an attempt that gave no results. Of a shard it is written when the attempt begins; `code` stays null when the worker
- * was lost, and the note is removed when the attempt ended for a reason that was not its own.
+ * attempts/…: an attempt that gave no results. What it was at, and why it failed, stands in its key. Of a range of a shard it is
+ * written when the attempt begins, without a code, and removed when that has ended.
  */
-export const attemptNote = z.object({
-  v: z.literal(1),
-  ms: z.number(),
-  worker: z.string(),
-  code: z.string().nullable(),
-});
+export const attemptNote = z.object({ v: z.literal(1), ms: z.number(), worker: z.string() });
 export type AttemptNote = z.output<typeof attemptNote>;
 
 /** Lines that were never carried out, by the code of their error. */

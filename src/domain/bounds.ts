@@ -105,8 +105,27 @@ export const bounds = Object.freeze({
   stalledCountMax: 100,
 
   // Object store.
+  /** Small reads that one call or one sweep makes at once: hides the store's latency, and stays below its clients' connections. */
+  storeReadsAtOnce: 32,
+  /** Records of batches that a process remembers, and their weight: a shard of a plan weighs 1, some 300 bytes. */
+  recordsKeptMax: 64 * 1024,
+  recordsKeptWeightMax: 256 * 1024,
   storeListPageMax: 1000,
   multipartPartBytes: 8 * 1024 * 1024,
+
+  // Sweeps.
+  /** A batch that shows nothing new is looked at this often, at least. */
+  sweepLookMs: 60_000,
+  /** The same while somebody asks for news of running batches. */
+  sweepNewsLookMs: 30_000,
+  /** Shards of one batch that are given up in one look: a large one must not hold up the sweep. */
+  giveUpsPerLook: 1000,
+  /** Of these, at once. */
+  giveUpsAtOnce: 4,
+  /** The open work of a batch is noted again after this although it is the same: the board may have lost it. */
+  openWorkNotedMs: 600_000,
+  /** Another process takes a sweep over when nothing was heard for this long of the one that did it, or for three pauses between sweeps. */
+  sweepLeaseMsMin: 15_000,
 
   // Files and windows, seconds.
   expiresAfterSecondsMin: 3600,

@@ -1,3 +1,5 @@
+import type { ErrorCode } from './errors.js';
+
 /**
  * Where everything lies in the object store. Keys are built here alone, from a tenant and validated ids, so no text of a user
  * ever becomes part of one. No key is a directory prefix of another key.
@@ -35,16 +37,23 @@ export const keys = Object.freeze({
   attempts: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/attempts/`,
   stepAttempts: (tenant: string, batchId: string, step: 'plan' | 'finish') =>
     `${batchRoot(tenant, batchId)}/attempts/${step}/`,
-  stepAttempt: (tenant: string, batchId: string, step: 'plan' | 'finish', name: string) =>
-    `${batchRoot(tenant, batchId)}/attempts/${step}/${name}.json`,
+  stepAttempt: (tenant: string, batchId: string, step: 'plan' | 'finish', name: string, code: ErrorCode) =>
+    `${batchRoot(tenant, batchId)}/attempts/${step}/${name}.${code}.json`,
   shardAttempts: (tenant: string, batchId: string, shard: number) =>
     `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/`,
   /** A worker was lost while it held the shard. */
   shardLoss: (tenant: string, batchId: string, shard: number, loss: number) =>
     `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/lost/${String(loss).padStart(4, '0')}.json`,
-  /** `range` as `rangeName` has it. */
-  rangeAttempt: (tenant: string, batchId: string, shard: number, range: string, attempt: number) =>
-    `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/${range}/${String(attempt).padStart(2, '0')}.json`,
+  /** `range` as `rangeName` has it; `code`: why the attempt failed, null while that is not known. */
+  rangeAttempt: (
+    tenant: string,
+    batchId: string,
+    shard: number,
+    range: string,
+    attempt: number,
+    code: ErrorCode | null,
+  ) =>
+    `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/${range}/${String(attempt).padStart(2, '0')}${code === null ? '' : `.${code}`}.json`,
   rangePart: (tenant: string, batchId: string, shard: number, range: string) =>
     `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/${range}/part.jsonl`,
   manifest: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/manifest.json`,

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { readApiSettings } from '../config/read-environment.js';
+import { BatchRecords } from '../app/batch-records.js';
 import { openWorld } from '../compose/open-world.js';
 import { runProgram, tellParent } from '../compose/run-program.js';
 import { EyrieError } from '../domain/errors.js';
@@ -30,7 +31,8 @@ async function listen(server: FastifyInstance, host: string, first: number, last
 await runProgram('api', async () => {
   const settings = readApiSettings(process.env);
   const metrics = new Metrics('api');
-  const world = await openWorld('api', settings, (log) => metrics.watch(log));
+  const opened = await openWorld('api', settings, (log) => metrics.watch(log));
+  const world = { ...opened, records: new BatchRecords(opened.store) };
   const server = createServer(world, {
     tokenizer: world.openedModel.tokenizer,
     grammars: world.openedModel.grammars,

@@ -1,4 +1,5 @@
 import { acceptBatch } from '../../src/app/accept-batch.js';
+import { BatchRecords } from '../../src/app/batch-records.js';
 import { finishBatch } from '../../src/app/finish-batch.js';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
@@ -7,7 +8,7 @@ import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
 import { sweepRetention } from '../../src/app/retention/sweep-retention.js';
 import { sendWebhook } from '../../src/app/send-webhook.js';
-import { PlannedBatches } from '../../src/app/planned-batches.js';
+import { Lease } from '../../src/app/sweep/lease.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { EndpointLanes } from '../../src/app/webhooks/endpoint-lanes.js';
 import { viewBatch } from '../../src/app/view-batch.js';
@@ -73,7 +74,7 @@ export class FakeService {
   crashes = 0;
   readonly #options: FakeServiceOptions;
   readonly #tokenizer = new ByteTokenizer();
-  readonly #stops: (() => void)[] = [];
+  readonly #stops: (() => Promise<unknown>)[] = [];
   readonly #grammars = new FakeGrammars();
 
   constructor(options: FakeServiceOptions = {}) {
@@ -89,7 +90,7 @@ export class FakeService {
 
   /** Starts a `control`; the function kills it: nothing of it runs any further. */
   startControl(): () => void {
-    const { world } = this;
+    const world = this.#process();
     const sender = {
       post: async (post: WebhookPost) => {
         this.posts.push(post);
@@ -119,26 +120,41 @@ export class FakeService {
     const stop = new AbortController();
     const loopMs = this.#options.loopMs ?? 1000;
     const inbox = new InboxWatcher(world);
-    const janitor = new Janitor(world);
+    const janitor = new Janitor(world, loopMs);
+    const leases: Lease[] = [];
+    const sweep = (name: string, everyMs: number, step: () => Promise<void>): void => {
+      const lease = new Lease(world, name, everyMs);
+      leases.push(lease);
+      void repeat(world, name, everyMs, () => lease.run(step), stop.signal);
+    };
     void repeat(world, 'inbox', loopMs, () => inbox.poll(), stop.signal);
-    void repeat(world, 'janitor', loopMs, () => janitor.sweep(), stop.signal);
-    void repeat(world, 'retention', 60_000, () => sweepRetention(world), stop.signal);
+    sweep('janitor', loopMs, () => janitor.sweep());
+    sweep('retention', 60_000, () => sweepRetention(world));
     const kill = () => {
       stop.abort();
       for (const consumer of consumers) world.queue.kill(consumer);
     };
-    this.#stops.push(kill);
+    this.#stops.push(() => {
+      kill();
+      return Promise.all(leases.map((lease) => lease.release()));
+    });
     return kill;
   }
 
-  /** Kills every `control`: from here on only what the test calls happens. */
+  /** The world as one process sees it: what it remembers and the leases it holds are its own. */
+  #process(): FakeWorld {
+    const { world } = this;
+    return { ...world, records: new BatchRecords(world.store), shared: world.shared.another() };
+  }
+
+  /** Ends every `control`, as a signal does: from here on only what the test calls happens, and another goes on at once. */
   stopControls(): void {
-    for (const stop of this.#stops.splice(0)) stop();
+    for (const stop of this.#stops.splice(0)) void stop();
   }
 
   /** A worker. With `crashOn`, a prompt that it matches kills its process, and another is started a little later. */
   startGenerate(workerId = 'worker-1'): MemoryConsumer {
-    const { world } = this;
+    const world = this.#process();
     const { script = shout, crashOn } = this.#options;
     const process = { dead: false };
     let consumer: MemoryConsumer | null = null;
@@ -156,6 +172,7 @@ export class FakeService {
     );
     const gate = new WorkGate();
     const store = mortalStore(world.store, process);
+    const records = new BatchRecords(store);
     const generator = {
       ...world,
       store,
@@ -165,7 +182,8 @@ export class FakeService {
       tokenizer: this.#tokenizer,
       grammars: this.#grammars,
       meter: new ShapeMeter(() => engine.totals()),
-      planned: new PlannedBatches(store),
+      records,
+      planned: records,
       workerId,
     };
     consumer = world.queue.consume('shard', { concurrency: 2 }, (job, signal) => generateShard(generator, job, signal));

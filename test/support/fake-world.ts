@@ -1,3 +1,4 @@
+import { BatchRecords } from '../../src/app/batch-records.js';
 import type { World } from '../../src/app/world.js';
 import { plainOffer, type Offer } from '../../src/domain/offer.js';
 import { defaultQuotas, type Quotas } from '../../src/domain/quotas.js';
@@ -47,8 +48,10 @@ export function fakeWorld(
   } = {},
 ): FakeWorld {
   const clock = new FakeClock();
+  const store = new MemoryStore(clock);
   return {
-    store: new MemoryStore(clock),
+    store,
+    records: new BatchRecords(store),
     queue: new MemoryQueue(clock, options.queue),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),

@@ -1,4 +1,5 @@
 import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
+import { BatchRecords } from '../../src/app/batch-records.js';
 import { finishBatch } from '../../src/app/finish-batch.js';
 import { sweepLive } from '../../src/app/live/sweep-live.js';
 import { Janitor } from '../../src/app/reconcile.js';
@@ -6,6 +7,7 @@ import { repeat } from '../../src/app/repeat.js';
 import { sweepRetention } from '../../src/app/retention/sweep-retention.js';
 import { scaleFleet } from '../../src/app/scale-fleet.js';
 import { sendWebhook } from '../../src/app/send-webhook.js';
+import { Lease } from '../../src/app/sweep/lease.js';
 import { sweepUploads } from '../../src/app/uploads/sweep-uploads.js';
 import { InboxWatcher } from '../../src/app/watch-inbox.js';
 import { EndpointLanes } from '../../src/app/webhooks/endpoint-lanes.js';
@@ -25,7 +27,8 @@ const slowSweepMs = 60_000;
 await runProgram('control', async () => {
   const settings = readControlSettings(process.env);
   const metrics = new Metrics('control');
-  const world = await openWorld('control', settings, (log) => metrics.watch(log));
+  const opened = await openWorld('control', settings, (log) => metrics.watch(log));
+  const world = { ...opened, records: new BatchRecords(opened.store) };
   metrics.watchQueue(world.queue);
   const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
   const planner = { ...world, tokenizer: world.openedModel.tokenizer, grammars: world.openedModel.grammars };
@@ -51,13 +54,25 @@ await runProgram('control', async () => {
 
   const stopping = new AbortController();
   const inbox = new InboxWatcher(world);
-  const janitor = new Janitor(world);
+  const janitor = new Janitor(world, settings.EYRIE_SWEEP_MS);
+  // Of several processes one does each of them.
+  const sweep = (name: string, everyMs: number, step: () => Promise<void>) => ({
+    name,
+    everyMs,
+    step,
+    lease: new Lease(world, name, everyMs),
+  });
+  const sweeps = [
+    sweep('janitor', settings.EYRIE_SWEEP_MS, () => janitor.sweep()),
+    sweep('uploads', slowSweepMs, () => sweepUploads(world)),
+    sweep('live', slowSweepMs, () => sweepLive(world)),
+    sweep('retention', slowSweepMs, () => sweepRetention(world)),
+  ];
   const loops = [
     repeat(world, 'inbox', settings.EYRIE_INBOX_POLL_MS, () => inbox.poll(), stopping.signal),
-    repeat(world, 'janitor', settings.EYRIE_SWEEP_MS, () => janitor.sweep(), stopping.signal),
-    repeat(world, 'uploads', slowSweepMs, () => sweepUploads(world), stopping.signal),
-    repeat(world, 'live', slowSweepMs, () => sweepLive(world), stopping.signal),
-    repeat(world, 'retention', slowSweepMs, () => sweepRetention(world), stopping.signal),
+    ...sweeps.map(({ name, everyMs, step, lease }) =>
+      repeat(world, name, everyMs, () => lease.run(step), stopping.signal),
+    ),
   ];
   if (settings.EYRIE_LAUNCHER === 'ipc') {
     const launcher = new IpcLauncher();
@@ -79,6 +94,7 @@ await runProgram('control', async () => {
     await observed.close();
     await Promise.all(consumers.map((consumer) => consumer.close(5000)));
     await Promise.all(loops);
+    await Promise.all(sweeps.map(({ lease }) => lease.release()));
     await world.close();
   };
 });

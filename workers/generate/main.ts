@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
+import { BatchRecords } from '../../src/app/batch-records.js';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { WorkGate } from '../../src/app/attempts/work-gate.js';
 import { answerCall } from '../../src/app/live/answer-call.js';
 import { repeat } from '../../src/app/repeat.js';
-import { PlannedBatches } from '../../src/app/planned-batches.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { SpeedMeter } from '../../src/app/speed-meter.js';
 import { openEngine } from '../../src/compose/open-engine.js';
@@ -21,7 +21,8 @@ const tickMs = 1000;
 await runProgram('generate', async (end) => {
   const settings = readGenerateSettings(process.env);
   const metrics = new Metrics('generate');
-  const world = await openWorld('generate', settings, (log) => metrics.watch(log));
+  const opened = await openWorld('generate', settings, (log) => metrics.watch(log));
+  const world = { ...opened, records: new BatchRecords(opened.store) };
   const startedMs = world.clock.monotonic();
   const engine = await openEngine(world.openedModel, {
     dtype: settings.EYRIE_DTYPE,
@@ -47,7 +48,7 @@ await runProgram('generate', async (end) => {
     tokenizer: world.openedModel.tokenizer,
     grammars: world.openedModel.grammars,
     meter: new ShapeMeter(() => engine.totals()),
-    planned: new PlannedBatches(world.store),
+    planned: world.records,
     workerId,
   };
   let busyMs = world.clock.monotonic();

@@ -1,11 +1,11 @@
-import { attemptNote, type AttemptNote } from '../../contract/stored-objects.js';
+import type { AttemptNote } from '../../contract/stored-objects.js';
 import type { BatchJob } from '../../contract/queue-payload.js';
 import { bounds } from '../../domain/bounds.js';
 import { errorCode, failsByItself, isErrorCode, type ErrorCode } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
-import { createJson, getJson } from '../stored-json.js';
+import { listAll } from '../list-all.js';
+import { createJson } from '../stored-json.js';
 import type { World } from '../world.js';
-import { listKeys } from './shard-attempts.js';
 
 /** What is known of the attempts at a step that failed. */
 export interface StepFailures {
@@ -25,23 +25,26 @@ const giveUpPrefix = 'give-up-';
 
 async function note(world: World, batch: BatchJob, step: Step, name: string, code: ErrorCode): Promise<void> {
   const { tenant, batchId } = batch;
-  const made: AttemptNote = { v: 1, ms: world.clock.now(), worker: 'control', code };
-  const { created } = await createJson(world.store, keys.stepAttempt(tenant, batchId, step, name), made);
+  const made: AttemptNote = { v: 1, ms: world.clock.now(), worker: 'control' };
+  const { created } = await createJson(world.store, keys.stepAttempt(tenant, batchId, step, name, code), made);
   if (created) world.log.warn('batch.step_failed', { tenant, batchId, step, code });
 }
 
 async function readFailures({ store }: World, { tenant, batchId }: BatchJob, step: Step): Promise<StepFailures> {
   const prefix = keys.stepAttempts(tenant, batchId, step);
-  const found = await listKeys(store, prefix);
-  const notes = (await Promise.all(found.map((key) => getJson(store, key, attemptNote)))).filter((it) => it !== null);
-  const codes = notes.toSorted((a, b) => a.ms - b.ms).map(({ code }) => (isErrorCode(code) ? code : 'worker_crashed'));
-  const own = codes.filter(failsByItself).length;
-  return {
-    own,
-    others: codes.length - own,
-    giveUps: found.filter((key) => key.startsWith(prefix + giveUpPrefix)).length,
-    last: codes.at(-1) ?? 'internal_error',
-  };
+  let own = 0;
+  let others = 0;
+  let giveUps = 0;
+  let last: { readonly ms: number; readonly code: ErrorCode } = { ms: -Infinity, code: 'internal_error' };
+  for await (const { key, modifiedMs } of listAll(store, prefix)) {
+    const [name = '', code] = key.slice(prefix.length).split('.');
+    if (!isErrorCode(code)) continue;
+    if (failsByItself(code)) own++;
+    else others++;
+    if (name.startsWith(giveUpPrefix)) giveUps++;
+    if (modifiedMs >= last.ms) last = { ms: modifiedMs, code };
+  }
+  return { own, others, giveUps, last: last.code };
 }
 
 /** Notes the failure and throws it on. When not even that can be noted, everything is away, and it is nobody's own failure. */

@@ -2,14 +2,15 @@ import { bounds } from '../../domain/bounds.js';
 import { errorCode, failsByItself, type ErrorCode } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
 import { isStopCause } from '../../domain/stop-cause.js';
-import { rangeName, rangesToDo, type LineRange } from '../../domain/suspect-ranges.js';
+import { parseRange, rangeName, rangesToDo, type LineRange } from '../../domain/suspect-ranges.js';
 import { checkEngine } from '../check-engine.js';
 import { noWaste, rejectedRecord } from '../give-up-shard.js';
 import type { Generator, Records, ShardWork } from '../shard-work.js';
 import { unexecutedRecord, type LineRecord } from '../line/line-record.js';
 import { readLine } from '../line/read-line.js';
 import { decodePart, encodePart, recordsOf } from '../part.js';
-import { failuresOfBatch, lastFailure, RangeAttempt, readAttempts } from './shard-attempts.js';
+import { readBatchAttempts } from './batch-attempts.js';
+import { RangeAttempt, readAttempts, type AttemptsOfShard } from './shard-attempts.js';
 
 export type RunLines = (work: ShardWork, range: LineRange) => Promise<Records>;
 
@@ -21,14 +22,8 @@ function givenUpMessage(code: ErrorCode, count: number): string {
 }
 
 /** Errors in the place of the lines of a range that is given up. Lines that are no requests keep their own. */
-async function giveUpRange(
-  world: Generator,
-  work: ShardWork,
-  range: LineRange,
-  failures: number,
-): Promise<LineRecord[]> {
-  const { job, plan, shard, lines } = work;
-  const code = await lastFailure(world.store, job, range, failures);
+function giveUpRange(world: Generator, work: ShardWork, range: LineRange, code: ErrorCode): LineRecord[] {
+  const { plan, shard, lines } = work;
   return lines.slice(range.first, range.first + range.count).map((line, at) => {
     const index = shard.firstLine + range.first + at;
     const rejected = shard.rejected.find((other) => other.index === index);
@@ -36,6 +31,16 @@ async function giveUpRange(
     const { customId } = readLine(line, plan.endpoint, world.model);
     return unexecutedRecord(world.ids, customId, code, givenUpMessage(code, range.count));
   });
+}
+
+/** The code of a range's newest failure. What is left of a range that was divided failed with that range. */
+function codeOf({ ranges }: AttemptsOfShard, { first, count }: LineRange): ErrorCode {
+  const around = [...ranges]
+    .filter(([, { failures }]) => failures > 0)
+    .map(([name, { code }]) => ({ ...parseRange(name), code }))
+    .filter((range) => range.first <= first && first + count <= range.first + range.count)
+    .toSorted((a, b) => a.count - b.count);
+  return around[0]?.code ?? 'worker_crashed';
 }
 
 /** Runs one range and keeps its results. false: it failed for a reason of its own, and that was noted. */
@@ -93,7 +98,8 @@ export async function runSuspect(world: Generator, work: ShardWork, runLines: Ru
   for (;;) {
     const attempts = await readAttempts(store, work.job);
     const exhausted =
-      attempts.failures > 0 && (await failuresOfBatch(store, tenant, batchId)) >= bounds.batchFailuresMax;
+      attempts.failures > 0 &&
+      (await readBatchAttempts(store, tenant, batchId)).rangeFailures >= bounds.batchFailuresMax;
     const { run, done, givenUp } = rangesToDo(work.lines.length, attempts.ranges, exhausted);
     const next = run[0];
     if (next) {
@@ -107,8 +113,7 @@ export async function runSuspect(world: Generator, work: ShardWork, runLines: Ru
       if (part) place(range, recordsOf(decodePart(part.bytes)));
     }
     if (next) return records;
-    for (const range of givenUp)
-      place(range, await giveUpRange(world, work, range, attempts.ranges.get(rangeName(range))?.failures ?? 0));
+    for (const range of givenUp) place(range, giveUpRange(world, work, range, codeOf(attempts, range)));
     return records;
   }
 }

@@ -1,13 +1,12 @@
 import type { BatchError } from '../../contract/batch-object.js';
 import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
-import { findManifest, findPlan } from '../batch-records.js';
 import type { World } from '../world.js';
 
-type Reader = Pick<World, 'store' | 'tenants'>;
+type Reader = Pick<World, 'store' | 'records' | 'tenants'>;
 
 /** Tokens of the tenant's planned batches that have not ended, but for one. */
-async function tokensOfOthers({ store }: Reader, tenant: string, except: string): Promise<number> {
+async function tokensOfOthers({ store, records }: Reader, tenant: string, except: string): Promise<number> {
   const prefix = keys.openBatchesOf(tenant);
   let tokens = 0;
   let after: string | null = null;
@@ -16,8 +15,8 @@ async function tokensOfOthers({ store }: Reader, tenant: string, except: string)
     for (const { key } of page.objects) {
       const batchId = key.slice(prefix.length);
       if (batchId === except || !isId('batch', batchId)) continue;
-      const plan = await findPlan(store, tenant, batchId);
-      if (plan?.kind === 'work' && !(await findManifest(store, tenant, batchId))) tokens += plan.tokens;
+      const plan = await records.plan(tenant, batchId);
+      if (plan?.kind === 'work' && !(await records.manifest(tenant, batchId))) tokens += plan.tokens;
     }
     after = page.next;
   } while (after !== null);

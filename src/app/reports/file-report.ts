@@ -3,17 +3,17 @@ import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { derivedId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
-import { findPlan, loadShownSubmit } from '../batch-records.js';
+import { loadShownSubmit } from '../batch-records.js';
 import { createJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { findReport } from './find-report.js';
 
 /** The batch must be the tenant's and have that line. A custom_id is taken as it is: looking for it would read all results. */
-async function checkPointer({ store }: Filer, tenant: string, request: CreateReportRequest): Promise<void> {
+async function checkPointer(world: Filer, tenant: string, request: CreateReportRequest): Promise<void> {
   const { batch_id: batchId, line } = request;
   if (batchId === undefined) return;
-  await loadShownSubmit(store, tenant, batchId);
-  const plan = line === undefined ? null : await findPlan(store, tenant, batchId);
+  await loadShownSubmit(world, tenant, batchId);
+  const plan = line === undefined ? null : await world.records.plan(tenant, batchId);
   const lines = plan?.kind === 'work' ? plan.lines : 0;
   if (line !== undefined && line > lines)
     throw new EyrieError('invalid_value', `Invalid value for 'line': ${line}. The batch has ${lines} lines.`, {
@@ -21,7 +21,7 @@ async function checkPointer({ store }: Filer, tenant: string, request: CreateRep
     });
 }
 
-type Filer = Pick<World, 'store' | 'clock' | 'log' | 'idSecret'>;
+type Filer = Pick<World, 'store' | 'records' | 'clock' | 'log' | 'idSecret'>;
 
 /**
  * Takes a report about an answer. It is kept until it is deleted, and points at the answer without holding any of it. The same

@@ -1,12 +1,11 @@
 import type { SubmitObject, WorkPlan } from '../../contract/stored-objects.js';
 import { keys } from '../../domain/object-keys.js';
-import { findManifest, findPlan } from '../batch-records.js';
 import { decodePart, type PartLine } from '../part.js';
 import { hasResults } from '../retention/result-file.js';
 import type { World } from '../world.js';
 import { linesOfParent, loadChildren } from './lineage.js';
 
-type Reader = Pick<World, 'store' | 'clock'>;
+type Reader = Pick<World, 'store' | 'records' | 'clock'>;
 
 /** Result lines by index from the start of the range; null: not decided so far. */
 type Lines = (PartLine | null)[];
@@ -46,13 +45,13 @@ function positionOf(lines: readonly number[], line: number): number {
 /** Puts the child's results in the place of failed lines: a success for good, else the newest failure. */
 async function applyChild(world: Reader, merged: Lines, from: number, child: SubmitObject): Promise<void> {
   const { tenant, batchId } = child;
-  const manifest = await findManifest(world.store, tenant, batchId);
+  const manifest = await world.records.manifest(tenant, batchId);
   if (manifest && (manifest.counts.total === 0 || !(await hasResults(world, tenant, manifest)))) return;
   const ofParent = await linesOfParent(world.store, child);
   const first = positionOf(ofParent, from);
   const end = positionOf(ofParent, from + merged.length);
   if (first === end) return;
-  const plan = await findPlan(world.store, tenant, batchId);
+  const plan = await world.records.plan(tenant, batchId);
   const inChild = plan?.kind === 'work' ? await mergedLines(world, child, plan, first, end) : [];
   for (let index = first; index < end; index++) {
     const at = (ofParent[index] ?? 0) - from;

@@ -8,7 +8,7 @@ import { derivedId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
 import { mayRunAgain } from '../../domain/retriable-line.js';
 import { refuseDeleted } from '../accept-batch.js';
-import { findManifest, findPlan, isDeleted, loadShownSubmit } from '../batch-records.js';
+import { isDeleted, loadShownSubmit, putInLists } from '../batch-records.js';
 import { commitSubmit } from '../commit-submit.js';
 import { checkOpenBatches } from '../quotas/check-open-batches.js';
 import { resultsGone } from '../read-results.js';
@@ -34,14 +34,14 @@ const retryWindowMs = 15 * 60 * 1000;
 
 /** The work of an ended batch. Throws `batch_not_ended`, `not_found` when its results are gone, `nothing_to_retry`. */
 async function loadEnded(world: World, { tenant, batchId }: SubmitObject): Promise<WorkPlan> {
-  const manifest = await findManifest(world.store, tenant, batchId);
+  const manifest = await world.records.manifest(tenant, batchId);
   if (!manifest)
     throw new EyrieError(
       'batch_not_ended',
       `The batch '${batchId}' has not ended. Failed lines can be run again when it has; wait, or cancel it.`,
     );
   if (!(await hasResults(world, tenant, manifest))) throw resultsGone(batchId);
-  const plan = await findPlan(world.store, tenant, batchId);
+  const plan = await world.records.plan(tenant, batchId);
   if (plan?.kind === 'work') return plan;
   throw new EyrieError(
     'nothing_to_retry',
@@ -88,7 +88,7 @@ async function withoutLines(world: World, parent: SubmitObject, failed: FailedLi
   const { tenant, batchId } = parent;
   if ([...failed.values()].includes(underWay)) {
     for (const child of (await loadChildren(world.store, tenant, batchId)).toReversed())
-      if (!(await findManifest(world.store, tenant, child.batchId))) return viewBatch(world, tenant, child.batchId);
+      if (!(await world.records.manifest(tenant, child.batchId))) return viewBatch(world, tenant, child.batchId);
   }
   throw new EyrieError(
     'nothing_to_retry',
@@ -134,12 +134,14 @@ async function earlierChild(
  */
 export async function retryFailed(world: World, input: RetryFailed): Promise<BatchObject> {
   const { tenant, batchId, request, idempotencyKey } = input;
-  const parent = await loadShownSubmit(world.store, tenant, batchId);
+  const parent = await loadShownSubmit(world, tenant, batchId);
   const requestHash = createHash('sha256')
     .update(JSON.stringify(['retry', batchId, request.include ?? null]))
     .digest('hex');
   // The number is taken before the lines are looked at: whoever makes a child in between has it, and is met at the commit.
   const next = await nextChild(world, parent);
+  // Its maker may have been stopped before it was listed: then nobody would see that it works on these lines.
+  if (next.last && !(await world.records.manifest(tenant, next.last.batchId))) await putInLists(world.store, next.last);
   const keyed = idempotencyKey === null ? null : derivedId('batch', world.idSecret, tenant, 'key', idempotencyKey);
   const earlier = await earlierChild(world, input, keyed, next.last, requestHash);
   if (earlier) return viewBatch(world, tenant, earlier.batchId);

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import type { SubmitObject, WorkPlan } from '../../contract/stored-objects.js';
 import { keys } from '../../domain/object-keys.js';
-import { findManifest, findPlan } from '../batch-records.js';
 import { decodePart, type PartLine } from '../part.js';
 import { hasResults } from '../retention/result-file.js';
 import type { World } from '../world.js';
 import { linesOfParent, loadChildren } from './lineage.js';
 
-type Reader = Pick<World, 'store' | 'clock'>;
+type Reader = Pick<World, 'store' | 'records' | 'clock'>;
 
 /** A failed line of a child that has not ended: nobody knows yet. */
 export const underWay = Symbol('under way');
@@ -46,7 +45,7 @@ async function ownFailures({ store }: Reader, submit: SubmitObject, plan: WorkPl
 /** Takes over what became of the lines in a child. */
 async function applyChild(world: Reader, failed: FailedLines, child: SubmitObject): Promise<void> {
   const { tenant, batchId } = child;
-  const manifest = await findManifest(world.store, tenant, batchId);
+  const manifest = await world.records.manifest(tenant, batchId);
   if (manifest && !(await hasResults(world, tenant, manifest))) return;
   const lines = await linesOfParent(world.store, child);
   const inChild = manifest ? await stillFailed(world, child) : null;
@@ -62,7 +61,7 @@ async function applyChild(world: Reader, failed: FailedLines, child: SubmitObjec
 
 /** Lines of an ended batch that failed, and did not succeed in a child, or a child's child, since. null: it has no lines. */
 export async function stillFailed(world: Reader, submit: SubmitObject): Promise<FailedLines | null> {
-  const plan = await findPlan(world.store, submit.tenant, submit.batchId);
+  const plan = await world.records.plan(submit.tenant, submit.batchId);
   if (plan?.kind !== 'work') return null;
   const failed = await ownFailures(world, submit, plan);
   for (const child of await loadChildren(world.store, submit.tenant, submit.batchId))

@@ -4,8 +4,9 @@ import type { WebhookDeliveryObject } from '../../contract/webhook-endpoint-obje
 import { EyrieError, errorCode } from '../../domain/errors.js';
 import { isReceiverId, keys } from '../../domain/object-keys.js';
 import type { ObjectStore } from '../../ports/object-store.js';
-import { findManifest, loadShownSubmit } from '../batch-records.js';
+import { loadShownSubmit } from '../batch-records.js';
 import { getJson } from '../stored-json.js';
+import type { World } from '../world.js';
 import { deliveryKey, findEvent, loadDelivery } from './event-records.js';
 import { findDelivery } from './find-delivery.js';
 import { findEndpoint } from './endpoint-revisions.js';
@@ -51,12 +52,13 @@ export async function listDeliveries(
 
 /** Who is told of a batch's end, and how far that has come. Empty before the end, and when nobody is told. Throws `not_found`. */
 export async function deliveriesOfBatch(
-  store: ObjectStore,
+  world: Pick<World, 'store' | 'records'>,
   tenant: string,
   batchId: string,
 ): Promise<ListPage<WebhookDeliveryObject>> {
-  await loadShownSubmit(store, tenant, batchId);
-  const manifest = await findManifest(store, tenant, batchId);
+  const { store, records } = world;
+  await loadShownSubmit(world, tenant, batchId);
+  const manifest = await records.manifest(tenant, batchId);
   const event = manifest && (await findEvent(store, tenant, manifest.eventId));
   if (!event) return toListPage([], false);
   const deliveries = await Promise.all(event.receivers.map((receiver) => loadDelivery(store, event, receiver)));

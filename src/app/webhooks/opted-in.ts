@@ -10,7 +10,7 @@ const freshMs = 15_000;
 export class OptedIn {
   readonly #world: Pick<World, 'store' | 'tenants' | 'clock'>;
   readonly #type: WebhookEventType;
-  readonly #known = new Map<string, { readonly atMs: number; readonly found: Receiver[] }>();
+  readonly #known = new Map<string, { readonly atMs: number; readonly found: Promise<Receiver[]> }>();
 
   constructor(world: Pick<World, 'store' | 'tenants' | 'clock'>, type: WebhookEventType) {
     this.#world = world;
@@ -21,8 +21,10 @@ export class OptedIn {
     const now = this.#world.clock.monotonic();
     const known = this.#known.get(tenant);
     if (known && now - known.atMs < freshMs) return known.found;
-    const found = await endpointsFor(this.#world, tenant, this.#type);
+    // Set before it is there: batches that are looked at side by side share one read.
+    const found = endpointsFor(this.#world, tenant, this.#type);
     this.#known.set(tenant, { atMs: now, found });
+    found.catch(() => this.#known.delete(tenant));
     return found;
   }
 }

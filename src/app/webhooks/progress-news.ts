@@ -31,17 +31,18 @@ export class ProgressNews {
     this.#optedIn = new OptedIn(world, 'batch.progress');
   }
 
-  async tell(submit: SubmitObject, plan: WorkPlan, decided: ReadonlyMap<number, number>): Promise<void> {
+  /** Returns whether anybody asks for this batch's news. */
+  async tell(submit: SubmitObject, plan: WorkPlan, decided: ReadonlyMap<number, number>): Promise<boolean> {
     const { tenant, batchId } = submit;
+    const receivers = await this.#optedIn.of(tenant);
+    if (receivers.length === 0) return false;
     const done = plan.shards.reduce((sum, { n, count }) => sum + (decided.has(n) ? count : 0), 0);
     const step = Math.floor(done / plan.lines / bounds.webhookProgressShare);
-    if (step === 0) return;
-    const receivers = await this.#optedIn.of(tenant);
-    if (receivers.length === 0) return;
+    if (step === 0) return true;
     const { store, clock } = this.#world;
     const last = await findLastNews(store, tenant, batchId);
     const ms = clock.now();
-    if (last && (step <= last.step || ms - last.ms < bounds.webhookProgressMs)) return;
+    if (last && (step <= last.step || ms - last.ms < bounds.webhookProgressMs)) return true;
     const event = await this.#event(submit, step, ms);
     const published = await publishEvent(this.#world, {
       tenant,
@@ -53,6 +54,7 @@ export class ProgressNews {
     });
     await putJson(store, keys.progressNews(tenant, batchId), { v: 1, step, ms } satisfies LastNews);
     if (published) await queueFirstAttempts(this.#world, published);
+    return true;
   }
 
   async #event({ tenant, batchId }: SubmitObject, step: number, ms: number): Promise<WebhookEvent> {

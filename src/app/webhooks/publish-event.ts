@@ -2,6 +2,7 @@ import type { WebhookEvent } from '../../contract/webhook-event.js';
 import { storedEvent, type Receiver, type StoredDelivery, type StoredEvent } from '../../contract/stored-webhooks.js';
 import { EyrieError } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
+import type { Job } from '../../ports/job-queue.js';
 import { deliveryJobOf } from '../jobs.js';
 import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
@@ -51,21 +52,26 @@ export async function publishEvent(
   return stands;
 }
 
+/** The next attempt of each delivery. */
+export const deliveryJobs = (
+  { clock }: Pick<World, 'clock'>,
+  event: StoredEvent,
+  deliveries: readonly StoredDelivery[],
+): Job[] =>
+  deliveries.map(({ receiverId, attempts, nextMs }) =>
+    deliveryJobOf(
+      { tenant: event.tenant, eventId: event.id, receiverId, attempt: attempts.length },
+      Math.max(0, (nextMs ?? 0) - clock.now()),
+    ),
+  );
+
 /** Queues the next attempt of each delivery. */
 export async function queueDeliveries(
-  { queue, clock }: Pick<World, 'queue' | 'clock'>,
+  world: Pick<World, 'queue' | 'clock'>,
   event: StoredEvent,
   deliveries: readonly StoredDelivery[],
 ): Promise<void> {
-  await queue.add(
-    'deliver',
-    deliveries.map(({ receiverId, attempts, nextMs }) =>
-      deliveryJobOf(
-        { tenant: event.tenant, eventId: event.id, receiverId, attempt: attempts.length },
-        Math.max(0, (nextMs ?? 0) - clock.now()),
-      ),
-    ),
-  );
+  await world.queue.add('deliver', deliveryJobs(world, event, deliveries));
 }
 
 /** Queues the first attempts of an event that was just published. */

@@ -1,15 +1,19 @@
 import type { StoredDelivery, StoredEvent } from '../../contract/stored-webhooks.js';
+import { bounds } from '../../domain/bounds.js';
 import { errorCode } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { isTenant, keys } from '../../domain/object-keys.js';
 import type { ObjectInfo } from '../../ports/object-store.js';
+import { listAll } from '../list-all.js';
+import { sideBySide } from '../side-by-side.js';
+import type { LostJobs } from '../sweep/lost-jobs.js';
 import type { World } from '../world.js';
 import { findEvent, loadDelivery } from './event-records.js';
-import { queueDeliveries } from './publish-event.js';
+import { deliveryJobs } from './publish-event.js';
 
 /** A notice without an event behind it is left for this long: its publication may still be under way. */
 const orphanNoticeMs = 3600 * 1000;
-/** A delivery that is due and shows nothing new is queued again this often; adding a job that is there changes nothing. */
+/** A delivery that is due and shows nothing new is looked at this often. */
 const requeueMs = 30_000;
 
 interface Look {
@@ -23,40 +27,35 @@ interface Look {
  *
  *     state found                            action
  *     notice, no event                       after an hour: remove the notice
- *     a delivery is pending                  queue it for its time, and look again then
+ *     a delivery is pending                  queue it for its time unless it is queued, and look again then
  *     a replay was asked for                 queue it now
  *     every delivery has ended               remove the notice
  */
 export class DeliveryKeeper {
-  readonly #world: Pick<World, 'store' | 'queue' | 'clock' | 'log'>;
+  readonly #world: Pick<World, 'store' | 'clock' | 'log'>;
   /** When each notice is to be looked at again, so that an endpoint that fails for days does not cost reads at every sweep. */
   readonly #looks = new Map<string, Look>();
 
-  constructor(world: Pick<World, 'store' | 'queue' | 'clock' | 'log'>) {
+  constructor(world: Pick<World, 'store' | 'clock' | 'log'>) {
     this.#world = world;
   }
 
-  async sweep(): Promise<void> {
+  async sweep(lost: LostJobs): Promise<void> {
     const present = new Set<string>();
-    let after: string | null = null;
-    do {
-      const page = await this.#world.store.list(keys.pendingNotices, after === null ? {} : { after });
-      for (const notice of page.objects) {
-        present.add(notice.key);
-        await this.#look(notice);
-      }
-      after = page.next;
-    } while (after !== null);
+    await sideBySide(listAll(this.#world.store, keys.pendingNotices), bounds.storeReadsAtOnce, (notice) => {
+      present.add(notice.key);
+      return this.#look(notice, lost);
+    });
     for (const key of this.#looks.keys()) if (!present.has(key)) this.#looks.delete(key);
   }
 
-  async #look(notice: ObjectInfo): Promise<void> {
+  async #look(notice: ObjectInfo, lost: LostJobs): Promise<void> {
     const [tenant = '', eventId = '', more] = notice.key.slice(keys.pendingNotices.length).split('/');
     if (more !== undefined || !isTenant(tenant) || !isId('event', eventId)) return;
     const known = this.#looks.get(notice.key);
     if (known?.modifiedMs === notice.modifiedMs && this.#world.clock.now() < known.nextMs) return;
     try {
-      const nextMs = await this.#restore(notice, tenant, eventId);
+      const nextMs = await this.#restore(notice, tenant, eventId, lost);
       if (nextMs === null) this.#looks.delete(notice.key);
       else this.#looks.set(notice.key, { modifiedMs: notice.modifiedMs, nextMs });
     } catch (error) {
@@ -65,7 +64,7 @@ export class DeliveryKeeper {
   }
 
   /** Returns when to look again; null: at the next sweep. */
-  async #restore(notice: ObjectInfo, tenant: string, eventId: string): Promise<number | null> {
+  async #restore(notice: ObjectInfo, tenant: string, eventId: string, lost: LostJobs): Promise<number | null> {
     const { store, clock } = this.#world;
     const event = await findEvent(store, tenant, eventId);
     if (!event) {
@@ -79,7 +78,7 @@ export class DeliveryKeeper {
       if ((await this.#pendingOf(event)).length > 0) await store.put(notice.key, Buffer.of());
       return null;
     }
-    await queueDeliveries(this.#world, event, pending);
+    await lost.restore('deliver', deliveryJobs(this.#world, event, pending));
     const now = clock.now();
     return Math.min(...pending.map(({ nextMs }) => (nextMs !== null && nextMs > now ? nextMs : now + requeueMs)));
   }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
-import type { SubmitObject } from '../../contract/stored-objects.js';
+import type { SubmitObject, WorkPlan } from '../../contract/stored-objects.js';
+import { errorCode } from '../../domain/errors.js';
 import { derivedId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
+import type { FleetState, ShardProgress } from '../../ports/progress-board.js';
+import { batchOutlook } from '../batch-outlook.js';
 import { getJson, putJson } from '../stored-json.js';
-import { viewBatch } from '../view-batch.js';
 import type { World } from '../world.js';
 import { OptedIn } from './opted-in.js';
 import { publishEvent, queueFirstAttempts } from './publish-event.js';
@@ -29,14 +31,27 @@ export class RiskNews {
     this.#optedIn = new OptedIn(world, 'batch.at_risk');
   }
 
-  async tell(submit: SubmitObject): Promise<void> {
+  /** `fleet` is asked once for all batches of a sweep. Returns whether anybody asks for this batch's news. */
+  async tell(
+    submit: SubmitObject,
+    plan: WorkPlan,
+    decided: ReadonlyMap<number, number>,
+    fleet: () => Promise<FleetState | null>,
+  ): Promise<boolean> {
     const { tenant, batchId } = submit;
     const receivers = await this.#optedIn.of(tenant);
-    if (receivers.length === 0) return;
+    if (receivers.length === 0) return false;
     const { store, clock } = this.#world;
-    const { eyrie } = await viewBatch(this.#world, tenant, batchId);
-    const { estimated_completion_at, deadline, at_risk } = eyrie;
-    if (estimated_completion_at === null || at_risk === null) return;
+    const { estimated_completion_at, deadline, at_risk } = await batchOutlook({
+      submit,
+      plan,
+      manifest: null,
+      status: 'in_progress',
+      decided: await this.#counts(batchId, decided),
+      fleet,
+      nowMs: clock.now(),
+    });
+    if (estimated_completion_at === null || at_risk === null) return true;
     const key = keys.riskNews(tenant, batchId);
     const last: LastRisk = (await getJson(store, key, lastRisk)) ?? { v: 1, atRisk: false, crossings: 0 };
     const now = clock.now();
@@ -44,9 +59,9 @@ export class RiskNews {
       const dueMs = submit.deadlineMs ?? submit.expiresMs;
       const isOver = estimated_completion_at * 1000 < dueMs - overShare * (dueMs - now);
       if (isOver) await putJson(store, key, { ...last, atRisk: false });
-      return;
+      return true;
     }
-    if (!at_risk) return;
+    if (!at_risk) return true;
     const crossings = last.crossings + 1;
     const published = await publishEvent(this.#world, {
       tenant,
@@ -69,5 +84,16 @@ export class RiskNews {
     });
     await putJson(store, key, { v: 1, atRisk: true, crossings } satisfies LastRisk);
     if (published) await queueFirstAttempts(this.#world, published);
+    return true;
+  }
+
+  /** The board's word will do: an estimate is not worth a read of every part. */
+  async #counts(batchId: string, decided: ReadonlyMap<number, number>): Promise<Map<number, ShardProgress | null>> {
+    const { progress, log } = this.#world;
+    const known = await progress.read(batchId).catch((error: unknown) => {
+      log.warn('progress.unavailable', { batchId, code: errorCode(error) });
+      return new Map<number, ShardProgress>();
+    });
+    return new Map([...decided.keys()].map((shard) => [shard, known.get(shard) ?? null]));
   }
 }

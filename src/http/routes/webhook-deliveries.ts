@@ -65,7 +65,7 @@ export function webhookDeliveryRoutes(world: World): ApiRoute[] {
       summary: "List who is told of a batch's end and how far that has come",
       access: 'webhooks:read',
       answer: listOf(webhookDeliveryObject),
-      handle: ({ tenant, params }) => deliveriesOfBatch(world.store, tenant, params['batch_id'] ?? ''),
+      handle: ({ tenant, params }) => deliveriesOfBatch(world, tenant, params['batch_id'] ?? ''),
     }),
   ];
 }

@@ -1,3 +1,4 @@
+import { BatchRecords } from '../../../src/app/batch-records.js';
 import type { World } from '../../../src/app/world.js';
 import type { ManifestObject } from '../../../src/contract/stored-objects.js';
 import { plainOffer, type Offer } from '../../../src/domain/offer.js';
@@ -34,9 +35,11 @@ export interface FakeWorld extends World {
 
 export function fakeWorld(offer: Offer = plainOffer, quotas: Partial<Quotas> = {}): FakeWorld {
   const clock = new FakeClock();
+  const store = new MemoryStore(clock);
   return {
     clock,
-    store: new MemoryStore(clock),
+    store,
+    records: new BatchRecords(store),
     queue: new MemoryQueue(clock),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),

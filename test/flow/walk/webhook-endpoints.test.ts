@@ -74,7 +74,7 @@ describe('an endpoint', () => {
     await updateEndpoint(service.world, tenant, disabled.id, { enabled: false });
     await service.settle();
     expect(service.posts).toHaveLength(2);
-    expect((await deliveriesOfBatch(service.world.store, tenant, id)).data).toMatchObject([
+    expect((await deliveriesOfBatch(service.world, tenant, id)).data).toMatchObject([
       { endpoint_id: disabled.id, state: 'failed', reason: 'the endpoint is disabled', next_attempt_at: null },
       { endpoint_id: deleted.id, state: 'failed', reason: 'the endpoint was deleted', next_attempt_at: null },
     ]);
@@ -176,7 +176,7 @@ test('the URL that a batch names gets its events, which can be looked up and rep
   });
   await service.untilEnd(id);
   await service.settle();
-  const deliveries = (await deliveriesOfBatch(service.world.store, tenant, id)).data;
+  const deliveries = (await deliveriesOfBatch(service.world, tenant, id)).data;
   expect(deliveries).toMatchObject([{ endpoint_id: 'we_1', state: 'delivered' }, { state: 'delivered' }]);
   const own = deliveries[1];
   await replayDelivery(service.world, tenant, own?.endpoint_id ?? '', own?.id ?? '');
