@@ -141,8 +141,7 @@ export async function retryFailed(world: World, input: RetryFailed): Promise<Bat
   // The number is taken before the lines are looked at: whoever makes a child in between has it, and is met at the commit.
   const next = await nextChild(world, parent);
   // Its maker may have been stopped before it was listed: then nobody would see that it works on these lines.
-  if (next.last && !(await world.records.manifest(tenant, next.last.batchId)))
-    await putInLists(world.store, next.last);
+  if (next.last && !(await world.records.manifest(tenant, next.last.batchId))) await putInLists(world.store, next.last);
   const keyed = idempotencyKey === null ? null : derivedId('batch', world.idSecret, tenant, 'key', idempotencyKey);
   const earlier = await earlierChild(world, input, keyed, next.last, requestHash);
   if (earlier) return viewBatch(world, tenant, earlier.batchId);
