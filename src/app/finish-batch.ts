@@ -1,179 +1,128 @@
 import type { BatchJob } from '../contract/queue-payload.js';
-import type { ManifestObject, PlanObject, StoredFile, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
-import { terminalState, type Verdict } from '../domain/batch-state.js';
-import { bounds } from '../domain/bounds.js';
+import type { ManifestObject, PlanObject, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
+import { terminalState } from '../domain/batch-state.js';
 import { EyrieError } from '../domain/errors.js';
 import { derivedId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
-import { decidedShards, findManifest, findPlan, lastDecidedMs, loadSubmit } from './batch-records.js';
+import type { ObjectInfo } from '../ports/object-store.js';
+import { decidedParts, findManifest, findPlan, lastDecidedMs, loadSubmit } from './batch-records.js';
 import { closeBatch } from './close-batch.js';
 import { noWaste } from './give-up-shard.js';
-import { decodePart } from './part.js';
-import { putOnAgenda } from './retention/agenda.js';
-import { addShapes } from './shape-meter.js';
+import { mergeParts, storedParts, type PartSource, type Tally } from './results/merge-parts.js';
+import { ResultWriter } from './results/result-writer.js';
 import { createJson } from './stored-json.js';
 import type { World } from './world.js';
 
-interface Tally {
-  completed: number;
-  failed: number;
-  inputTokens: number;
-  outputTokens: number;
-  shapes: ManifestObject['shapes'];
-  verdicts: Set<Verdict>;
-  startedMs: number;
-  finishedMs: number;
+type Parts = ReadonlyMap<number, ObjectInfo>;
+
+/** A manifest that is not written yet, with the writers of the files that it names. */
+interface Made {
+  readonly manifest: ManifestObject;
+  readonly writers: readonly ResultWriter[];
 }
 
-const emptyTally = (plannedMs: number): Tally => ({
-  completed: 0,
-  failed: 0,
-  inputTokens: 0,
-  outputTokens: 0,
-  shapes: noWaste,
-  verdicts: new Set(),
-  startedMs: Infinity,
-  finishedMs: plannedMs,
-});
-
-/** The lines of one result file in input order; the tally is complete when the last one was taken. */
-async function* mergeParts(
-  world: World,
-  submit: SubmitObject,
-  plan: WorkPlan,
-  ok: boolean,
-  tally: Tally,
-): AsyncGenerator<Uint8Array> {
-  for (const shard of plan.shards) {
-    const part = await world.store.get(keys.part(submit.tenant, submit.batchId, shard.n));
-    const { header, lines } = part ? decodePart(part.bytes) : { header: null, lines: [] };
-    if (!header || lines.length !== shard.count || header.count !== shard.count)
-      throw new EyrieError(
-        'internal_error',
-        `Part ${shard.n} of ${submit.batchId} has ${lines.length} of ${shard.count} lines.`,
-      );
-    tally.completed += header.completed;
-    tally.failed += header.failed;
-    tally.inputTokens += header.inputTokens;
-    tally.outputTokens += header.outputTokens;
-    tally.shapes = addShapes(tally.shapes, header.shapes);
-    if (header.outputTokens > 0) tally.startedMs = Math.min(tally.startedMs, header.startedMs);
-    tally.finishedMs = Math.max(tally.finishedMs, header.finishedMs);
-    if (header.verdict) tally.verdicts.add(header.verdict);
-    const chosen = lines.filter((line) => line.ok === ok).map(({ bytes }) => bytes);
-    if (chosen.length > 0) yield Buffer.concat(chosen);
-  }
+interface Results extends Pick<ManifestObject, 'output' | 'errors'> {
+  readonly tally: Tally;
+  readonly writers: Made['writers'];
 }
 
-async function* counted(
-  lines: AsyncIterable<Uint8Array>,
-  count: (chunk: Uint8Array) => void,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of lines) {
-    count(chunk);
-    yield chunk;
-  }
+async function discardAll(writers: Made['writers'], reason: unknown): Promise<void> {
+  await Promise.all(writers.map((writer) => writer.discard(reason)));
 }
 
-type ResultKind = 'output' | 'errors';
-
-/** Writes one result file and its file record; null when it would be empty. Its bytes follow from the parts, so writing it twice is harmless. */
+/** Both result files in one pass over the parts. What was begun is removed when it fails. */
 async function writeResults(
   world: World,
   submit: SubmitObject,
   plan: WorkPlan,
-  kind: ResultKind,
-): Promise<{ file: ManifestObject['output']; tally: Tally }> {
-  const { tenant, batchId } = submit;
-  const tally = emptyTally(plan.plannedMs);
-  const merged = mergeParts(world, submit, plan, kind === 'output', tally);
-  const first = await merged.next();
-  if (first.done === true) return { file: null, tally };
-  const whole = (async function* () {
-    yield first.value;
-    yield* merged;
-  })();
-  let bytesSeen = 0;
-  const key = keys[kind](tenant, batchId);
-  const object = await world.store.putStream(
-    key,
-    counted(whole, (chunk) => (bytesSeen += chunk.length)),
-  );
-  if (object.bytes !== bytesSeen)
-    throw new EyrieError('store_unavailable', `${key} was stored with ${object.bytes} of ${bytesSeen} bytes.`);
-  const fileId = derivedId('file', world.idSecret, batchId, kind);
-  const createdMs = world.clock.now();
-  const expiresMs = submit.outputExpiresSeconds === null ? null : createdMs + submit.outputExpiresSeconds * 1000;
-  if (expiresMs !== null) await putOnAgenda(world.store, expiresMs + bounds.removalDelayMs, tenant, fileId);
-  await createJson(world.store, keys.file(tenant, fileId), {
-    v: 1,
-    id: fileId,
-    bytes: object.bytes,
-    sha256: object.sha256,
-    filename: `${batchId}_${kind === 'output' ? 'output' : 'error'}.jsonl`,
-    purpose: 'batch_output',
-    createdMs,
-    expiresMs,
-    contentKey: key,
-    etag: object.etag,
-    batchId,
-  } satisfies StoredFile);
-  const lines = kind === 'output' ? tally.completed : tally.failed;
-  return { file: { fileId, key, bytes: object.bytes, lines, sha256: object.sha256 }, tally };
+  source: PartSource,
+): Promise<Results> {
+  const output = new ResultWriter(world, submit, 'output');
+  const errors = new ResultWriter(world, submit, 'errors');
+  const writers = [output, errors];
+  try {
+    const tally = await mergeParts(plan, source, (kind, lines) => (kind === 'output' ? output : errors).write(lines));
+    const { completed, failed } = tally;
+    if (completed + failed !== plan.lines)
+      throw new EyrieError(
+        'internal_error',
+        `${submit.batchId} has ${completed + failed} results for ${plan.lines} lines.`,
+      );
+    return { tally, output: await output.finish(completed), errors: await errors.finish(failed), writers };
+  } catch (error) {
+    await discardAll(writers, error);
+    throw error;
+  }
 }
 
-async function makeManifest(
-  world: World,
-  submit: SubmitObject,
-  plan: PlanObject,
-  finalizingMs: number,
-): Promise<ManifestObject> {
-  const { batchId } = submit;
-  const eventId = derivedId('event', world.idSecret, batchId, 'terminal');
+async function makeManifest(world: World, submit: SubmitObject, plan: PlanObject, parts: Parts): Promise<Made> {
+  const { tenant, batchId } = submit;
+  const same = { v: 1 as const, batchId, eventId: derivedId('event', world.idSecret, batchId, 'terminal') };
   if (plan.kind === 'verdict')
     return {
-      v: 1,
-      batchId,
-      state: terminalState(plan.verdict, new Set()),
-      finishedMs: world.clock.now(),
-      finalizingMs,
-      generatingMs: 0,
-      counts: { total: 0, completed: 0, failed: 0 },
-      output: null,
-      errors: null,
-      inputTokens: 0,
-      outputTokens: 0,
-      shapes: noWaste,
-      eventId,
+      manifest: {
+        ...same,
+        state: terminalState(plan.verdict, new Set()),
+        finishedMs: world.clock.now(),
+        finalizingMs: plan.plannedMs,
+        generatingMs: 0,
+        counts: { total: 0, completed: 0, failed: 0 },
+        output: null,
+        errors: null,
+        inputTokens: 0,
+        outputTokens: 0,
+        shapes: noWaste,
+      },
+      writers: [],
     };
-  const output = await writeResults(world, submit, plan, 'output');
-  const { tally } = output;
-  const errors = tally.failed > 0 ? (await writeResults(world, submit, plan, 'errors')).file : null;
-  if (tally.completed + tally.failed !== plan.lines)
-    throw new EyrieError(
-      'internal_error',
-      `${batchId} has ${tally.completed + tally.failed} results for ${plan.lines} lines.`,
-    );
+  const { tally, output, errors, writers } = await writeResults(world, submit, plan, {
+    load: storedParts(world.store, tenant, batchId),
+    bytesOf: ({ n }) => parts.get(n)?.bytes ?? 0,
+  });
   return {
-    v: 1,
-    batchId,
-    state: terminalState('work', tally.verdicts),
-    finishedMs: world.clock.now(),
-    finalizingMs,
-    generatingMs: Math.max(0, tally.finishedMs - tally.startedMs),
-    counts: { total: plan.lines, completed: tally.completed, failed: tally.failed },
-    output: output.file,
-    errors,
-    inputTokens: tally.inputTokens,
-    outputTokens: tally.outputTokens,
-    shapes: tally.shapes,
-    eventId,
+    manifest: {
+      ...same,
+      state: terminalState('work', tally.verdicts),
+      finishedMs: world.clock.now(),
+      finalizingMs: lastDecidedMs(plan, new Map(Array.from(parts, ([n, { modifiedMs }]) => [n, modifiedMs]))),
+      generatingMs: Math.max(0, tally.finishedMs - tally.startedMs),
+      counts: { total: plan.lines, completed: tally.completed, failed: tally.failed },
+      output,
+      errors,
+      inputTokens: tally.inputTokens,
+      outputTokens: tally.outputTokens,
+      shapes: tally.shapes,
+    },
+    writers,
   };
 }
 
+const namesFilesOf = (one: ManifestObject, other: ManifestObject): boolean =>
+  one.output?.fileId === other.output?.fileId && one.errors?.fileId === other.errors?.fileId;
+
 /**
- * Turns the parts of a batch into its result files, in input order, and ends the batch with manifest.json. Does nothing while
- * shards are undecided. Two finishers write equal bytes, and the first manifest counts.
+ * Writes the manifest; of several finishers one is first, and its files count. The others read it back and remove their own. A
+ * failure of the write itself may hide that it was done, so the files stay then: the next attempt finds the manifest, or the agenda
+ * finds the files.
+ */
+async function endBatch(world: World, { tenant, batchId }: SubmitObject, made: Made): Promise<ManifestObject | null> {
+  const { manifest, writers } = made;
+  const { created } = await createJson(world.store, keys.manifest(tenant, batchId), manifest);
+  if (!created) {
+    const first = await findManifest(world.store, tenant, batchId);
+    if (first && !namesFilesOf(first, manifest)) await discardAll(writers, new Error('Another finisher was first.'));
+    return first;
+  }
+  const { state, counts, outputTokens } = manifest;
+  const { completed, failed } = counts;
+  world.log.info('batch.finished', { tenant, batchId, state, completed, failed, outputTokens });
+  await Promise.all(writers.map((writer) => writer.keep()));
+  return manifest;
+}
+
+/**
+ * Turns the parts of a batch into its result files, in input order, and ends the batch with manifest.json, which names them. Does
+ * nothing while shards are undecided. Each finisher writes files of its own, and the first manifest counts.
  */
 export async function finishBatch(world: World, batch: BatchJob): Promise<void> {
   const { tenant, batchId } = batch;
@@ -182,27 +131,9 @@ export async function finishBatch(world: World, batch: BatchJob): Promise<void> 
   if (!manifest) {
     const plan = await findPlan(world.store, tenant, batchId);
     if (!plan) return;
-    const decided = await decidedShards(world.store, tenant, batchId);
-    if (plan.kind === 'work' && decided.size < plan.shards.length) return;
-    const made = await makeManifest(
-      world,
-      submit,
-      plan,
-      plan.kind === 'work' ? lastDecidedMs(plan, decided) : plan.plannedMs,
-    );
-    const { created } = await createJson(world.store, keys.manifest(tenant, batchId), made);
-    manifest = created ? made : await findManifest(world.store, tenant, batchId);
-    if (created) {
-      const { completed, failed } = made.counts;
-      world.log.info('batch.finished', {
-        tenant,
-        batchId,
-        state: made.state,
-        completed,
-        failed,
-        outputTokens: made.outputTokens,
-      });
-    }
+    const parts = await decidedParts(world.store, tenant, batchId);
+    if (plan.kind === 'work' && parts.size < plan.shards.length) return;
+    manifest = await endBatch(world, submit, await makeManifest(world, submit, plan, parts));
   }
   if (manifest) await closeBatch(world, submit, manifest);
 }
