@@ -12,6 +12,7 @@ import { deadlineWithin, expiresAfterWindow, priceOf } from './batch-terms.js';
 import { commitSubmit } from './commit-submit.js';
 import { findFile } from './files/find-file.js';
 import { inlineContent, storeInline } from './files/store-inline.js';
+import { toInputRef } from './input-content.js';
 import { checkOpenBatches } from './quotas/check-open-batches.js';
 import { getJson, putJson } from './stored-json.js';
 import { viewAccepted, viewBatch } from './view-batch.js';
@@ -90,7 +91,7 @@ async function toSubmit(
     source: 'api',
     createdMs,
     expiresMs,
-    input: file && { key: file.contentKey, etag: file.etag, bytes: file.bytes },
+    input: file && toInputRef(file),
     inputFileId: file?.id ?? inputFileId,
     endpoint: request.endpoint ?? null,
     validation: request.eyrie?.validation ?? 'strict',

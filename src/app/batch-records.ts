@@ -14,7 +14,7 @@ import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { keys, shardOfPartKey } from '../domain/object-keys.js';
-import type { ObjectStore } from '../ports/object-store.js';
+import type { ObjectInfo, ObjectStore } from '../ports/object-store.js';
 import type { ShardProgress } from '../ports/progress-board.js';
 import { KeptValues } from './kept-values.js';
 import { getJson } from './stored-json.js';
@@ -31,8 +31,8 @@ export async function takeFromLists(
   submit: Pick<SubmitObject, 'tenant' | 'batchId' | 'createdMs' | 'retryOf'>,
 ): Promise<void> {
   const { tenant, batchId, createdMs, retryOf } = submit;
-  await store.delete(keys.batchIndexEntry(tenant, createdMs, batchId));
-  if (retryOf) await store.delete(keys.child(tenant, retryOf.batchId, createdMs, batchId));
+  const entry = keys.batchIndexEntry(tenant, createdMs, batchId);
+  await store.deleteMany(retryOf ? [entry, keys.child(tenant, retryOf.batchId, createdMs, batchId)] : [entry]);
 }
 
 export const noSuchBatch = (batchId: string): EyrieError =>
@@ -76,17 +76,27 @@ export async function cancelRequestedMs(store: ObjectStore, tenant: string, batc
 
 /** Numbers of the decided shards, with the time each part was written. */
 export async function decidedShards(store: ObjectStore, tenant: string, batchId: string): Promise<Map<number, number>> {
-  const decided = new Map<number, number>();
+  const parts = await decidedParts(store, tenant, batchId);
+  return new Map(Array.from(parts, ([shard, { modifiedMs }]) => [shard, modifiedMs]));
+}
+
+/** The parts of a batch, by shard. */
+export async function decidedParts(
+  store: ObjectStore,
+  tenant: string,
+  batchId: string,
+): Promise<Map<number, ObjectInfo>> {
+  const parts = new Map<number, ObjectInfo>();
   let after: string | null = null;
   do {
     const page = await store.list(keys.parts(tenant, batchId), after === null ? {} : { after });
-    for (const { key, modifiedMs } of page.objects) {
-      const shard = shardOfPartKey(key);
-      if (shard !== null) decided.set(shard, modifiedMs);
+    for (const info of page.objects) {
+      const shard = shardOfPartKey(info.key);
+      if (shard !== null) parts.set(shard, info);
     }
     after = page.next;
   } while (after !== null);
-  return decided;
+  return parts;
 }
 
 /** When the last shard was decided, Unix ms by the store's clock: from then on the batch is being finished. */

@@ -1,14 +1,15 @@
 import type { ManifestObject, SubmitObject } from '../contract/stored-objects.js';
 import { findPlan, isDeleted } from './batch-records.js';
-import { EyrieError } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { findFile } from './files/find-file.js';
+import { openFileContent } from './files/open-file-content.js';
 import { putJson } from './stored-json.js';
 import type { World } from './world.js';
 
 /**
  * Puts a bucket drop's results beside it, in the outbox. manifest.json is written last: who sees it sees whole files. Copying
- * again writes the same bytes; files that were deleted or have expired meanwhile are left out.
+ * again writes the same bytes; files that were deleted or have expired meanwhile are left out. Throws `content_damaged` when a
+ * result is not what was written; nothing of it is seen in the outbox then.
  */
 export async function copyToOutbox(world: World, submit: SubmitObject, manifest: ManifestObject): Promise<void> {
   const { tenant, batchId, outboxName } = submit;
@@ -18,10 +19,10 @@ export async function copyToOutbox(world: World, submit: SubmitObject, manifest:
     [manifest.errors, 'errors.jsonl'],
   ] as const;
   for (const [file, name] of copies) {
-    if (!file || !(await findFile(world, tenant, file.fileId))) continue;
-    const source = await world.store.getStream(file.key);
-    if (!source) throw new EyrieError('store_unavailable', `${file.key} could not be read.`);
-    await world.store.putStream(keys.outbox(tenant, outboxName, batchId, name), source.body);
+    const stored = file && (await findFile(world, tenant, file.fileId));
+    if (!stored) continue;
+    const content = await openFileContent(world, stored, null);
+    await world.store.putStream(keys.outbox(tenant, outboxName, batchId, name), content);
   }
   const plan = await findPlan(world.store, tenant, batchId);
   await putJson(world.store, keys.outbox(tenant, outboxName, batchId, 'manifest.json'), {

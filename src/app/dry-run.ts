@@ -12,6 +12,7 @@ import type { FleetState } from '../ports/progress-board.js';
 import { findInput, inlineRequestsOf } from './accept-batch.js';
 import { deadlineWithin, expiresAfterWindow, priceOf } from './batch-terms.js';
 import { inlineContent } from './files/store-inline.js';
+import { openInput, toInputRef } from './input-content.js';
 import { lineSize, type LineRequest, type LineSize } from './line/line-request.js';
 import { fleetSpeed, readFleet } from './open-work.js';
 import { tokenLimitError } from './quotas/queued-tokens.js';
@@ -189,8 +190,8 @@ export async function dryRun(world: Planner, tenant: string, request: CreateBatc
   const deadlineMs = deadlineWithin(request.eyrie?.deadline, nowMs, expiresMs);
   const requests = inlineRequestsOf(request);
   const file = requests ? null : await findInput(world, tenant, request.input_file_id ?? '');
-  const input = file && (await world.store.getStream(file.contentKey, { ifMatch: file.etag }));
-  const source = requests ? once(inlineContent(requests, request.endpoint)) : input?.body;
+  const input = file && (await openInput(world.store, toInputRef(file)));
+  const source = requests ? once(inlineContent(requests, request.endpoint)) : input;
   const survey = new Survey(() => world.clock.monotonic());
   const found: Findings = source
     ? await examine(world, tenant, source, survey, request, request.eyrie?.validation ?? 'strict')

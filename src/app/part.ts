@@ -1,5 +1,6 @@
 import type { PartHeader } from '../contract/stored-objects.js';
 import { partHeader } from '../contract/stored-objects.js';
+import { parseStored } from './stored-json.js';
 import type { LineRecord } from './line/line-record.js';
 
 /**
@@ -66,7 +67,7 @@ export interface DecodedPart {
 /** Takes a part apart. The lines' bytes are copies: they may be kept. */
 export function decodePart(bytes: Uint8Array): DecodedPart {
   let at = bytes.indexOf(lineFeed) + 1;
-  const header = partHeader.parse(JSON.parse(Buffer.from(bytes.subarray(0, at)).toString('utf8')));
+  const header = parseStored(bytes.subarray(0, at), partHeader);
   const lines: PartLine[] = [];
   while (at < bytes.length) {
     const end = bytes.indexOf(lineFeed, at);

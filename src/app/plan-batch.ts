@@ -7,6 +7,7 @@ import { errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { queueOrder, type QueueOrder } from '../domain/shard-priority.js';
 import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
+import { inputChanged, openInput } from './input-content.js';
 import { finishJob, shardJobOf } from './jobs.js';
 import { noteOpenWork } from './open-work.js';
 import { tokenLimitError } from './quotas/queued-tokens.js';
@@ -59,9 +60,9 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
   if (plannedMs >= submit.expiresMs) return verdict('expired');
   if (submit.input === null) return verdict('failed', [noSuchInput(submit.inputFileId)]);
   try {
-    const input = await world.store.getStream(submit.input.key, { ifMatch: submit.input.etag });
+    const input = await openInput(world.store, submit.input);
     if (!input) return verdict('failed', [noSuchInput(submit.inputFileId)]);
-    const valid = await validateInput(input.body, {
+    const valid = await validateInput(input, {
       endpoint: submit.endpoint,
       mode: submit.validation,
       model: world.model,
@@ -83,12 +84,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
     if (error instanceof InvalidInput) return verdict('failed', error.errors);
     if (errorCode(error) !== 'input_changed') throw error;
     return verdict('failed', [
-      {
-        code: 'input_changed',
-        message: 'The input file was replaced after the batch was accepted.',
-        param: 'file_id',
-        line: null,
-      },
+      { code: 'input_changed', message: inputChanged().message, param: 'file_id', line: null },
     ]);
   }
 }

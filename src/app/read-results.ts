@@ -2,6 +2,7 @@ import type { PlannedShard } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { loadShownSubmit } from './batch-records.js';
+import type { PartReader } from './results/lost-part.js';
 import { hasResults } from './retention/result-file.js';
 import { mergedLines, ownLines } from './retry/merged-lines.js';
 import type { World } from './world.js';
@@ -45,7 +46,7 @@ const shardsFrom = (shards: readonly PlannedShard[], line: number): readonly Pla
  * again made of them; a line that one of these still works on counts as undecided. Throws `not_found`, also when the result files are gone, and `invalid_value` for a foreign cursor.
  */
 export async function readResults(
-  world: Pick<World, 'store' | 'records' | 'clock'>,
+  world: PartReader & Pick<World, 'records'>,
   tenant: string,
   batchId: string,
   page: { readonly after: string | null; readonly limit: number; readonly merge: boolean },

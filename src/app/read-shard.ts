@@ -1,8 +1,8 @@
 import { bounds } from '../domain/bounds.js';
-import { EyrieError } from '../domain/errors.js';
 import { isBlank, splitJsonl } from '../domain/jsonl-splitter.js';
 import type { PlannedShard, SubmitObject } from '../contract/stored-objects.js';
 import type { ObjectStore } from '../ports/object-store.js';
+import { inputChanged, pinOf } from './input-content.js';
 import { ShardDigest } from './shard-digest.js';
 
 /** The counted lines of a shard, as validated; a line over the size limit is null. Throws `input_changed` when they are not the same. */
@@ -13,7 +13,7 @@ export async function readShard(
 ): Promise<(Uint8Array | null)[]> {
   const { input } = submit;
   const range = { start: shard.byteStart, end: shard.byteEnd };
-  const object = input && (await store.getStream(input.key, { range, ifMatch: input.etag }));
+  const object = input && (await store.getStream(input.key, { range, ...pinOf(input) }));
   const lines: (Uint8Array | null)[] = [];
   const digest = new ShardDigest();
   if (object)
@@ -22,7 +22,6 @@ export async function readShard(
       digest.add(bytes);
       lines.push(bytes);
     }
-  if (lines.length !== shard.count || digest.hex() !== shard.sha256)
-    throw new EyrieError('input_changed', 'The input file was replaced after the batch was accepted.');
+  if (lines.length !== shard.count || digest.hex() !== shard.sha256) throw inputChanged();
   return lines;
 }

@@ -196,6 +196,8 @@ export class Janitor {
     }
     if (now < stopMs + giveUpGraceMs) return { found, watched: null, dueMs: stopMs + giveUpGraceMs };
     if (!(await this.#isThere(submit))) return null;
+    // Giving them up has failed for an hour: it ends without their parts.
+    if (now >= submit.expiresMs + bounds.finishLateMs) return this.#restoreFinish(submit, sweep);
     const verdict = stopMs === cancelMs ? 'cancelled' : 'expired';
     const left = await this.#giveUp(submit, plan, decided, verdict);
     return left > 0 ? { found: `${left} left`, watched: null, dueMs: now } : this.#restoreFinish(submit, sweep);

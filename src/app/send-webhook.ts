@@ -1,5 +1,6 @@
 import { deliveryJob, type DeliveryJob } from '../contract/queue-payload.js';
 import type { Attempt, Receiver, StoredDelivery, StoredEvent } from '../contract/stored-webhooks.js';
+import { errorCode } from '../domain/errors.js';
 import { webhookHeaders } from '../domain/webhook-signature.js';
 import type { RunningJob } from '../ports/job-queue.js';
 import type { WebhookSender } from '../ports/webhook-sender.js';
@@ -21,11 +22,21 @@ export type Notifier = World & {
   readonly webhookTimeoutMs: number;
 };
 
+/** A damaged result may be mended by the operator, so it is tried again like a receiver that fails, and the log shows why. */
+async function copyResults(world: Notifier, { submit, manifest }: Extract<Target, { kind: 'copy' }>) {
+  try {
+    await copyToOutbox(world, submit, manifest);
+    return { status: 200, error: null, retryAfterMs: null };
+  } catch (error) {
+    if (errorCode(error) !== 'content_damaged') throw error;
+    return { status: null, error: (error as Error).message, retryAfterMs: null };
+  }
+}
+
 /** Posts the event, signed with every secret: its id is the same on each attempt, the timestamp is new. Or copies the results. */
 async function act(world: Notifier, event: StoredEvent, target: Exclude<Target, { kind: 'none' }>) {
   if (target.kind === 'copy') {
-    await copyToOutbox(world, target.submit, target.manifest);
-    return { status: 200, error: null, retryAfterMs: null };
+    return copyResults(world, target);
   }
   // An unsigned event would teach receivers to take unsigned events.
   if (target.secrets.length === 0) return { status: null, error: 'no signing secret can be read', retryAfterMs: null };

@@ -52,7 +52,7 @@ async function submitDrop(world: World, tenant: string, object: ObjectInfo): Pro
     source: 'inbox',
     createdMs,
     expiresMs: expiresAfterWindow(world, defaultWindow, createdMs),
-    input: { key: object.key, etag: object.etag, bytes: object.bytes },
+    input: { key: object.key, etag: object.etag, bytes: object.bytes, sha256: '' },
     inputFileId: fileId,
     endpoint: null,
     validation: 'lenient',

@@ -5,8 +5,18 @@ import { attemptCounts, batchError, requestCounts, shapeReport, validationMode }
 
 /** The objects of the durability protocol (docs/lifecycle.md says who writes and deletes each). All times are Unix ms. */
 
-/** Where a batch's input lies. `etag` pins the bytes: if it changes, the batch fails with `input_changed`. */
-export const inputRef = z.object({ key: z.string(), etag: z.string(), bytes: z.number() });
+/**
+ * Where a batch's input lies, and what says that its bytes are still the accepted ones; if they are not, the batch fails with
+ * `input_changed`. `sha256`: the service wrote the object and knows its digest, which alone counts. Empty: the object is the user's
+ * (a drop into the inbox) or the record is of an earlier version, and `etag` pins it.
+ */
+export const inputRef = z.object({
+  key: z.string(),
+  etag: z.string().nullable(),
+  bytes: z.number(),
+  sha256: z.string().default(''),
+});
+export type InputRef = z.output<typeof inputRef>;
 
 /** A receiver that the batch itself names. Secrets are looked up by tenant when a delivery is made, never stored here. */
 const webhookTarget = z.object({ id: z.string(), url: z.string() });
@@ -126,17 +136,25 @@ export const partHeader = z.object({
 });
 export type PartHeader = z.output<typeof partHeader>;
 
+/** SHA-256 of each piece of a content, in order: pieces of `bytes` each, the last one shorter. Lets a range be verified alone. */
+export const fileChunks = z.object({ bytes: z.number(), sha256: z.array(z.string()) });
+export type FileChunks = z.output<typeof fileChunks>;
+
 export const storedFile = z.object({
   v: z.literal(1),
   id: z.string(),
   bytes: z.number(),
+  /** Of what the service itself wrote: it is verified by this where it is read, whatever its ETag. Empty for a drop into the inbox. */
   sha256: z.string(),
+  /** Absent for a content of one piece, and in records of earlier versions. */
+  chunks: fileChunks.optional(),
   filename: z.string(),
   purpose: z.enum(['batch', 'user_data', 'batch_output']),
   createdMs: z.number(),
   expiresMs: z.number().nullable(),
   contentKey: z.string(),
-  etag: z.string(),
+  /** Pins the bytes of a drop, which are the user's; null where `sha256` does. Records of earlier versions have both. */
+  etag: z.string().nullable(),
   /**
    * Set for files that the service made for a batch: output and error files are shown once its manifest names them, the input of
    * a retry once its submit.json does.

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { uploadPurposes } from './file-object.js';
+import { fileChunks } from './stored-objects.js';
 
 /** upload.json: an upload was begun. Times are Unix ms. */
 export const storedUpload = z.object({
@@ -24,7 +25,7 @@ export const uploadEnd = z.discriminatedUnion('state', [
     partIds: z.array(z.string()),
     fileId: z.string(),
     sha256: z.string(),
-    etag: z.string(),
+    chunks: fileChunks.optional(),
   }),
   z.object({ v: z.literal(1), state: z.enum(['cancelled', 'expired']), endedMs: z.number() }),
 ]);

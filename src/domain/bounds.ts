@@ -73,6 +73,11 @@ export const bounds = Object.freeze({
   shardLinesMax: 256,
   shardTokensMax: 64 * 1024,
   shardsPerBatchMax: 10_000,
+  /** Parts of a batch read ahead when it is finished: at 20 ms each, 10,000 take 3 s. No more bytes than this and one part. */
+  partReadsMax: 64,
+  partReadBytesMax: 32 * 1024 * 1024,
+  /** Result lines that wait for the store to take them, per file, while parts are merged. */
+  resultUnreadBytesMax: 4 * 1024 * 1024,
 
   // Work that fails. What has failed is noted in the object store, so that no restart forgets it.
   /** Lines of a suspect shard that are run together first: enough to fill the slots of a worker. */
@@ -112,6 +117,13 @@ export const bounds = Object.freeze({
   recordsKeptWeightMax: 256 * 1024,
   storeListPageMax: 1000,
   multipartPartBytes: 8 * 1024 * 1024,
+  /** Keys in one call that deletes many: the most that S3 takes. */
+  storeDeletesMax: 1000,
+  /**
+   * A file is digested in pieces of this size, and a read verifies a piece before it gives any of it away: so much is held for each
+   * download under way, and read for the smallest range.
+   */
+  fileChunkBytes: 1024 * 1024,
 
   // Sweeps.
   /** A batch that shows nothing new is looked at this often, at least. */
@@ -161,6 +173,8 @@ export const bounds = Object.freeze({
   removalMarkMs: 3_600_000,
   /** Content without a file is looked for this long after its upload began: above `requestMs`. */
   uploadLeftoverMs: 2 * 3600 * 1000,
+  /** Result files that no manifest names are looked for this long after a finisher began them: far above the longest finish. */
+  resultLeftoverMs: 2 * 3600 * 1000,
   /** A deleted file can be deleted again, and is known as a cursor of lists, for this long. */
   tombstoneMs: 24 * 3600 * 1000,
 

@@ -67,6 +67,9 @@ export const errorKinds = Object.freeze({
   worker_crashed: server(500, false),
   numeric_error: server(500, false),
 
+  // What was stored is not what was written.
+  content_damaged: server(500, false),
+
   // This machine or its surroundings.
   model_invalid: server(500, false),
   model_unreadable: server(500, false),

@@ -1,4 +1,5 @@
 import type { ErrorCode } from './errors.js';
+import { idPrefixes, isId } from './ids.js';
 
 /**
  * Where everything lies in the object store. Keys are built here alone, from a tenant and validated ids, so no text of a user
@@ -31,8 +32,8 @@ export const keys = Object.freeze({
   parts: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/parts/`,
   part: (tenant: string, batchId: string, shard: number) =>
     `${batchRoot(tenant, batchId)}/parts/${shardName(shard)}.jsonl`,
-  output: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/out/output.jsonl`,
-  errors: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/out/errors.jsonl`,
+  /** A result file as one finisher wrote it; the manifest says which ones count. */
+  result: (tenant: string, batchId: string, fileId: string) => `${batchRoot(tenant, batchId)}/out/${fileId}.jsonl`,
   /** What failed, by step: `plan`, `finish`, or the number of a shard. */
   attempts: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/attempts/`,
   stepAttempts: (tenant: string, batchId: string, step: 'plan' | 'finish') =>
@@ -139,6 +140,15 @@ export function parseDue(key: string): { readonly dueMs: number; readonly tenant
   const [, ms, tenant, id] = /^due\/(\d{13})\.([a-z0-9_-]+)\.([a-z0-9_-]+)$/.exec(key) ?? [];
   if (ms === undefined || tenant === undefined || id === undefined || !isTenant(tenant)) return null;
   return { dueMs: Number(ms), tenant, id };
+}
+
+/** What an entry of the agenda calls a result file: without its file.json, only its batch tells where its content lies. */
+export const dueResultId = (batchId: string, fileId: string): string => `${batchId}-${fileId}`;
+
+export function parseDueResultId(id: string): { readonly batchId: string; readonly fileId: string } | null {
+  const at = id.indexOf(`-${idPrefixes.file}`);
+  const [batchId, fileId] = [id.slice(0, at), id.slice(at + 1)];
+  return at > 0 && isId('batch', batchId) && isId('file', fileId) ? { batchId, fileId } : null;
 }
 
 /** Ids of endpoints, those of the tenants file too. */

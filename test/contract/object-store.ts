@@ -104,14 +104,29 @@ export function describeObjectStore(
       expect((await store.create(key, utf8('other'))).created).toBe(true);
     });
 
-    it("takes a repeat of one's own create as created", async () => {
-      const key = `${area()}/commit.json`;
-      const first = await store.create(key, utf8('mine'));
-      expect(await store.create(key, utf8('mine'))).toEqual(first);
-      const empty = `${area()}/idx/entry`;
-      expect((await store.create(empty, utf8(''))).created).toBe(true);
-      expect((await store.create(empty, utf8(''))).created).toBe(true);
-      expect((await store.get(empty))?.bytes.length).toBe(0);
+    it('tells a second call that it was not the first, also when it brings the same bytes or none', async () => {
+      const prefix = area();
+      for (const text of ['mine', '']) {
+        const key = `${prefix}/commit-${text}.json`;
+        expect((await store.create(key, utf8(text))).created).toBe(true);
+        expect(await store.create(key, utf8(text))).toEqual({ created: false });
+        expect(await (await harness.another()).create(key, utf8(text))).toEqual({ created: false });
+        expect(textOf((await store.get(key))?.bytes ?? utf8('none'))).toBe(text);
+      }
+    });
+
+    it(`lets exactly one of 16 writers of the same bytes create an object, ${raceRounds} times`, async () => {
+      const clients = [store, ...(await Promise.all(Array.from({ length: 3 }, () => harness.another())))];
+      const prefix = area();
+      for (let round = 0; round < raceRounds; round++) {
+        const key = `${prefix}/same/${round}.json`;
+        const results = await Promise.all(
+          Array.from({ length: 16 }, (_, i) => (clients[i % 4] ?? store).create(key, utf8('the same'))),
+        );
+        expect(results.filter(({ created }) => created)).toEqual([
+          { created: true, etag: (await store.head(key))?.etag },
+        ]);
+      }
     });
 
     it(`lets exactly one of 16 writers create an object, ${raceRounds} times`, async () => {
@@ -285,6 +300,26 @@ export function describeObjectStore(
       }
       await store.delete(`${prefix}7`);
       expect((await store.list(prefix)).objects.map(({ key }) => key)).not.toContain(`${prefix}7`);
+    });
+
+    it('deletes many at once, in whatever folders, and minds none that is not there', async () => {
+      const prefix = area();
+      const keys = Array.from({ length: 1100 }, (_, n) => `${prefix}/${n % 7}/${String(n).padStart(4, '0')}`);
+      for (let at = 0; at < keys.length; at += 50)
+        await Promise.all(keys.slice(at, at + 50).map((key) => store.put(key, utf8('x'))));
+      const stays = keys.filter((_, n) => n % 100 === 99);
+      await store.deleteMany([...keys.filter((key) => !stays.includes(key)), `${prefix}/none`, `${prefix}/9/none`]);
+      expect(await allKeys(store, `${prefix}/`)).toEqual(stays.toSorted());
+      await store.deleteMany([]);
+      await store.deleteMany(stays.slice(0, 1));
+      expect(await allKeys(store, `${prefix}/`)).toEqual(stays.slice(1).toSorted());
+      await expect(store.deleteMany([stays[1] ?? '', '../a'])).rejects.toMatchObject({ code: 'invalid_value' });
+      const odd = ['a b.jsonl', 'x+y=z&q?#%20.jsonl', '<&"\'>.json', 'Größe.jsonl'].map(
+        (name) => `${prefix}/odd/${name}`,
+      );
+      for (const key of odd) await store.put(key, utf8('x'));
+      await store.deleteMany(odd);
+      expect(await allKeys(store, `${prefix}/odd/`)).toEqual([]);
     });
 
     it('takes keys with spaces, non-ASCII letters and signs, as users name their files', async () => {

@@ -10,6 +10,8 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 
 /** A clock that stands still until it is advanced. Sleepers wake in order of time, then of their call. */
 export class FakeClock implements Clock {
+  /** Ends when nothing goes on any more without the clock. Fakes do what they do at once; real stores take longer. */
+  quiet = settle;
   #now: number;
   #skew = 0;
   readonly #start: number;
@@ -52,7 +54,7 @@ export class FakeClock implements Clock {
 
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
-    await settle();
+    await this.quiet();
     while (await this.#wakeNext(end));
     this.#now = end;
   }
@@ -60,7 +62,7 @@ export class FakeClock implements Clock {
   /** Advances from sleeper to sleeper until the condition holds. Fails when nobody sleeps, or after `budgetMs` of fake time. */
   async until(what: string, condition: () => boolean | Promise<boolean>, budgetMs = 7 * 24 * 3_600_000): Promise<void> {
     const end = this.#now + budgetMs;
-    await settle();
+    await this.quiet();
     while (!(await condition()))
       if (!(await this.#wakeNext(end))) throw new Error(`Nothing is left to wait for: ${what}`);
   }
@@ -71,7 +73,7 @@ export class FakeClock implements Clock {
     if (!first || first.at > end) return false;
     this.#now = Math.max(this.#now, first.at);
     first.wake();
-    await settle();
+    await this.quiet();
     return true;
   }
 }

@@ -1,6 +1,7 @@
 import { acceptBatch } from '../../src/app/accept-batch.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
-import { finishBatch } from '../../src/app/finish-batch.js';
+import { digestContent } from '../../src/app/files/content-digest.js';
+import { finishWithinBounds } from '../../src/app/finish-batch.js';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
 import { WorkGate } from '../../src/app/attempts/work-gate.js';
@@ -16,17 +17,19 @@ import { InboxWatcher } from '../../src/app/watch-inbox.js';
 import type { BatchObject } from '../../src/contract/batch-object.js';
 import type { CreateBatchRequest } from '../../src/contract/create-batch.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
-import type { StoredFile } from '../../src/contract/stored-objects.js';
+import { manifestObject, type StoredFile } from '../../src/contract/stored-objects.js';
 import { isTerminal } from '../../src/domain/batch-state.js';
 import { bounds } from '../../src/domain/bounds.js';
 import type { Offer } from '../../src/domain/offer.js';
 import type { Quotas } from '../../src/domain/quotas.js';
 import { keys } from '../../src/domain/object-keys.js';
+import type { ObjectStore } from '../../src/ports/object-store.js';
 import type { WebhookAnswer, WebhookPost } from '../../src/ports/webhook-sender.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
 import { FakeGrammars } from './fake-grammars.js';
 import { fakeWorld, type FakeWorld } from './fake-world.js';
 import type { MemoryConsumer, MemoryQueueSettings } from './memory-queue.js';
+import type { MemoryStore } from './memory-store.js';
 import { ScriptedEngine, type Script } from './scripted-engine.js';
 
 export const tenant = 'acme';
@@ -67,8 +70,8 @@ export interface FakeServiceOptions {
 }
 
 /** The programs `control` and `generate` over a world of fakes, wired as their `main.ts` wires them. */
-export class FakeService {
-  readonly world: FakeWorld;
+export class FakeService<Store extends ObjectStore = MemoryStore> {
+  readonly world: FakeWorld<Store>;
   readonly posts: WebhookPost[] = [];
   /** Workers that `crashOn` has killed. */
   crashes = 0;
@@ -77,15 +80,18 @@ export class FakeService {
   readonly #stops: (() => Promise<unknown>)[] = [];
   readonly #grammars = new FakeGrammars();
 
-  constructor(options: FakeServiceOptions = {}) {
+  /** `store`: in place of the one in memory. A real one should say when it is at rest, and the clock wait for it. */
+  constructor(options: FakeServiceOptions = {}, store?: Store) {
     this.#options = options;
     const { webhookUrl } = options;
-    this.world = fakeWorld({
+    const world = fakeWorld({
       ...(webhookUrl === undefined ? {} : { endpoints: [{ id: 'we_1', url: webhookUrl }] }),
       ...(options.queue ? { queue: options.queue } : {}),
       ...(options.offer ? { offer: options.offer } : {}),
       ...(options.quotas ? { quotas: options.quotas } : {}),
     });
+    const chosen = store ?? (world.store as ObjectStore as Store);
+    this.world = { ...world, store: chosen, records: new BatchRecords(chosen) };
   }
 
   /** Starts a `control`; the function kills it: nothing of it runs any further. */
@@ -113,7 +119,9 @@ export class FakeService {
           job.stalls,
         ),
       ),
-      world.queue.consume('finish', { concurrency: 2 }, (job) => finishBatch(world, batchJob.parse(job.payload))),
+      world.queue.consume('finish', { concurrency: 2 }, (job) =>
+        finishWithinBounds(world, batchJob.parse(job.payload), job.stalls),
+      ),
       world.queue.consume('deliver', { concurrency: 16 }, (job) => sendWebhook(notifier, job)),
       world.queue.watchStalled('shard'),
     ];
@@ -142,7 +150,7 @@ export class FakeService {
   }
 
   /** The world as one process sees it: what it remembers and the leases it holds are its own. */
-  #process(): FakeWorld {
+  #process(): FakeWorld<Store> {
     const { world } = this;
     return { ...world, records: new BatchRecords(world.store), shared: world.shared.another() };
   }
@@ -195,18 +203,17 @@ export class FakeService {
     const { store, ids, clock } = this.world;
     const id = ids.next('file');
     const contentKey = keys.fileContent(tenant, id);
-    const { etag } = await store.put(contentKey, Buffer.from(content));
+    await store.put(contentKey, Buffer.from(content));
     const file: StoredFile = {
       v: 1,
       id,
-      bytes: Buffer.byteLength(content),
-      sha256: '',
+      ...digestContent(Buffer.from(content)),
       filename: 'in.jsonl',
       purpose: 'batch',
       createdMs: clock.now(),
       expiresMs: null,
       contentKey,
-      etag,
+      etag: null,
       batchId: null,
     };
     await store.put(keys.file(tenant, id), Buffer.from(JSON.stringify(file)));
@@ -255,8 +262,11 @@ export class FakeService {
     return this.world.clock.advance(3600 * 1000);
   }
 
-  results(batchId: string, file: 'output' | 'errors'): ResultLine[] {
-    const text = this.world.store.text(keys[file](tenant, batchId)) ?? '';
+  /** The lines of a result file; none when there is none. */
+  results(this: FakeService, batchId: string, file: 'output' | 'errors'): ResultLine[] {
+    const { store } = this.world;
+    const manifest = manifestObject.parse(JSON.parse(store.text(keys.manifest(tenant, batchId)) ?? 'null'));
+    const text = store.text(manifest[file]?.key ?? '') ?? '';
     return text
       .split('\n')
       .filter((line) => line !== '')

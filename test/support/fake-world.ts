@@ -3,6 +3,7 @@ import type { World } from '../../src/app/world.js';
 import { plainOffer, type Offer } from '../../src/domain/offer.js';
 import { defaultQuotas, type Quotas } from '../../src/domain/quotas.js';
 import type { ServedModel } from '../../src/domain/served-model.js';
+import type { ObjectStore } from '../../src/ports/object-store.js';
 import type { WebhookEndpoint } from '../../src/ports/tenants.js';
 import { FakeEgress, testSealer } from './fake-webhook-guards.js';
 import { CountingIds } from './counting-ids.js';
@@ -28,8 +29,8 @@ export const testModel: ServedModel = {
 
 export const testSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
-export interface FakeWorld extends World {
-  readonly store: MemoryStore;
+export interface FakeWorld<Store extends ObjectStore = MemoryStore> extends World {
+  readonly store: Store;
   readonly queue: MemoryQueue;
   readonly progress: MemoryProgress;
   readonly live: MemoryLiveChannel;

@@ -1,10 +1,12 @@
 import { EyrieError } from '../../src/domain/errors.js';
 import type { MemoryStore } from './memory-store.js';
 
+type Faulty = Pick<MemoryStore, 'fault'>;
+
 const writes = new Set(['create', 'put', 'putStream', 'delete']);
 
 /** Lets one write of the store fail: the n-th from now. Says whether it came to that. */
-export function failWrite(store: MemoryStore, n: number, when: 'before' | 'after'): { readonly failed: () => boolean } {
+export function failWrite(store: Faulty, n: number, when: 'before' | 'after'): { readonly failed: () => boolean } {
   let seen = 0;
   store.fault = ({ operation }) => {
     if (!writes.has(operation) || seen++ !== n) return undefined;
@@ -14,11 +16,7 @@ export function failWrite(store: MemoryStore, n: number, when: 'before' | 'after
 }
 
 /** Everything stops at the n-th write from now, right before or right after it: no later write is done either. */
-export function stopAtWrite(
-  store: MemoryStore,
-  n: number,
-  when: 'before' | 'after',
-): { readonly stopped: () => boolean } {
+export function stopAtWrite(store: Faulty, n: number, when: 'before' | 'after'): { readonly stopped: () => boolean } {
   let seen = 0;
   store.fault = ({ operation }) => {
     if (!writes.has(operation)) return undefined;
@@ -29,6 +27,6 @@ export function stopAtWrite(
   return { stopped: () => seen > n };
 }
 
-export function mend(store: MemoryStore): void {
+export function mend(store: Faulty): void {
   store.fault = () => undefined;
 }

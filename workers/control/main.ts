@@ -1,6 +1,6 @@
 import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
-import { finishBatch } from '../../src/app/finish-batch.js';
+import { finishWithinBounds } from '../../src/app/finish-batch.js';
 import { sweepLive } from '../../src/app/live/sweep-live.js';
 import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
@@ -44,7 +44,9 @@ await runProgram('control', async () => {
     queue.consume('plan', { concurrency: 2 }, (job) =>
       planWithinBounds(planner, batchJob.parse(job.payload), job.stalls),
     ),
-    queue.consume('finish', { concurrency: 4 }, (job) => finishBatch(world, batchJob.parse(job.payload))),
+    queue.consume('finish', { concurrency: 4 }, (job) =>
+      finishWithinBounds(world, batchJob.parse(job.payload), job.stalls),
+    ),
     // Posts mostly wait. So many that a few endpoints that hang, each in its lane, leave room for the others.
     queue.consume('deliver', { concurrency: 64 }, (job) => sendWebhook(notifier, job)),
     // When every generate worker has died, only this notices.

@@ -65,13 +65,6 @@ export class OpenObject {
     return bytes.subarray(0, at);
   }
 
-  /** Whether the object's bytes are these. */
-  async holds(bytes: Uint8Array): Promise<boolean> {
-    if (this.info.bytes === bytes.length) return Buffer.compare(await this.bytes(), bytes) === 0;
-    await this.#handle.close();
-    return false;
-  }
-
   /** Reads on; the file is closed at the end, on an error and when the loop is left, also before its first step. */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
     let at = this.#range.start;

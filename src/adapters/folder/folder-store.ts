@@ -20,6 +20,9 @@ import { tempFolderName, toPath } from './key-path.js';
 import { FolderLister } from './list-folder.js';
 import { removeAbandoned, TempFile } from './temp-file.js';
 
+/** Files removed at once. */
+const deletesMax = 16;
+
 /**
  * A folder as object store, for one machine. Objects are plain files at root + key. A write goes to a private temporary file, is
  * fsynced, and then becomes visible by one link (`create`) or one rename (`put`), followed by an fsync of its folder. Files that
@@ -53,9 +56,7 @@ export class FolderStore implements ObjectStore {
     return this.#write('create', key, async (file) => {
       await file.write(bytes);
       const { etag } = await file.seal(key);
-      if (await file.linkTo(target, this.#tree)) return { created: true, etag };
-      const present = await OpenObject.open(target, key, {});
-      return present && (await present.holds(bytes)) ? { created: true, etag: present.info.etag } : { created: false };
+      return (await file.linkTo(target, this.#tree)) ? { created: true, etag } : { created: false };
     });
   }
 
@@ -138,23 +139,39 @@ export class FolderStore implements ObjectStore {
   }
 
   async delete(key: string): Promise<void> {
-    const filePath = toPath(this.#root, key);
-    await mapped('delete', key, async () => {
-      try {
-        await unlink(filePath);
-      } catch (error) {
-        if (isAbsent(error) || errnoOf(error) === 'EISDIR') return;
-        throw error;
-      }
-      await this.#tree.sync(path.dirname(filePath)).catch((error: unknown) => {
-        if (!isAbsent(error)) throw error; // pruned by another delete
-      });
-      await this.#tree.prune(path.dirname(filePath));
-    });
+    await this.deleteMany([key]);
   }
 
+  /** Each folder that lost something is synced once, whatever it lost. */
   async deleteMany(keys: readonly string[]): Promise<void> {
-    for (const key of keys) await this.delete(key);
+    const targets = keys.map((key) => ({ key, filePath: toPath(this.#root, key) }));
+    const changed = new Map<string, string>();
+    for (let at = 0; at < targets.length; at += deletesMax)
+      await Promise.all(
+        targets.slice(at, at + deletesMax).map(async ({ key, filePath }) => {
+          if (await this.#unlink(key, filePath)) changed.set(path.dirname(filePath), key);
+        }),
+      );
+    for (const [folder, key] of changed)
+      await mapped('delete', key, async () => {
+        await this.#tree.sync(folder).catch((error: unknown) => {
+          if (!isAbsent(error)) throw error; // pruned by another delete
+        });
+        await this.#tree.prune(folder);
+      });
+  }
+
+  /** False: there was nothing. */
+  async #unlink(key: string, filePath: string): Promise<boolean> {
+    return mapped('delete', key, async () => {
+      try {
+        await unlink(filePath);
+        return true;
+      } catch (error) {
+        if (isAbsent(error) || errnoOf(error) === 'EISDIR') return false;
+        throw error;
+      }
+    });
   }
 
   async #open(key: string, options: GetOptions): Promise<OpenObject | null> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { link, lstat, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { ObjectInfo } from '../../ports/object-store.js';
 import { toInfo, uniqueMtime } from './file-info.js';
@@ -45,9 +45,21 @@ export class TempFile {
       return true;
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
+      // Our own link may be in the way: a network file system repeats a link whose answer was lost.
+      const isOurs = await this.#isAt(target);
       // The winner may have been killed before it synced, and its object is about to be relied on.
       await tree.sync(path.dirname(target));
-      return false;
+      return isOurs;
+    }
+  }
+
+  async #isAt(target: string): Promise<boolean> {
+    try {
+      const [own, there] = await Promise.all([this.#path, target].map((name) => lstat(name, { bigint: true })));
+      return own?.ino === there?.ino && own?.dev === there?.dev;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return false; // it was deleted since
+      throw error;
     }
   }
 

@@ -2,15 +2,11 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  HeadObjectCommand,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { randomUUID } from 'node:crypto';
-import { toVerdict } from './s3-failure.js';
 import { withRetries, type RetrySettings } from './with-retries.js';
-
-const writeTag = 'eyrie-write';
+import { newWrite, presentWrite, type Write } from './write-tag.js';
 
 /** One multipart upload: parts in their order, then `complete` or `abort`. Each part is sent from memory, so that it can be sent again. */
 export class MultipartUpload {
@@ -19,7 +15,7 @@ export class MultipartUpload {
   readonly #retry: RetrySettings;
   readonly #uploadId: string;
   /** Stored with the object: tells whether a Complete without an answer was done. */
-  readonly #write: string;
+  readonly #write: Write;
   readonly #etags: string[] = [];
 
   private constructor(
@@ -27,7 +23,7 @@ export class MultipartUpload {
     target: { Bucket: string; Key: string },
     retry: RetrySettings,
     uploadId: string,
-    write: string,
+    write: Write,
   ) {
     this.#client = client;
     this.#target = target;
@@ -38,9 +34,9 @@ export class MultipartUpload {
 
   static async begin(client: S3Client, bucket: string, name: string, retry: RetrySettings): Promise<MultipartUpload> {
     const target = { Bucket: bucket, Key: name };
-    const write = randomUUID();
+    const write = newWrite();
     const { UploadId } = await withRetries(retry, (abortSignal) =>
-      client.send(new CreateMultipartUploadCommand({ ...target, Metadata: { [writeTag]: write } }), { abortSignal }),
+      client.send(new CreateMultipartUploadCommand({ ...target, Metadata: write.metadata }), { abortSignal }),
     );
     if (UploadId === undefined) throw new Error('The store began an upload without an id.');
     return new MultipartUpload(client, target, retry, UploadId, write);
@@ -69,7 +65,7 @@ export class MultipartUpload {
       return ETag ?? '';
     } catch (error) {
       // A lost answer: the upload is gone because it was completed, and the object says whether by us.
-      const present = await this.#present().catch(() => null);
+      const present = await presentWrite(this.#client, this.#target, this.#retry, this.#write).catch(() => null);
       if (present !== null) return present;
       throw error;
     }
@@ -79,17 +75,5 @@ export class MultipartUpload {
   async abort(): Promise<void> {
     const command = new AbortMultipartUploadCommand({ ...this.#target, UploadId: this.#uploadId });
     await withRetries(this.#retry, (abortSignal) => this.#client.send(command, { abortSignal })).catch(() => undefined);
-  }
-
-  async #present(): Promise<string | null> {
-    try {
-      const { ETag, Metadata } = await withRetries(this.#retry, (abortSignal) =>
-        this.#client.send(new HeadObjectCommand(this.#target), { abortSignal }),
-      );
-      return Metadata?.[writeTag] === this.#write ? (ETag ?? '') : null;
-    } catch (error) {
-      if (toVerdict(error) === 'absent') return null;
-      throw error;
-    }
   }
 }

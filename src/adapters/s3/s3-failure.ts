@@ -29,7 +29,8 @@ export function toVerdict(error: unknown): S3Verdict {
   const { name = '', code, $metadata } = error as S3ErrorShape;
   const status = $metadata?.httpStatusCode;
   if (fullNames.has(name) || status === 507) return 'full';
-  if (name === 'NoSuchBucket') return 'refused';
+  // 501 says that the server has no such call, and will have none later.
+  if (name === 'NoSuchBucket' || name === 'NotImplemented' || status === 501) return 'refused';
   if (status === 404 || name === 'NoSuchKey' || name === 'NotFound') return 'absent';
   if (status === 412) return 'precondition';
   if (status === 416) return 'range';

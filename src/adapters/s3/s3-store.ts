@@ -1,4 +1,4 @@
-import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import type {
@@ -10,11 +10,13 @@ import type {
   ObjectStore,
   StreamedObject,
 } from '../../ports/object-store.js';
+import { ObjectDeleter, type Deletion } from './delete-objects.js';
 import { toObjectName, toPrefix } from './object-name.js';
 import { ObjectReader, toInfo } from './object-reader.js';
 import { toStoreError, toVerdict } from './s3-failure.js';
 import { SourceError, uploadStream } from './stream-upload.js';
 import { defaultRetrySettings, withRetries, type RetrySettings } from './with-retries.js';
+import { newWrite, presentWrite, type Write } from './write-tag.js';
 
 export interface S3StoreOptions {
   readonly bucket: string;
@@ -60,6 +62,7 @@ export class S3Store implements ObjectStore {
   readonly #prefix: string;
   readonly #retry: RetrySettings;
   readonly #reader: ObjectReader;
+  readonly #deleter: ObjectDeleter;
 
   constructor(options: S3StoreOptions) {
     this.#client = toClient(options);
@@ -67,20 +70,24 @@ export class S3Store implements ObjectStore {
     this.#prefix = toPrefix(options.prefix ?? '');
     this.#retry = { ...defaultRetrySettings, ...options.retry };
     this.#reader = new ObjectReader(this.#client, this.#bucket, this.#retry);
+    this.#deleter = new ObjectDeleter(this.#client, this.#bucket, this.#retry);
   }
 
   async create(key: string, bytes: Uint8Array): Promise<CreateResult> {
+    const write = newWrite();
     try {
-      return { created: true, ...(await this.#put(key, bytes, '*')) };
+      return { created: true, ...(await this.#put(key, bytes, write)) };
     } catch (error) {
       if (toVerdict(error) !== 'precondition') throw toStoreError(error, 'create', key);
     }
-    // Perhaps our own write, whose answer was lost before it was tried again.
-    const present = await this.getStream(key);
-    if (present?.info.bytes === bytes.length && Buffer.compare(await collect(present), bytes) === 0)
-      return { created: true, etag: present.info.etag };
-    await present?.body[Symbol.asyncIterator]().return?.();
-    return { created: false };
+    // Perhaps it is our own write that is in the way, whose answer was lost before it was tried again.
+    const target = { Bucket: this.#bucket, Key: toObjectName(this.#prefix, key) };
+    try {
+      const etag = await presentWrite(this.#client, target, this.#retry, write);
+      return etag === null ? { created: false } : { created: true, etag };
+    } catch (error) {
+      throw toStoreError(error, 'create', key);
+    }
   }
 
   async put(key: string, bytes: Uint8Array): Promise<{ readonly etag: string }> {
@@ -146,24 +153,24 @@ export class S3Store implements ObjectStore {
   }
 
   async delete(key: string): Promise<void> {
-    const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: toObjectName(this.#prefix, key) });
-    try {
-      await withRetries(this.#retry, (abortSignal) => this.#client.send(command, { abortSignal }));
-    } catch (error) {
-      if (toVerdict(error) !== 'absent') throw toStoreError(error, 'delete', key);
-    }
+    await this.#deleter.one(this.#toDeletion(key));
   }
 
   async deleteMany(keys: readonly string[]): Promise<void> {
-    for (const key of keys) await this.delete(key);
+    await this.#deleter.many(keys.map((key) => this.#toDeletion(key)));
   }
 
-  async #put(key: string, bytes: Uint8Array, ifNoneMatch?: '*'): Promise<{ etag: string }> {
+  #toDeletion(key: string): Deletion {
+    return { key, name: toObjectName(this.#prefix, key) };
+  }
+
+  /** With `creation`, only where nothing is. */
+  async #put(key: string, bytes: Uint8Array, creation?: Write): Promise<{ etag: string }> {
     const command = new PutObjectCommand({
       Bucket: this.#bucket,
       Key: toObjectName(this.#prefix, key),
       Body: bytes,
-      IfNoneMatch: ifNoneMatch,
+      ...(creation ? { IfNoneMatch: '*', Metadata: creation.metadata } : {}),
     });
     const { ETag } = await withRetries(this.#retry, (abortSignal) => this.#client.send(command, { abortSignal }));
     return { etag: ETag ?? '' };

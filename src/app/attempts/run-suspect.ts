@@ -3,6 +3,7 @@ import { errorCode, failsByItself, type ErrorCode } from '../../domain/errors.js
 import { keys } from '../../domain/object-keys.js';
 import { isStopCause } from '../../domain/stop-cause.js';
 import { parseRange, rangeName, rangesToDo, type LineRange } from '../../domain/suspect-ranges.js';
+import type { ObjectStore } from '../../ports/object-store.js';
 import { checkEngine } from '../check-engine.js';
 import { noWaste, rejectedRecord } from '../give-up-shard.js';
 import type { Generator, Records, ShardWork } from '../shard-work.js';
@@ -84,13 +85,26 @@ async function runRange(
   }
 }
 
+/** The results of a range that was carried out before. null: they were damaged, and are removed so that it is run again. */
+async function readRange(store: ObjectStore, { job }: ShardWork, range: LineRange): Promise<Records | null> {
+  const key = keys.rangePart(job.tenant, job.batchId, job.shard, rangeName(range));
+  const part = await store.get(key);
+  try {
+    if (part) return recordsOf(decodePart(part.bytes));
+  } catch (error) {
+    if (errorCode(error) === 'service_unavailable') throw error;
+  }
+  await store.delete(key);
+  return null;
+}
+
 /**
  * Carries out a suspect, see `suspect-ranges`. Ends when every line has its record, or when the work is stopped: then those of the
  * lines that were not reached are null.
  */
 export async function runSuspect(world: Generator, work: ShardWork, runLines: RunLines): Promise<Records> {
   const { store } = world;
-  const { tenant, batchId, shard } = work.job;
+  const { tenant, batchId } = work.job;
   const records: Records = work.lines.map(() => null);
   const place = (range: LineRange, found: Records): void => {
     for (const [at, record] of found.entries()) records[range.first + at] = record;
@@ -108,11 +122,10 @@ export async function runSuspect(world: Generator, work: ShardWork, runLines: Ru
       if (found !== 'failed' && isStopCause(work.signal.reason)) place(next, found);
       else continue;
     }
-    for (const range of done) {
-      const part = await store.get(keys.rangePart(tenant, batchId, shard, rangeName(range)));
-      if (part) place(range, recordsOf(decodePart(part.bytes)));
-    }
+    const read = await Promise.all(done.map((range) => readRange(store, work, range)));
+    for (const [at, range] of done.entries()) place(range, read[at] ?? []);
     if (next) return records;
+    if (read.includes(null)) continue;
     for (const range of givenUp) place(range, giveUpRange(world, work, range, codeOf(attempts, range)));
     return records;
   }

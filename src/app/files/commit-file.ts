@@ -2,10 +2,10 @@ import type { CreateFileFields, FileObject } from '../../contract/file-object.js
 import { storedFile, type StoredFile } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
-import type { StreamedObject } from '../../ports/object-store.js';
 import { putOnAgenda } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
+import type { DigestedContent } from './content-digest.js';
 import { toFileObject } from './view-file.js';
 
 export interface FileDescription extends CreateFileFields {
@@ -30,20 +30,19 @@ export async function commitFile(
   tenant: string,
   fileId: string,
   description: FileDescription,
-  content: StreamedObject,
+  content: DigestedContent,
   createdMs: number,
 ): Promise<FileObject> {
   const file: StoredFile = {
     v: 1,
     id: fileId,
-    bytes: content.bytes,
-    sha256: content.sha256,
+    ...content,
     filename: description.filename,
     purpose: description.purpose,
     createdMs,
     expiresMs: expiryMs(description, createdMs),
     contentKey: keys.fileContent(tenant, fileId),
-    etag: content.etag,
+    etag: null,
     batchId: description.batchId ?? null,
   };
   if (file.expiresMs !== null) await putOnAgenda(world.store, file.expiresMs + bounds.removalDelayMs, tenant, fileId);

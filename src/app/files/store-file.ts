@@ -2,10 +2,10 @@ import type { FileObject } from '../../contract/file-object.js';
 import { errorCode } from '../../domain/errors.js';
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
-import type { StreamedObject } from '../../ports/object-store.js';
 import { putOnAgenda } from '../retention/agenda.js';
 import type { World } from '../world.js';
 import { commitFile, type FileDescription } from './commit-file.js';
+import { putContent, type DigestedContent } from './content-digest.js';
 
 type FileWriter = Pick<World, 'store' | 'clock' | 'ids' | 'log'>;
 
@@ -27,10 +27,10 @@ export async function storeFile(world: FileWriter, upload: NewFile): Promise<Fil
   const leftoverMs = world.clock.now() + bounds.uploadLeftoverMs;
   // Should this be cut off for good before there is a file: its content is found by this.
   await putOnAgenda(world.store, leftoverMs, tenant, fileId);
-  let content: StreamedObject;
+  let content: DigestedContent;
   let description: FileDescription;
   try {
-    content = await world.store.putStream(keys.fileContent(tenant, fileId), upload.content);
+    content = await putContent(world.store, keys.fileContent(tenant, fileId), upload.content);
     description = await upload.describe();
   } catch (error) {
     await discardContent(world, tenant, fileId, leftoverMs);
@@ -41,7 +41,12 @@ export async function storeFile(world: FileWriter, upload: NewFile): Promise<Fil
 }
 
 /** Best effort: content without a file.json is never seen, and the agenda still names it. */
-async function discardContent(world: FileWriter, tenant: string, fileId: string, leftoverMs: number): Promise<void> {
+export async function discardContent(
+  world: Pick<World, 'store' | 'log'>,
+  tenant: string,
+  fileId: string,
+  leftoverMs: number,
+): Promise<void> {
   try {
     await world.store.delete(keys.fileContent(tenant, fileId));
     await world.store.delete(keys.due(leftoverMs, tenant, fileId));

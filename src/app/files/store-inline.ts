@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { storedFile, type StoredFile } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
@@ -9,6 +8,7 @@ import { putOnAgenda } from '../retention/agenda.js';
 import { getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { commitFile } from './commit-file.js';
+import { digestContent } from './content-digest.js';
 
 type Request = Readonly<Record<string, unknown>>;
 
@@ -41,13 +41,13 @@ export async function storeInline(
   const contentKey = keys.fileContent(tenant, fileId);
   // Should this be cut off for good before there is a file: its content is found by this.
   await putOnAgenda(store, world.clock.now() + bounds.uploadLeftoverMs, tenant, fileId);
-  const made = await store.create(contentKey, content);
-  const etag = made.created ? made.etag : (await store.head(contentKey))?.etag;
-  if (etag === undefined)
+  const { created } = await store.create(contentKey, content);
+  // A call before this one may have left it, perhaps of an earlier version that wrote lines in another way: what is there counts.
+  const present = created ? content : (await store.get(contentKey))?.bytes;
+  if (!present)
     throw new EyrieError('store_unavailable', 'The requests could not be read back from the store. Try again.');
   const description = { filename: `${batchId}_input.jsonl`, purpose: 'batch' as const, expires_after: undefined };
-  const sha256 = createHash('sha256').update(content).digest('hex');
-  await commitFile(world, tenant, fileId, description, { bytes: content.length, sha256, etag }, world.clock.now());
+  await commitFile(world, tenant, fileId, description, digestContent(present), world.clock.now());
   const stored = await getJson(store, keys.file(tenant, fileId), storedFile);
   if (!stored) throw new EyrieError('store_unavailable', 'The input file could not be read back. Try again.');
   return stored;

@@ -1,5 +1,4 @@
 import { errorKinds, type ErrorCode } from '../../domain/errors.js';
-import type { Ids } from '../../ports/ids.js';
 
 /** A line of an output or error file, ready to be written. */
 export interface LineRecord {
@@ -13,6 +12,11 @@ export interface LineRecord {
   readonly givenUp?: ErrorCode;
 }
 
+/** What makes the ids of a line's record. */
+export interface LineIds {
+  next(kind: 'line' | 'request'): string;
+}
+
 interface ErrorShape {
   readonly code: ErrorCode;
   readonly message: string;
@@ -21,7 +25,7 @@ interface ErrorShape {
 
 /** Status 200: the line ran. */
 export function successRecord(
-  ids: Ids,
+  ids: LineIds,
   customId: string,
   body: object,
   inputTokens: number,
@@ -37,7 +41,7 @@ export function successRecord(
 }
 
 /** The line was tried and refused: an HTTP status other than 200, with the error in the body. */
-export function failureRecord(ids: Ids, customId: string | null, error: ErrorShape): LineRecord {
+export function failureRecord(ids: LineIds, customId: string | null, error: ErrorShape): LineRecord {
   const { status, type } = errorKinds[error.code];
   const body = { error: { message: error.message, type, param: error.param, code: error.code } };
   const json = JSON.stringify({
@@ -50,7 +54,7 @@ export function failureRecord(ids: Ids, customId: string | null, error: ErrorSha
 }
 
 /** The line was never carried out. */
-export function unexecutedRecord(ids: Ids, customId: string | null, code: ErrorCode, message: string): LineRecord {
+export function unexecutedRecord(ids: LineIds, customId: string | null, code: ErrorCode, message: string): LineRecord {
   const json = JSON.stringify({ id: ids.next('line'), custom_id: customId, response: null, error: { code, message } });
   return { ok: false, json, inputTokens: 0, outputTokens: 0, givenUp: code };
 }

@@ -7,8 +7,8 @@ export async function sweepLive({ store, clock }: Pick<World, 'store' | 'clock'>
   let after: string | null = null;
   do {
     const page = await store.list(keys.liveCalls, after === null ? {} : { after });
-    for (const { key, modifiedMs } of page.objects)
-      if (clock.now() - modifiedMs > bounds.liveObjectMs) await store.delete(key);
+    const old = page.objects.filter(({ modifiedMs }) => clock.now() - modifiedMs > bounds.liveObjectMs);
+    await store.deleteMany(old.map(({ key }) => key));
     after = page.next;
   } while (after !== null);
 }

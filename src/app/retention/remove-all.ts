@@ -9,7 +9,7 @@ export async function removeAll(
   let after: string | null = null;
   do {
     const page = await store.list(prefix, after === null ? {} : { after });
-    for (const { key } of page.objects) if (!stays(key)) await store.delete(key);
+    await store.deleteMany(page.objects.map(({ key }) => key).filter((key) => !stays(key)));
     after = page.next;
   } while (after !== null);
 }

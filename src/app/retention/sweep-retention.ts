@@ -1,14 +1,17 @@
 import { errorCode } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
-import { keys, parseDue } from '../../domain/object-keys.js';
+import { keys, parseDue, parseDueResultId } from '../../domain/object-keys.js';
 import { putOnAgenda, type DueItem, type Removal, type Remover } from './agenda.js';
 import { InputsInUse } from './inputs-in-use.js';
 import { removeBatch } from './remove-batch.js';
 import { removeFile } from './remove-file.js';
+import { removeResult } from './remove-result.js';
 
 async function remove(world: Remover, item: DueItem, inUse: InputsInUse): Promise<Removal> {
   if (isId('file', item.id)) return removeFile(world, item, inUse);
   if (isId('batch', item.id)) return removeBatch(world, item);
+  const result = parseDueResultId(item.id);
+  if (result) return removeResult(world, item.tenant, result);
   return 'done';
 }
 

@@ -1,17 +1,17 @@
 import type { SubmitObject, WorkPlan } from '../../contract/stored-objects.js';
-import { keys } from '../../domain/object-keys.js';
-import { decodePart, type PartLine } from '../part.js';
+import type { PartLine } from '../part.js';
+import { readPart, type PartReader } from '../results/lost-part.js';
 import { hasResults } from '../retention/result-file.js';
 import type { World } from '../world.js';
 import { linesOfParent, loadChildren } from './lineage.js';
 
-type Reader = Pick<World, 'store' | 'records' | 'clock'>;
+type Reader = PartReader & Pick<World, 'records'>;
 
 /** Result lines by index from the start of the range; null: not decided so far. */
 type Lines = (PartLine | null)[];
 
 export async function ownLines(
-  { store }: Reader,
+  world: Reader,
   submit: SubmitObject,
   plan: WorkPlan,
   from: number,
@@ -20,9 +20,8 @@ export async function ownLines(
   const lines: Lines = Array.from({ length: to - from }, () => null);
   for (const shard of plan.shards) {
     if (shard.firstLine + shard.count <= from || shard.firstLine >= to) continue;
-    const part = await store.get(keys.part(submit.tenant, submit.batchId, shard.n));
-    if (!part) continue;
-    for (const [index, line] of decodePart(part.bytes).lines.entries()) {
+    const part = await readPart(world, submit, plan, shard);
+    for (const [index, line] of part?.lines.entries() ?? []) {
       const at = shard.firstLine + index - from;
       if (at >= 0 && at < lines.length) lines[at] = line;
     }

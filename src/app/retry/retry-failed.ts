@@ -10,6 +10,7 @@ import { mayRunAgain } from '../../domain/retriable-line.js';
 import { refuseDeleted } from '../accept-batch.js';
 import { isDeleted, loadShownSubmit, putInLists } from '../batch-records.js';
 import { commitSubmit } from '../commit-submit.js';
+import { toInputRef } from '../input-content.js';
 import { checkOpenBatches } from '../quotas/check-open-batches.js';
 import { resultsGone } from '../read-results.js';
 import { hasResults } from '../retention/result-file.js';
@@ -167,7 +168,7 @@ export async function retryFailed(world: World, input: RetryFailed): Promise<Bat
     source: 'api',
     createdMs,
     expiresMs: createdMs + (parent.expiresMs - parent.createdMs),
-    input: { key: file.contentKey, etag: file.etag, bytes: file.bytes },
+    input: toInputRef(file),
     inputFileId: file.id,
     endpoint: plan.endpoint,
     requestHash,

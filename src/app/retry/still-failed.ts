@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { SubmitObject, WorkPlan } from '../../contract/stored-objects.js';
-import { keys } from '../../domain/object-keys.js';
-import { decodePart, type PartLine } from '../part.js';
+import type { PartLine } from '../part.js';
+import { readPart, type PartReader } from '../results/lost-part.js';
 import { hasResults } from '../retention/result-file.js';
 import type { World } from '../world.js';
 import { linesOfParent, loadChildren } from './lineage.js';
 
-type Reader = Pick<World, 'store' | 'records' | 'clock'>;
+type Reader = PartReader & Pick<World, 'records'>;
 
 /** A failed line of a child that has not ended: nobody knows yet. */
 export const underWay = Symbol('under way');
@@ -27,16 +27,14 @@ function codeOf(line: PartLine): string {
   return response?.body.error.code ?? error?.code ?? 'internal_error';
 }
 
-async function ownFailures({ store }: Reader, submit: SubmitObject, plan: WorkPlan): Promise<FailedLines> {
+async function ownFailures(world: Reader, submit: SubmitObject, plan: WorkPlan): Promise<FailedLines> {
   const failed: FailedLines = new Map();
   for (let from = 0; from < plan.shards.length; from += readsMax) {
     const shards = plan.shards.slice(from, from + readsMax);
-    const parts = await Promise.all(shards.map(({ n }) => store.get(keys.part(submit.tenant, submit.batchId, n))));
+    const parts = await Promise.all(shards.map((shard) => readPart(world, submit, plan, shard)));
     for (const [at, shard] of shards.entries()) {
-      const part = parts[at];
-      if (part)
-        for (const [index, line] of decodePart(part.bytes).lines.entries())
-          if (!line.ok) failed.set(shard.firstLine + index, codeOf(line));
+      for (const [index, line] of parts[at]?.lines.entries() ?? [])
+        if (!line.ok) failed.set(shard.firstLine + index, codeOf(line));
     }
   }
   return failed;

@@ -4,6 +4,7 @@ import { bounds } from '../../domain/bounds.js';
 import { EyrieError, errorCode } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
 import { commitFile } from '../files/commit-file.js';
+import { putContent } from '../files/content-digest.js';
 import { readShard } from '../read-shard.js';
 import { putOnAgenda } from '../retention/agenda.js';
 import { getJson, putJson } from '../stored-json.js';
@@ -54,7 +55,11 @@ export async function storeRetryInput(
   const taken: number[] = [];
   let content;
   try {
-    content = await store.putStream(keys.fileContent(tenant, fileId), chosenLines(world, parent, plan, chosen, taken));
+    content = await putContent(
+      store,
+      keys.fileContent(tenant, fileId),
+      chosenLines(world, parent, plan, chosen, taken),
+    );
   } catch (cause) {
     if (errorCode(cause) !== 'input_changed') throw cause;
     throw new EyrieError(

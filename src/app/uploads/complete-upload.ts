@@ -3,16 +3,18 @@ import type { CompleteUploadRequest, UploadObject } from '../../contract/upload-
 import { uploadEnd, type StoredUpload, type UploadEnd } from '../../contract/stored-upload.js';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
-import { derivedId, isId } from '../../domain/ids.js';
+import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
 import { commitFile } from '../files/commit-file.js';
+import { putContent } from '../files/content-digest.js';
 import { noSuchFile } from '../files/find-file.js';
+import { discardContent } from '../files/store-file.js';
 import { putOnAgenda } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { assertPending, loadUpload, toUploadObject } from './find-upload.js';
 
-type Writer = Pick<World, 'store' | 'clock' | 'log' | 'idSecret'>;
+type Writer = Pick<World, 'store' | 'clock' | 'log' | 'ids'>;
 type Completed = Extract<UploadEnd, { state: 'completed' }>;
 
 /** Parts looked up at once. */
@@ -81,15 +83,21 @@ async function publish(world: Writer, tenant: string, upload: StoredUpload, end:
     tenant,
     end.fileId,
     { filename: upload.filename, purpose: upload.purpose, expires_after: expires },
-    { bytes: upload.bytes, sha256: end.sha256, etag: end.etag },
+    { bytes: upload.bytes, sha256: end.sha256, ...(end.chunks ? { chunks: end.chunks } : {}) },
     end.endedMs,
   );
   return toUploadObject({ upload, end }, file);
 }
 
-/** A repeat must not bring a file back whose content was removed since. */
-async function refuseRemoved({ store }: Writer, tenant: string, fileId: string): Promise<void> {
-  if (!(await store.head(keys.fileContent(tenant, fileId)))) throw noSuchFile(fileId);
+/** Throws `not_found` when the file was removed since: a repeat must not bring it back without its content. */
+async function publishAgain(
+  world: Writer,
+  tenant: string,
+  upload: StoredUpload,
+  end: Completed,
+): Promise<UploadObject> {
+  if (!(await world.store.head(keys.fileContent(tenant, end.fileId)))) throw noSuchFile(end.fileId);
+  return publish(world, tenant, upload, end);
 }
 
 const sameParts = (end: UploadEnd | null, partIds: readonly string[]): end is Completed =>
@@ -98,7 +106,8 @@ const sameParts = (end: UploadEnd | null, partIds: readonly string[]): end is Co
   end.partIds.every((id, at) => id === partIds[at]);
 
 /**
- * Joins the named parts into a file. Repeating it gives the same file. Throws `invalid_value` for unknown parts, a wrong sum or a
+ * Joins the named parts into a file. Each call writes a content of its own, under a new id; the end record names the one that
+ * counts, and every call with the same parts gives its file. Throws `invalid_value` for unknown parts, a wrong sum or a
  * wrong MD5 (the upload then stays open), `upload_ended` when it was cancelled, has expired or was completed with other parts.
  */
 export async function completeUpload(
@@ -110,16 +119,17 @@ export async function completeUpload(
   const partIds = request.part_ids;
   const found = await loadUpload(world, tenant, uploadId);
   const { upload } = found;
-  if (sameParts(found.end, partIds)) {
-    await refuseRemoved(world, tenant, found.end.fileId);
-    return publish(world, tenant, upload, found.end);
-  }
+  if (sameParts(found.end, partIds)) return publishAgain(world, tenant, upload, found.end);
   assertPending(found);
   const partKeys = await checkParts(world, tenant, upload, partIds);
-  const fileId = derivedId('file', world.idSecret, uploadId, ...partIds);
-  const contentKey = keys.fileContent(tenant, fileId);
-  await putOnAgenda(world.store, world.clock.now() + bounds.uploadLeftoverMs, tenant, fileId);
-  const content = await world.store.putStream(contentKey, joined(world, partKeys, request.md5 ?? null));
+  const fileId = world.ids.next('file');
+  const leftoverMs = world.clock.now() + bounds.uploadLeftoverMs;
+  await putOnAgenda(world.store, leftoverMs, tenant, fileId);
+  const content = await putContent(
+    world.store,
+    keys.fileContent(tenant, fileId),
+    joined(world, partKeys, request.md5 ?? null),
+  );
   const end: Completed = {
     v: 1,
     state: 'completed',
@@ -127,7 +137,7 @@ export async function completeUpload(
     partIds: [...partIds],
     fileId,
     sha256: content.sha256,
-    etag: content.etag,
+    ...(content.chunks ? { chunks: content.chunks } : {}),
   };
   const endKey = keys.uploadEnd(tenant, uploadId);
   if ((await createJson(world.store, endKey, end)).created) {
@@ -135,8 +145,9 @@ export async function completeUpload(
     return publish(world, tenant, upload, end);
   }
   const earlier = await getJson(world.store, endKey, uploadEnd);
-  if (sameParts(earlier, partIds)) return publish(world, tenant, upload, earlier);
-  await world.store.delete(contentKey);
+  if (earlier && (earlier.state !== 'completed' || earlier.fileId !== fileId))
+    await discardContent(world, tenant, fileId, leftoverMs);
+  if (sameParts(earlier, partIds)) return publishAgain(world, tenant, upload, earlier);
   assertPending({ upload, end: earlier });
   throw new EyrieError('store_unavailable', 'The end of the upload could not be read back. Try again.');
 }

@@ -18,7 +18,7 @@ async function removeParts({ store }: Sweeper, tenant: string, uploadId: string)
   for (;;) {
     const { objects } = await store.list(keys.uploadParts(tenant, uploadId));
     if (objects.length === 0) return;
-    for (const { key } of objects) await store.delete(key);
+    await store.deleteMany(objects.map(({ key }) => key));
   }
 }
 

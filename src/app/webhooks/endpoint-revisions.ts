@@ -115,6 +115,6 @@ export async function writeRevision(store: ObjectStore, tenant: string, revision
     await store.delete(key);
     return false;
   }
-  for (const { key: earlier } of objects.slice(1)) await store.delete(earlier);
+  await store.deleteMany(objects.slice(1).map(({ key: earlier }) => earlier));
   return true;
 }

@@ -7,7 +7,7 @@ import { deliveryKey, findEvent } from './event-records.js';
 export async function forgetEvent(store: ObjectStore, tenant: string, eventId: string): Promise<void> {
   const event = await findEvent(store, tenant, eventId);
   if (!event) return;
-  for (const { id } of event.receivers) await store.delete(deliveryKey(event, id));
+  await store.deleteMany(event.receivers.map(({ id }) => deliveryKey(event, id)));
   await removeAll(store, keys.webhookReplaysOfEvent(tenant, eventId));
   // Last: it names what else there is to remove.
   await store.delete(keys.webhookEvent(tenant, eventId));

@@ -39,13 +39,13 @@ export function fileContentRoutes(world: World): ApiRoute[] {
       handle: async ({ tenant, params, headers, request, reply }) => {
         const file = await loadFile(world, tenant, params['file_id'] ?? '');
         const etag = etagOf(file);
-        void reply.headers({ etag, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' });
+        const general = { etag, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' };
         if (headers['If-None-Match'] !== undefined && isNamed(headers['If-None-Match'], etag))
-          return reply.code(304).send();
+          return reply.code(304).headers(general).send();
         const ifRange = headers['If-Range'];
         const range = ifRange === undefined || ifRange === etag ? parseByteRange(headers.Range, file.bytes) : null;
         if (range === 'unsatisfiable') {
-          void reply.header('content-range', `bytes */${file.bytes}`);
+          void reply.headers({ ...general, 'content-range': `bytes */${file.bytes}` });
           throw new EyrieError(
             'range_not_satisfiable',
             `The file has ${file.bytes} bytes; the range lies behind them.`,
@@ -54,14 +54,17 @@ export function fileContentRoutes(world: World): ApiRoute[] {
             },
           );
         }
+        // Opened before anything is said of the content: what cannot be read is an error, not a cut body.
+        const content = request.method === 'HEAD' ? null : await openFileContent(world, file, range);
         if (range) void reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${file.bytes}`);
         void reply.headers({
+          ...general,
           'content-type': 'application/octet-stream',
           'content-length': range ? range.end - range.start : file.bytes,
           'content-disposition': disposition(file.filename),
         });
-        if (request.method === 'HEAD') return reply.send();
-        const body = Readable.from(await openFileContent(world, file, range), { objectMode: false });
+        if (!content) return reply.send();
+        const body = Readable.from(content, { objectMode: false });
         body.on('error', (error) =>
           // The status is out: closing the connection short of content-length is all that is left to tell.
           world.log.error(

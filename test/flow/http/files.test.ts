@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { type OpenAI, NotFoundError, toFile } from 'openai';
 import { expect, test } from 'vitest';
+import { digestContent } from '../../../src/app/files/content-digest.js';
 import type { StoredFile } from '../../../src/contract/stored-objects.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { endBatch, putJson, tenantA } from './fake-world.js';
@@ -205,26 +206,26 @@ test('output files are seen and listed only once the manifest names them', async
   const { client, world } = await listening();
   const batchId = 'batch_01';
   const id = 'file-01out';
-  const key = keys.output(tenantA, batchId);
-  const { etag } = await world.store.put(key, Buffer.from('x\n'));
+  const key = keys.result(tenantA, batchId, id);
+  const content = digestContent(Buffer.from('x\n'));
+  await world.store.put(key, Buffer.from('x\n'));
   const file: StoredFile = {
     v: 1,
     id,
-    bytes: 2,
-    sha256: '00',
+    ...content,
     filename: `${batchId}_output.jsonl`,
     purpose: 'batch_output',
     createdMs: world.clock.now(),
     expiresMs: null,
     contentKey: key,
-    etag,
+    etag: null,
     batchId,
   };
   await putJson(world, keys.file(tenantA, id), file);
   await expect(client.files.retrieve(id)).rejects.toMatchObject({ status: 404 });
   await expect(client.files.delete(id)).rejects.toMatchObject({ status: 404 });
   await world.clock.advance(5000);
-  await endBatch(world, batchId, { fileId: id, key, bytes: 2, lines: 1, sha256: '00' });
+  await endBatch(world, batchId, { fileId: id, key, ...content, lines: 1 });
   await world.store.put(keys.fileIndexEntry(tenantA, world.clock.now(), id), Buffer.of());
   expect(await client.files.retrieve(id)).toMatchObject({ purpose: 'batch_output' });
   expect(await (await client.files.content(id)).text()).toBe('x\n');

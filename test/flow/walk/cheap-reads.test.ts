@@ -89,10 +89,16 @@ describe('a look at an ended batch', () => {
 });
 
 describe('a look at a running batch', () => {
-  test('costs four reads side by side', async () => {
+  test('costs five reads side by side', async () => {
     const { service, id } = await running();
     const { calls, ms } = await cost(service, () => service.view(id));
-    expect(calls.toSorted()).toEqual(['get cancel.json', 'get manifest.json', 'head deleted.json', 'list parts']);
+    expect(calls.toSorted()).toEqual([
+      'get cancel.json',
+      'get manifest.json',
+      'head deleted.json',
+      'list attempts',
+      'list parts',
+    ]);
     expect(ms).toBe(20);
   });
 

@@ -3,7 +3,6 @@ import { cancelBatch } from '../../../src/app/cancel-batch.js';
 import { findFile } from '../../../src/app/files/find-file.js';
 import { batchObject, type BatchObject } from '../../../src/contract/batch-object.js';
 import { batchStates, isTerminal, mayFollow, type BatchState } from '../../../src/domain/batch-state.js';
-import { keys } from '../../../src/domain/object-keys.js';
 import { completionLine, FakeService, tenant } from '../../support/fake-service.js';
 
 const dayMs = 24 * 3600 * 1000;
@@ -260,5 +259,5 @@ test('the errors of a failed batch are a hundred, and then their number', async 
     param: null,
     message: expect.stringContaining('250') as string,
   });
-  expect(service.world.store.text(keys.output(tenant, observer.id))).toBeNull();
+  expect(service.results(observer.id, 'output')).toEqual([]);
 });

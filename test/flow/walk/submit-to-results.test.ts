@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { keys } from '../../../src/domain/object-keys.js';
-import { completionLine, FakeService, tenant } from '../../support/fake-service.js';
+import { completionLine, FakeService } from '../../support/fake-service.js';
 
 const manyLines = Array.from({ length: 200 }, (_, at) => completionLine(`line-${at}`, `prompt ${at}`));
 
@@ -125,7 +124,7 @@ describe('a batch from submit to results', () => {
       request_counts: { completed: 0, failed: 1 },
     });
     expect(batch.error_file_id).toBeTypeOf('string');
-    expect(service.world.store.text(keys.output(tenant, batch.id))).toBeNull();
+    expect(service.results(batch.id, 'output')).toEqual([]);
   });
 
   test('several prompts and choices in one line keep their order', async () => {
