@@ -14,13 +14,13 @@ import type { World } from './world.js';
 
 type Parts = ReadonlyMap<number, ObjectInfo>;
 
-function reasonOf(submit: SubmitObject, { own, others, last }: StepFailures, withFiles: boolean) {
+function reasonOf(submit: SubmitObject, { last }: StepFailures, withFiles: boolean) {
   const kept = withFiles
     ? 'Results that can be read are in the output file; the others are listed in the error file and can be run again with retry_failed.'
     : `There are no result files, but all results are kept: read them with GET /v1/batches/${submit.batchId}/results.`;
   return {
     code: last,
-    message: `The results could not be put together: ${own + others} attempts failed, the last one with '${last}'. ${kept} Give the operator the id of the batch: the log of the control program names the cause.`,
+    message: `The results could not be put together: every attempt failed, the last one with '${last}'. ${kept} Give the operator the id of the batch: the log of the control program names the cause.`,
     param: null,
     line: null,
   };

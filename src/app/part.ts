@@ -1,5 +1,6 @@
 import type { PartHeader } from '../contract/stored-objects.js';
 import { partHeader } from '../contract/stored-objects.js';
+import { EyrieError } from '../domain/errors.js';
 import { parseStored } from './stored-json.js';
 import type { LineRecord } from './line/line-record.js';
 
@@ -71,6 +72,7 @@ export function decodePart(bytes: Uint8Array): DecodedPart {
   const lines: PartLine[] = [];
   while (at < bytes.length) {
     const end = bytes.indexOf(lineFeed, at);
+    if (end < 0) throw new EyrieError('internal_error', `Part ${header.shard} is cut off in its line ${lines.length}.`);
     // Not `bytes.slice`: on a Buffer that is a view, and the write below would change the part itself.
     const line = Uint8Array.prototype.slice.call(bytes, at + markLength, end);
     line[line.length - 1] = lineFeed; // in place of the closing bracket

@@ -11,7 +11,7 @@ import type { World } from '../world.js';
 export interface StepFailures {
   /** Failures of its own, and processes that were lost over it. */
   readonly own: number;
-  /** Failures because something around it was away. */
+  /** Codes of what was away around it: whatever failed with one of them counts once. */
   readonly others: number;
   /** Attempts to give it up that failed, too. */
   readonly giveUps: number;
@@ -52,9 +52,11 @@ async function noted<T>(world: World, batch: BatchJob, step: Step, prefix: strin
   try {
     return await act();
   } catch (error) {
+    const code = errorCode(error);
+    // One note for all failures of the surroundings: only that there were some counts, and an outage may be long.
+    const name = failsByItself(code) || prefix === giveUpPrefix ? prefix + world.ids.next('request') : 'away';
     // A batch that is gone has no attempts.
-    if (errorCode(error) !== 'not_found')
-      await note(world, batch, step, prefix + world.ids.next('request'), errorCode(error)).catch(() => undefined);
+    if (code !== 'not_found') await note(world, batch, step, name, code).catch(() => undefined);
     throw error;
   }
 }

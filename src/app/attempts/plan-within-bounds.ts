@@ -8,7 +8,7 @@ import { createJson } from '../stored-json.js';
 import { boundedStep, type StepFailures } from './bounded-step.js';
 
 /** The plan of a batch that cannot be planned: it fails, and says why and what to do. */
-async function giveUpPlan(world: Planner, batch: BatchJob, { own, others, last }: StepFailures): Promise<void> {
+async function giveUpPlan(world: Planner, batch: BatchJob, { last }: StepFailures): Promise<void> {
   const { tenant, batchId } = batch;
   const verdict: PlanObject = {
     v: 1,
@@ -18,15 +18,14 @@ async function giveUpPlan(world: Planner, batch: BatchJob, { own, others, last }
     errors: [
       {
         code: last,
-        message: `The input could not be validated: ${own + others} attempts failed, the last one with '${last}'. Nothing was generated. Submit the batch again; if that fails too, give the operator its id: the log of the control program names the cause.`,
+        message: `The input could not be validated: every attempt failed, the last one with '${last}'. Nothing was generated. Submit the batch again; if that fails too, give the operator its id: the log of the control program names the cause.`,
         param: 'input_file_id',
         line: null,
       },
     ],
   };
   const { created } = await createJson(world.store, keys.plan(tenant, batchId), verdict);
-  if (created)
-    world.log.error('batch.step_given_up', { tenant, batchId, step: 'plan', code: last, attempts: own + others });
+  if (created) world.log.error('batch.step_given_up', { tenant, batchId, step: 'plan', code: last });
   await world.queue.add('finish', [finishJob(batch)]);
 }
 

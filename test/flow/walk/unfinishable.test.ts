@@ -10,8 +10,16 @@ import type { StoreCall } from '../../support/memory-store.js';
 const lines = Array.from({ length: 130 }, (_, at) => completionLine(`line-${at}`, `prompt ${at}`));
 const day = 24 * 3600 * 1000;
 
+const offer = {
+  windows: new Map([
+    ['24h', 24 * 3600],
+    ['1h', 3600],
+  ]),
+  prices: null,
+};
+
 function start(): FakeService {
-  const service = new FakeService();
+  const service = new FakeService({ offer });
   service.startControl();
   service.startGenerate();
   return service;
@@ -129,10 +137,10 @@ describe('a batch whose result files cannot be written', () => {
   test('for as long as its window lasts fails then', async () => {
     const service = start();
     service.world.store.fault = refuse(new EyrieError('store_unavailable', 'Access denied.'));
-    const { id } = await service.submit(lines);
+    const { id } = await service.submit(lines, { completion_window: '1h' });
     const batch = await service.untilEnd(id);
     expect(batch).toMatchObject({ status: 'failed', errors: { data: [{ code: 'store_unavailable' }] } });
-    expect(service.world.clock.now() / 1000 - batch.created_at).toBeLessThan(26 * 3600);
+    expect(service.world.clock.now() / 1000 - batch.created_at).toBeLessThan(1.2 * 3600);
     expect(await results(service, id)).toHaveLength(130);
   });
 });
@@ -141,13 +149,13 @@ test('a shard whose part can never be written ends with its batch, an hour behin
   const service = start();
   service.world.store.fault = ({ operation, key }) =>
     operation === 'create' && key.endsWith('parts/000001.jsonl') ? { fail: 'before' } : undefined;
-  const { id } = await service.submit(lines);
+  const { id } = await service.submit(lines, { completion_window: '1h' });
   const batch = await service.untilEnd(id);
   expect(batch).toMatchObject({
     status: 'expired',
     request_counts: { total: 130, completed: 66, failed: 64 },
     eyrie: { given_up: { batch_expired: 64 } },
   });
-  expect(service.world.clock.now() / 1000 - batch.created_at).toBeLessThan(26 * 3600);
+  expect(service.world.clock.now() / 1000 - batch.created_at).toBeLessThan(2.2 * 3600);
   expect(await results(service, id)).toHaveLength(130);
 });
