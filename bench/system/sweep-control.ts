@@ -82,6 +82,8 @@ async function answer(request: SweepRequest): Promise<unknown> {
       await world.close();
       process.disconnect();
       return null;
+    default:
+      throw new Error('Not a request of this benchmark.');
   }
 }
 

@@ -68,13 +68,15 @@ function counting(queue: JobQueue, count: (jobs: number) => void): JobQueue {
 /** All that the sweeps of `control` touch: a folder behind a latency as store, a real Redis, no tenants that ask for news. */
 export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorldOptions): Promise<SweepWorld> {
   const store = new SlowStore(await FolderStore.open(folder), latencyMs);
-  const { queue, close, ...bull } = openBullmq({ redisUrl, log: quietLog });
+  const bull = openBullmq({ redisUrl, log: quietLog });
   let added = 0;
   return {
-    ...bull,
+    progress: bull.progress,
+    live: bull.live,
+    shared: bull.shared,
     store,
     records: new BatchRecords(store),
-    queue: counting(queue, (jobs) => (added += jobs)),
+    queue: counting(bull.queue, (jobs) => (added += jobs)),
     added: () => added,
     tenants: {
       tenantOfKey: () => Promise.resolve(null),
@@ -100,6 +102,6 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
     },
     offer: plainOffer,
     idSecret: 'a secret of the benchmark, nothing else',
-    close,
+    close: () => bull.close(),
   };
 }
