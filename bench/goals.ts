@@ -14,6 +14,14 @@ function toGoal(what: string, goal: number, reached: number): Goal {
   return { what, goal, reached: rounded(reached), short: rounded(Math.max(0, 1 - reached / goal)) };
 }
 
+/** For figures of which less is better. */
+export const mostGoal = (what: string, goal: number, reached: number): Goal => ({
+  what: `${what}: at most ${goal}`,
+  goal,
+  reached: rounded(reached),
+  short: reached <= goal ? 0 : rounded(1 - goal / reached),
+});
+
 /** Decode reads all weights for each step; a CPU without matrix tiles spends longer multiplying where some rows share a read. */
 export const decodeGoal = (ofReadBandwidth: number): Goal =>
   toGoal('decode, of the read bandwidth', 0.85, ofReadBandwidth);

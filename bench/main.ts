@@ -8,6 +8,7 @@ import type { OfflineFigures, OfflineOptions } from './offline.js';
 import type { PaddingOptions } from './padding.js';
 import type { PeersOptions } from './peers.js';
 import type { ServiceOptions } from './service.js';
+import type { SweepOptions } from './sweep.js';
 
 /** Named scenarios; each prints a table for people, or one JSON line with --json. */
 
@@ -151,6 +152,22 @@ program
   .action(async (options: ServiceOptions & { json: boolean }) => {
     const { benchService } = await import('./service.js');
     print(await benchService(options), options.json);
+  });
+
+program
+  .command('sweep')
+  .description('What many open batches cost while nobody works on them. Baseline: the same reads one after the other.')
+  .option('--batches <number>', 'open batches', wholeNumber(1, 100_000), 1000)
+  .option('--shards <number>', 'shards of each', wholeNumber(2, 10_000), 200)
+  .option('--latency <ms>', 'of every call of the store', wholeNumber(0, 1000), 20)
+  .option('--quiet <seconds>', 'time in which nothing happens', wholeNumber(1, 3600), 60)
+  .option('--lost <number>', 'jobs taken out of Redis', wholeNumber(1, 100_000), 1000)
+  .option('--sweeps <number>', 'sweeps over which memory is looked at', wholeNumber(2, 10_000), 20)
+  .option('--parts <number>', 'parts of the batch that is finished', wholeNumber(1, 10_000), 10_000)
+  .option('--json', 'one JSON line', false)
+  .action(async (options: SweepOptions & { json: boolean }) => {
+    const { benchSweep } = await import('./sweep.js');
+    print(await benchSweep(options), options.json);
   });
 
 await program.parseAsync();

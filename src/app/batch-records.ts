@@ -26,6 +26,15 @@ export async function putInLists(store: ObjectStore, submit: SubmitObject): Prom
   if (retryOf) await store.put(keys.child(tenant, retryOf.batchId, createdMs, batchId), Buffer.of());
 }
 
+/** The same for a batch that mostly is listed already: the last entry of `putInLists` tells. */
+export async function repairLists(store: ObjectStore, submit: SubmitObject): Promise<void> {
+  const { tenant, batchId, createdMs, retryOf } = submit;
+  const last = retryOf
+    ? keys.child(tenant, retryOf.batchId, createdMs, batchId)
+    : keys.batchIndexEntry(tenant, createdMs, batchId);
+  if (!(await store.head(last))) await putInLists(store, submit);
+}
+
 export async function takeFromLists(
   store: ObjectStore,
   submit: Pick<SubmitObject, 'tenant' | 'batchId' | 'createdMs' | 'retryOf'>,

@@ -6,7 +6,7 @@ import { isId } from '../domain/ids.js';
 import { isTenant, keys } from '../domain/object-keys.js';
 import type { ObjectInfo } from '../ports/object-store.js';
 import type { FleetState } from '../ports/progress-board.js';
-import { decidedShards, putInLists } from './batch-records.js';
+import { decidedShards, repairLists } from './batch-records.js';
 import { closeBatch } from './close-batch.js';
 import { giveUpShard } from './give-up-shard.js';
 import { finishJob, planJob, shardJobId } from './jobs.js';
@@ -135,8 +135,8 @@ export class Janitor {
       return { found: 'marker', watched: null };
     }
     if (manifest) return this.#close(submit, manifest);
-    // The accept may have stopped before its index entry; writing it again changes nothing.
-    if (this.#looks.last(info.key) === null) await putInLists(store, submit);
+    // The accept may have stopped before its index entry.
+    if (this.#looks.last(info.key) === null) await repairLists(store, submit);
     if (plan?.kind === 'work') return this.#restoreShards(submit, plan, cancelMs, info.key, sweep);
     return plan ? this.#restoreFinish(submit, sweep) : this.#restorePlan(submit, sweep);
   }

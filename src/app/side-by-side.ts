@@ -8,16 +8,16 @@ export async function sideBySide<T>(
   step: (item: T) => Promise<unknown>,
 ): Promise<void> {
   const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-  let stopped = false;
+  const stop = new AbortController();
   const run = async (): Promise<void> => {
     try {
-      while (!stopped) {
+      while (!stop.signal.aborted) {
         const next = await source.next();
         if (next.done === true) return;
         await step(next.value);
       }
     } catch (error) {
-      stopped = true;
+      stop.abort();
       throw error;
     }
   };

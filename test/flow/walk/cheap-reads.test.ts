@@ -21,11 +21,11 @@ async function cost<T>(
   store.fault = () => ({ delayMs: 20 });
   const startedMs = clock.now();
   let done: { result: T; ms: number } | undefined;
-  const running = call().then((result) => (done = { result, ms: clock.now() - startedMs }));
+  const answer = call().then((result) => (done = { result, ms: clock.now() - startedMs }));
   await clock.until('the answer', () => done !== undefined);
   store.fault = () => undefined;
   const calls = store.calls.map(({ operation, key }) => `${operation} ${key.split('/').filter(Boolean).at(-1) ?? ''}`);
-  return { ...(await running), calls };
+  return { ...(await answer), calls };
 }
 
 async function ended(): Promise<{ service: FakeService; id: string }> {

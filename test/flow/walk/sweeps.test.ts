@@ -98,6 +98,15 @@ describe('sweeps while nothing happens', () => {
     expect(await service.view(expired)).toMatchObject({ status: 'expired' });
   });
 
+  test('put jobs that keep getting lost back less and less often', async () => {
+    const { service, queued } = await quiet(1);
+    // Takes every job and leaves no part.
+    service.world.queue.consume('shard', { concurrency: 8 }, () => Promise.resolve());
+    await service.world.clock.advance(hourMs);
+    expect(queued().length / shards).toBeLessThanOrEqual(3600 / 45 + 6);
+    expect(queued().length / shards).toBeGreaterThan(3600 / 62);
+  });
+
   test('are taken over when the control that makes them dies', async () => {
     const service = new FakeService();
     const kill = service.startControl();
