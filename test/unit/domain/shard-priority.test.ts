@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { plainOrder, queueOrder, shardPriority, type QueueOrder } from '../../../src/domain/shard-priority.js';
 
 const day = 86_400;
-const calm = { priority: 0, secondsLeft: day, tenantBatches: 1, front: null };
+const calm = { priority: 0, secondsLeft: day, tenantBatches: 1, clock: null };
 
 /** How often each batch is served among the first `turns` shards of a queue that holds them all. */
 function served(orders: readonly QueueOrder[], turns: number): number[] {
@@ -43,17 +43,17 @@ describe('shares', () => {
 test('a new batch starts where the queue is: before the rest of a large one, and not before all of it', () => {
   const large = queueOrder(calm);
   const front = shardPriority(large, 500);
-  const small = queueOrder({ ...calm, front });
+  const small = queueOrder({ ...calm, clock: front });
   expect(shardPriority(small, 0)).toBe(front);
   expect(shardPriority(small, 10)).toBe(shardPriority(large, 510));
-  expect(shardPriority(large, 510)).toBeLessThan(shardPriority(queueOrder({ ...calm, front }), 11));
+  expect(shardPriority(large, 510)).toBeLessThan(shardPriority(queueOrder({ ...calm, clock: front }), 11));
 });
 
 test('every priority is one that the queue takes, and rises with the shard', () => {
   const extremes = [
     plainOrder,
-    queueOrder({ priority: -10, secondsLeft: day, tenantBatches: 1e6, front: null }),
-    queueOrder({ priority: 10, secondsLeft: 0, tenantBatches: 1, front: 2_097_151 }),
+    queueOrder({ priority: -10, secondsLeft: day, tenantBatches: 1e6, clock: null }),
+    queueOrder({ priority: 10, secondsLeft: 0, tenantBatches: 1, clock: 2_097_151 }),
   ];
   for (const order of extremes) {
     let last = 0;

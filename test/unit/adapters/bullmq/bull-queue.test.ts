@@ -131,9 +131,9 @@ describe('what reaches Redis', () => {
     [{ id: '123', payload: {} }, 'id'],
     [{ id: 'a:b', payload: {} }, 'id'],
     [{ id: '', payload: {} }, 'id'],
-    [{ id: 'a', payload: {}, priority: 0 }, 'priority'],
-    [{ id: 'a', payload: {}, priority: 1.5 }, 'priority'],
-    [{ id: 'a', payload: {}, priority: 2_097_152 }, 'priority'],
+    [{ id: 'a', payload: {}, priority: -1 }, 'priority'],
+    [{ id: 'a', payload: {}, priority: Number.NaN }, 'priority'],
+    [{ id: 'a', payload: {}, priority: Infinity }, 'priority'],
     [{ id: 'a', payload: { prompt: 'x'.repeat(3000) } }, 'payload'],
   ])('refuses %j', async (job, param) => {
     await expect(open().queue.add('plan', [job])).rejects.toMatchObject({ code: 'invalid_value', param });
