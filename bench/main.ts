@@ -146,7 +146,7 @@ program
   .description(
     'Mixed batches in simulated time, by the order of the queue. Baseline: a fluid that is shared by weight.',
   )
-  .option('--days <number>', 'simulated days; a month is 30', wholeNumber(1, 3650), 5)
+  .option('--days <number>', 'simulated days', wholeNumber(1, 3650), 30)
   .option('--seed <number>', 'seed of the batches', wholeNumber(0, 2 ** 31), 1)
   .option('--clock <number>', 'virtual time of the queue at the beginning', wholeNumber(0, 2 ** 53), 0)
   .option('--json', 'one JSON line', false)

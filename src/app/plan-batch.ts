@@ -32,7 +32,9 @@ async function placeOfTenant({ store }: World, tenant: string, batchId: string |
   if (!own) return objects.length + 1;
   // The list is in order of key.
   const behind = objects.indexOf(own);
-  return 1 + objects.filter(({ modifiedMs: ms }, at) => ms < own.modifiedMs || (ms === own.modifiedMs && at < behind)).length;
+  return (
+    1 + objects.filter(({ modifiedMs: ms }, at) => ms < own.modifiedMs || (ms === own.modifiedMs && at < behind)).length
+  );
 }
 
 /** Where the batch stands among those that wait. `batchId` is absent for one that is only thought of. */

@@ -319,8 +319,8 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
         runs.set(id, (runs.get(id) ?? 0) + 1);
         await Promise.resolve();
       };
-      const batch = (name: string) =>
-        Array.from({ length: 150 }, (_, n) => ({ id: `${name}-${n}`, payload: {}, priority: n }));
+      const batch = (letter: string) =>
+        Array.from({ length: 150 }, (_, n) => ({ id: `${letter}-${n}`, payload: {}, priority: n }));
       await queue.add('shard', batch('a'));
       for (let n = 0; n < 3; n++) consume('shard', 4, work);
       await queue.add('shard', batch('b'));

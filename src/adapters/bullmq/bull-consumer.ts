@@ -105,7 +105,9 @@ export class BullConsumer implements Consumer {
     clearInterval(this.#watchdog);
     // What it leaves undone stays in the order.
     if (this.#feeder)
-      await within(this.#setup.settings.closeTimeoutMs, this.#feeder.close(), 'no answer in time').catch(() => undefined);
+      await within(this.#setup.settings.closeTimeoutMs, this.#feeder.close(), 'no answer in time').catch(
+        () => undefined,
+      );
     const workers = [...this.#workers];
     await Promise.all(workers.map((worker) => worker.stopFetching()));
     let timer: NodeJS.Timeout | undefined;

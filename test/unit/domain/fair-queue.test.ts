@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { benchFairness } from '../../../bench/fairness.js';
 
-// `npm run bench -- fairness --days 30` is the same for a month.
+// `npm run bench -- fairness` is the same for a month.
 test.each([0, 2 ** 43])('half a day of mixed batches from clock %d: shares as promised, order kept', (clock) => {
   const figures = benchFairness({ days: 0.5, seed: 7, clock });
   expect(figures.windows).toBeGreaterThan(10_000);
