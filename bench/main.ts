@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { dtypes, isas } from '../src/domain/engine-choices.js';
 import type { ControlPlaneOptions } from './control-plane.js';
+import type { FairnessOptions } from './fairness.js';
 import type { IngestOptions } from './ingest.js';
 import type { LoadOptions } from './load.js';
 import type { OfflineFigures, OfflineOptions } from './offline.js';
@@ -139,6 +140,20 @@ program
   .action(async (options: IngestOptions & { json: boolean }) => {
     const { benchIngest } = await import('./ingest.js');
     print(await benchIngest(options), options.json);
+  });
+
+program
+  .command('fairness')
+  .description(
+    'Mixed batches in simulated time, by the order of the queue. Baseline: a fluid that is shared by weight.',
+  )
+  .option('--days <number>', 'simulated days', wholeNumber(1, 3650), 30)
+  .option('--seed <number>', 'seed of the batches', wholeNumber(0, 2 ** 31), 1)
+  .option('--clock <number>', 'virtual time of the queue at the beginning', wholeNumber(0, 2 ** 53), 0)
+  .option('--json', 'one JSON line', false)
+  .action(async (options: FairnessOptions & { json: boolean }) => {
+    const { benchFairness } = await import('./fairness.js');
+    print(benchFairness(options), options.json);
   });
 
 program

@@ -54,7 +54,7 @@ const submitOf = (batchId: string): SubmitObject => ({
   source: 'api',
   createdMs: Date.now(),
   expiresMs: Date.now() + windowMs,
-  input: { key: keys.fileContent(sweepTenant, 'file-bench'), etag: '"bench"', bytes: 0 },
+  input: { key: keys.fileContent(sweepTenant, 'file-bench'), etag: '"bench"', bytes: 0, sha256: '' },
   inputFileId: 'file-bench',
   endpoint: '/v1/completions',
   validation: 'strict',

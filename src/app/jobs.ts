@@ -1,6 +1,6 @@
 import type { PlannedShard } from '../contract/stored-objects.js';
 import type { BatchJob, DeliveryJob, LiveJob, ShardJob } from '../contract/queue-payload.js';
-import { shardPriority, type QueueOrder } from '../domain/shard-priority.js';
+import { priorityRest, shardPriority, type QueueOrder } from '../domain/shard-priority.js';
 import type { Job } from '../ports/job-queue.js';
 
 /** The jobs of a batch. Their ids follow from what they do, so that adding one twice is adding it once. */
@@ -16,6 +16,7 @@ export const shardJobOf = (batch: BatchJob, order: QueueOrder, { n }: Pick<Plann
   id: shardJobId(batch, n),
   payload: { ...pointer(batch), shard: n } satisfies ShardJob,
   priority: shardPriority(order, n),
+  rest: priorityRest(order, n),
 });
 
 export const liveJobOf = ({ tenant, callId }: LiveJob): Job => ({

@@ -15,7 +15,7 @@ export function openWork(plan: WorkPlan, decided: ReadonlyMap<number, unknown>):
   if (!first || !last) return null;
   return {
     tokens: open.reduce((sum, shard) => sum + shard.tokens, 0),
-    first: virtualTime(plan.order, first.n),
+    first: virtualTime(plan.order, first.n - 1),
     last: virtualTime(plan.order, last.n),
   };
 }

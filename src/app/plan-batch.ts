@@ -5,12 +5,13 @@ import type { Verdict } from '../domain/batch-state.js';
 import { bounds } from '../domain/bounds.js';
 import { errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
-import { queueOrder, type QueueOrder } from '../domain/shard-priority.js';
+import { orderNow, queueOrder, type QueueOrder } from '../domain/shard-priority.js';
 import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
 import { inputChanged, openInput } from './input-content.js';
 import { finishJob, shardJobOf } from './jobs.js';
 import { noteOpenWork } from './open-work.js';
 import { tokenLimitError } from './quotas/queued-tokens.js';
+import { queueClock } from './queue-clock.js';
 import { createJson } from './stored-json.js';
 import type { LineRules } from './line/line-request.js';
 import { InvalidInput, validateInput } from './validate-input.js';
@@ -25,26 +26,30 @@ export const noSuchInput = (fileId: string): BatchError => ({
   line: null,
 });
 
-/** Where the batch stands among those that wait. Hints will do: any place is a right one. */
+/** Which of its tenant's open batches this is, in the order in which they were accepted. A batch that is not there yet is the last. */
+async function placeOfTenant({ store }: World, tenant: string, batchId: string | undefined): Promise<number> {
+  const { objects } = await store.list(keys.openBatchesOf(tenant), { limit: bounds.crowdCountedMax });
+  const own = batchId === undefined ? undefined : objects.find(({ key }) => key === keys.openBatch(tenant, batchId));
+  if (!own) return objects.length + 1;
+  // The list is in order of key.
+  const behind = objects.indexOf(own);
+  return (
+    1 + objects.filter(({ modifiedMs: ms }, at) => ms < own.modifiedMs || (ms === own.modifiedMs && at < behind)).length
+  );
+}
+
+/** Where the batch stands among those that wait. `batchId` is absent for one that is only thought of. */
 export async function placeInQueue(
   world: World,
-  terms: Pick<SubmitObject, 'tenant' | 'priority' | 'deadlineMs' | 'expiresMs'>,
+  terms: Pick<SubmitObject, 'tenant' | 'priority' | 'deadlineMs' | 'expiresMs'> & { readonly batchId?: string },
   nowMs: number,
 ): Promise<QueueOrder> {
   const dueMs = terms.deadlineMs ?? terms.expiresMs;
-  const { objects } = await world.store.list(keys.openBatchesOf(terms.tenant), { limit: bounds.crowdMax });
-  let front: number | null = null;
-  try {
-    front = await world.queue.front('shard');
-  } catch (error) {
-    world.log.warn('plan.queue_not_seen', { tenant: terms.tenant, code: errorCode(error) });
-  }
-  return queueOrder({
-    priority: terms.priority,
-    secondsLeft: (dueMs - nowMs) / 1000,
-    tenantBatches: objects.length,
-    front,
-  });
+  const [tenantBatches, clock] = await Promise.all([
+    placeOfTenant(world, terms.tenant, terms.batchId),
+    queueClock(world),
+  ]);
+  return queueOrder({ priority: terms.priority, secondsLeft: (dueMs - nowMs) / 1000, tenantBatches, clock });
 }
 
 async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObject> {
@@ -97,10 +102,12 @@ export async function queueShards(
   decided: ReadonlyMap<number, unknown>,
   only?: ReadonlySet<number>,
 ): Promise<void> {
-  const open = plan.shards.filter(({ n }) => !decided.has(n) && (only?.has(n) ?? true));
+  const clock = await queueClock(world);
+  const open = plan.shards.filter(({ n }) => !decided.has(n));
+  const jobs = open.map((shard, rank) => shardJobOf(batch, orderNow(plan.order, shard.n, rank, clock), shard));
   await world.queue.add(
     'shard',
-    open.map((shard) => shardJobOf(batch, plan.order, shard)),
+    jobs.filter((_, rank) => only?.has(open[rank]?.n ?? -1) ?? true),
   );
   await noteOpenWork(world, batch, plan, decided);
 }

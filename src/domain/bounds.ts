@@ -105,6 +105,11 @@ export const bounds = Object.freeze({
 
   // Queue.
   jobsPerAddMax: 500,
+  /** An idle consumer looks for shards this often at first, then half as often each time; most are told sooner (`ShardOrder`). */
+  feedPollMsMin: 100,
+  feedPollMsMax: 1000,
+  /** A consumer that found nothing counts as idle for this long: a little longer than until it looks again. */
+  feedIdleMs: 1500,
   shardAttemptsMax: 5,
   /** A net behind the counts of the steps themselves, which note in the store what was lost: far above what they allow. */
   stalledCountMax: 100,
@@ -150,6 +155,10 @@ export const bounds = Object.freeze({
   // Order of the work. Each step of priority doubles a batch's share.
   /** Open batches of a tenant beyond this many lower its share no further. */
   crowdMax: 64,
+  /** First shards of so many batches of a tenant, sent at once, take turns with other tenants: one page of the store's list. */
+  crowdCountedMax: 1000,
+  /** Open batches read at once while the queue's clock is restored. */
+  clockReadsMax: 32,
   priorityMin: -10,
   priorityMax: 10,
 

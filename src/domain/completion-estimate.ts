@@ -2,7 +2,7 @@
 export interface OpenWork {
   /** Upper bound of the tokens they take. */
   readonly tokens: number;
-  /** Virtual times of the first and the last of them (`shard-priority`). */
+  /** Virtual times of the one before the first of them, and of the last (`shard-priority`). */
   readonly first: number;
   readonly last: number;
 }
@@ -13,7 +13,7 @@ export function tokensAhead(last: number, others: Iterable<OpenWork>): number {
   for (const other of others) {
     if (other.first > last) continue;
     const span = other.last - other.first;
-    // Its shards are spread evenly between its first and its last one.
+    // Its shards are spread evenly behind `first`, up to `last`.
     tokens += span > 0 ? other.tokens * Math.min(1, (last - other.first) / span) : other.tokens;
   }
   return tokens;

@@ -9,6 +9,8 @@ export interface Job {
   readonly payload: unknown;
   /** Of jobs of kind `shard`: any finite number from 0 on, lower first, equal ones in their order; those without one come last. */
   readonly priority?: number;
+  /** Orders jobs of equal priority, lower first: what rounding took from a priority that is finer than a float64. 0 when absent. */
+  readonly rest?: number;
   readonly delayMs?: number;
 }
 
@@ -55,8 +57,15 @@ export interface JobQueue {
   backlog(kind: JobKind): Promise<Backlog>;
   /** Those of the ids that the queue does not hold: neither waiting, delayed nor being done. Costs one or two commands, not one per id. */
   missing(kind: JobKind, ids: readonly string[]): Promise<string[]>;
-  /** Priority of the waiting job that is next by its priority; null when none waits. */
+  /** Priority of the waiting job that is next by its priority; null when none with a priority waits. */
   front(kind: JobKind): Promise<number | null>;
+  /**
+   * The highest priority that was ever given to a consumer, or `raiseClock` if that was higher. null: not known, as in a queue that is
+   * new or was emptied; it stays so until `raiseClock`. Only kind `shard` has one.
+   */
+  clock(kind: JobKind): Promise<number | null>;
+  /** Sets the clock, which from then on follows what is given out. It never goes back: a lower value changes nothing. */
+  raiseClock(kind: JobKind, value: number): Promise<void>;
   consume(kind: JobKind, options: { readonly concurrency: number }, handler: JobHandler): Consumer;
   /** Watches for jobs of dead workers although this process does none of that kind. */
   watchStalled(kind: JobKind): Consumer;

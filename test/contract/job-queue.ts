@@ -164,6 +164,170 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
       expect(order).toEqual(['p1', 'p2', 'p9-first', 'p9-second', 'last', 'none']);
     });
 
+    it('takes any finite priority: beyond 2^21, fractions, and the rest of what a float64 cannot tell apart', async () => {
+      const { queue, until } = await start();
+      const far = 2 ** 58;
+      await queue.add('shard', [
+        { id: 'far-late', payload: {}, priority: far, rest: 17.25 },
+        { id: 'far-none', payload: {}, priority: far },
+        { id: 'far-early', payload: {}, priority: far, rest: -0.5 },
+        { id: 'far-second', payload: {}, priority: far, rest: 17.25 },
+        { id: 'beyond', payload: {}, priority: 2_097_152 },
+        { id: 'third', payload: {}, priority: 1 / 3 },
+        { id: 'zero', payload: {}, priority: 0 },
+        { id: 'half', payload: {}, priority: 0.5 },
+        { id: 'beyond-more', payload: {}, priority: 2_097_152.25 },
+      ]);
+      await queue.add('shard', [{ id: 'after-third', payload: {}, priority: 1 / 3 + 2 ** -53 }]);
+      expect(await queue.front('shard')).toBe(0);
+      const order: string[] = [];
+      consume('shard', 1, (job) => {
+        order.push(job.id);
+        return Promise.resolve();
+      });
+      await until('all are done', () => emptied('shard'));
+      expect(order).toEqual([
+        'zero',
+        'third',
+        'after-third',
+        'half',
+        'beyond',
+        'beyond-more',
+        'far-early',
+        'far-none',
+        'far-late',
+        'far-second',
+      ]);
+    });
+
+    it('orders no other kind by priority', async () => {
+      const { queue, until } = await start();
+      await queue.add('live', [
+        { id: 'first', payload: {} },
+        { id: 'second', payload: {}, priority: 9 },
+        { id: 'third', payload: {}, priority: 2 },
+      ]);
+      expect(await queue.front('live')).toBeNull();
+      const order: string[] = [];
+      consume('live', 1, (job) => {
+        order.push(job.id);
+        return Promise.resolve();
+      });
+      await until('all are done', () => emptied('live'));
+      expect(order).toEqual(['first', 'second', 'third']);
+    });
+
+    it('leaves a shard that it holds where it is, whatever priority it is added with', async () => {
+      const { queue, until } = await start();
+      await queue.add('shard', [
+        { id: 'a', payload: { first: true }, priority: 5 },
+        { id: 'b', payload: {}, priority: 4 },
+        { id: 'late', payload: {}, priority: 3, delayMs: 60_000 },
+      ]);
+      await queue.add('shard', [
+        { id: 'a', payload: { first: false }, priority: 1 },
+        { id: 'b', payload: {} },
+        { id: 'late', payload: {}, priority: 0 },
+        { id: 'a', payload: {}, delayMs: 60_000 },
+      ]);
+      expect(await queue.backlog('shard')).toEqual({ waiting: 2, active: 0, delayed: 1 });
+      const { handler, open: letGo } = gate();
+      const seen: RunningJob[] = [];
+      consume('shard', 1, (job, signal) => {
+        seen.push(job);
+        return handler(job, signal);
+      });
+      await until('one is active', async () => (await queue.backlog('shard')).active === 1);
+      await queue.add('shard', [{ id: 'b', payload: {}, priority: 0 }]);
+      expect(await queue.backlog('shard')).toEqual({ waiting: 1, active: 1, delayed: 1 });
+      letGo();
+      await until('only the delayed one is left', async () => {
+        const { waiting, active } = await queue.backlog('shard');
+        return waiting + active === 0;
+      });
+      expect(seen.map(({ id, payload }) => [id, payload])).toEqual([
+        ['b', {}],
+        ['a', { first: true }],
+      ]);
+      expect(await queue.has('shard', 'a')).toBe(false);
+      expect(await queue.has('shard', 'late')).toBe(true);
+    });
+
+    it('takes a waiting shard back', async () => {
+      const { queue } = await start();
+      await queue.add('shard', [
+        { id: 'a', payload: {}, priority: 1 },
+        { id: 'b', payload: {}, priority: 2 },
+        { id: 'none', payload: {} },
+        { id: 'late', payload: {}, delayMs: 60_000 },
+      ]);
+      for (const id of ['a', 'none', 'late', 'unknown']) await queue.remove('shard', id);
+      expect(await queue.backlog('shard')).toEqual({ waiting: 1, active: 0, delayed: 0 });
+      expect(await queue.front('shard')).toBe(2);
+      await queue.add('shard', [{ id: 'a', payload: {}, priority: 1 }]);
+      expect(await queue.front('shard')).toBe(1);
+    });
+
+    it.each(['shard', 'finish'] as const)('tells which jobs of kind %s it does not hold', async (kind) => {
+      const { queue, until } = await start();
+      await queue.add(kind, [{ id: 'held', payload: {}, priority: 1 }]);
+      const { handler, open: letGo } = gate();
+      consume(kind, 1, handler);
+      await until('one is active', async () => (await queue.backlog(kind)).active === 1);
+      await queue.add(kind, [
+        { id: 'waits', payload: {}, priority: 7 },
+        { id: 'later', payload: {}, delayMs: 60_000 },
+      ]);
+      expect(await queue.missing(kind, ['held', 'waits', 'later'])).toEqual([]);
+      expect(await queue.missing(kind, ['no-1', 'held', 'waits', 'no-2', 'later'])).toEqual(['no-1', 'no-2']);
+      expect(await queue.missing(kind, [])).toEqual([]);
+      letGo();
+      await until('those two are done', async () => {
+        const { waiting, active } = await queue.backlog(kind);
+        return waiting + active === 0;
+      });
+      await until('it knows', async () => (await queue.missing(kind, ['held', 'waits', 'later'])).length === 2);
+    });
+
+    it('has a clock for shards, not known at first, which follows what is given out and never goes back', async () => {
+      const { queue, until } = await start();
+      expect(await queue.clock('shard')).toBeNull();
+      const jobs = (...priorities: number[]) =>
+        priorities.map((priority) => ({ id: `s-${Math.floor(priority)}`, payload: {}, priority }));
+      consume('shard', 1, done);
+      await queue.add('shard', jobs(7));
+      await until('it is done', () => emptied('shard'));
+      expect(await queue.clock('shard'), 'what is given out does not make it known').toBeNull();
+      await queue.raiseClock('shard', 1000.5);
+      expect(await queue.clock('shard')).toBe(1000.5);
+      await queue.raiseClock('shard', 900);
+      expect(await queue.clock('shard')).toBe(1000.5);
+      await queue.add('shard', [{ id: 'none', payload: {} }, ...jobs(3, 999)]);
+      await until('all are done', () => emptied('shard'));
+      expect(await queue.clock('shard')).toBe(1000.5);
+      await queue.add('shard', jobs(2 ** 40 + 2 ** -12, 2));
+      await until('both are done', () => emptied('shard'));
+      expect(await queue.clock('shard')).toBe(2 ** 40 + 2 ** -12);
+      await queue.raiseClock('live', 5);
+      expect(await queue.clock('live')).toBeNull();
+    });
+
+    it('gives every shard out once, whoever asks', async () => {
+      const { queue, until } = await start();
+      const runs = new Map<string, number>();
+      const work: JobHandler = async ({ id }) => {
+        runs.set(id, (runs.get(id) ?? 0) + 1);
+        await Promise.resolve();
+      };
+      const batch = (letter: string) =>
+        Array.from({ length: 150 }, (_, n) => ({ id: `${letter}-${n}`, payload: {}, priority: n }));
+      await queue.add('shard', batch('a'));
+      for (let n = 0; n < 3; n++) consume('shard', 4, work);
+      await queue.add('shard', batch('b'));
+      await until('all are done', async () => runs.size === 300 && (await emptied('shard')));
+      expect([...runs.values()].filter((times) => times !== 1)).toEqual([]);
+    });
+
     it('does a delayed job not before its time', async () => {
       const { queue, until, now } = await start();
       const addedMs = now();

@@ -41,6 +41,7 @@ export class MemoryQueue implements JobQueue {
   readonly #kinds = new Map<JobKind, Map<string, Entry>>();
   readonly #consumers = new Set<MemoryConsumer>();
   #seq = 0;
+  #reached: number | null = null;
 
   constructor(clock: Clock, settings: Partial<MemoryQueueSettings> = {}) {
     this.#clock = clock;
@@ -96,8 +97,18 @@ export class MemoryQueue implements JobQueue {
   front(kind: JobKind): Promise<number | null> {
     return this.#call(() => {
       const waiting = [...this.#entries(kind).values()].filter(({ state, front }) => state === 'waiting' && !front);
-      const [next] = waiting.toSorted((a, b) => (before(a, b) ? -1 : 1));
-      return next ? (next.job.priority ?? 2 ** 21 - 1) : null;
+      const [next] = waiting.toSorted((a, b) => (before(kind, a, b) ? -1 : 1));
+      return kind === 'shard' ? (next?.job.priority ?? null) : null;
+    });
+  }
+
+  clock(kind: JobKind): Promise<number | null> {
+    return this.#call(() => (kind === 'shard' ? this.#reached : null));
+  }
+
+  raiseClock(kind: JobKind, value: number): Promise<void> {
+    return this.#call(() => {
+      if (kind === 'shard') this.#reached = Math.max(this.#reached ?? value, value);
     });
   }
 
@@ -125,6 +136,7 @@ export class MemoryQueue implements JobQueue {
   /** Redis was emptied: all jobs are gone, and those who hold one learn it. */
   wipe(): void {
     this.#kinds.clear();
+    this.#reached = null;
     for (const consumer of this.#consumers) for (const { abort } of consumer.held.values()) abort.abort('lease_lost');
   }
 
@@ -167,7 +179,7 @@ export class MemoryQueue implements JobQueue {
       return undefined;
     let best: Entry | undefined;
     for (const entry of this.#entries(consumer.kind).values())
-      if (entry.state === 'waiting' && (!best || before(entry, best))) best = entry;
+      if (entry.state === 'waiting' && (!best || before(consumer.kind, entry, best))) best = entry;
     return best;
   }
 
@@ -178,6 +190,8 @@ export class MemoryQueue implements JobQueue {
     const hold = ++entry.hold;
     entry.state = 'active';
     entry.front = false;
+    if (kind === 'shard' && this.#reached !== null)
+      this.#reached = Math.max(this.#reached, entry.job.priority ?? -Infinity);
     consumer.held.set(id, { entry, hold, abort });
     let failure: { readonly error: unknown } | null = null;
     try {
@@ -205,10 +219,14 @@ export class MemoryQueue implements JobQueue {
   }
 }
 
-function before(a: Entry, b: Entry): boolean {
+/** Only shards have an order of their own. */
+function before(kind: JobKind, a: Entry, b: Entry): boolean {
   if (a.front !== b.front) return a.front;
+  if (kind !== 'shard') return a.seq < b.seq;
   const [ofA, ofB] = [a.job.priority ?? Infinity, b.job.priority ?? Infinity];
-  return ofA === ofB ? a.seq < b.seq : ofA < ofB;
+  if (ofA !== ofB) return ofA < ofB;
+  const [restOfA, restOfB] = [a.job.rest ?? 0, b.job.rest ?? 0];
+  return restOfA === restOfB ? a.seq < b.seq : restOfA < restOfB;
 }
 
 interface Hold {

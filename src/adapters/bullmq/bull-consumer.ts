@@ -1,11 +1,16 @@
 import type { Backlog, Consumer, JobHandler, JobKind } from '../../ports/job-queue.js';
 import { HeldWorker, type WorkerSetup } from './held-worker.js';
 import { toProcessor } from './process-job.js';
+import { within } from './queue-connection.js';
+import { SampledErrors } from './sampled-errors.js';
+import { ShardFeeder, type FeederSetup } from './shard-feeder.js';
 
 export interface ConsumerSetup extends WorkerSetup {
   readonly kind: JobKind;
   readonly concurrency: number;
   readonly backlog: () => Promise<Backlog>;
+  /** Set for a kind whose jobs wait outside BullMQ. */
+  readonly feed?: FeederSetup['feed'];
 }
 
 /**
@@ -18,6 +23,7 @@ export class BullConsumer implements Consumer {
   readonly #running = new Set<Promise<void>>();
   readonly #workers = new Set<HeldWorker>();
   readonly #watchdog: NodeJS.Timeout;
+  readonly #feeder: ShardFeeder | null;
   #lastTakenMs = performance.now();
   #closing: Promise<void> | null = null;
   #paused = false;
@@ -26,6 +32,14 @@ export class BullConsumer implements Consumer {
     this.#setup = setup;
     this.#handler = handler;
     this.#start();
+    const { feed, log, kind, concurrency } = setup;
+    this.#feeder = feed
+      ? new ShardFeeder({
+          free: () => concurrency - this.#running.size,
+          feed,
+          onError: new SampledErrors(log, 'queue.feed_failed', kind).note,
+        })
+      : null;
     this.#watchdog = setInterval(() => void this.#watch(), setup.settings.watchdogMs / 4);
     this.#watchdog.unref();
   }
@@ -54,11 +68,13 @@ export class BullConsumer implements Consumer {
     const { kind, log, concurrency } = this.#setup;
     const tracked: JobHandler = (job, signal) => {
       const run = this.#handler(job, signal);
-      const ended: Promise<void> = run.then(
-        () => void this.#running.delete(ended),
-        () => void this.#running.delete(ended),
-      );
+      const end = (): void => {
+        this.#running.delete(ended);
+        this.#feeder?.nudge();
+      };
+      const ended: Promise<void> = run.then(end, end);
       this.#running.add(ended);
+      this.#feeder?.started();
       return run;
     };
     const worker = new HeldWorker(this.#setup, toProcessor(kind, tracked, log), concurrency);
@@ -99,6 +115,11 @@ export class BullConsumer implements Consumer {
 
   async #close(graceMs: number): Promise<void> {
     clearInterval(this.#watchdog);
+    // What it leaves undone stays in the order.
+    if (this.#feeder)
+      await within(this.#setup.settings.closeTimeoutMs, this.#feeder.close(), 'no answer in time').catch(
+        () => undefined,
+      );
     const workers = [...this.#workers];
     await Promise.all(workers.map((worker) => worker.stopFetching()));
     let timer: NodeJS.Timeout | undefined;

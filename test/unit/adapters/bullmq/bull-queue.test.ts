@@ -112,28 +112,13 @@ describe('what reaches Redis', () => {
     expect(JSON.stringify([job, events])).not.toContain('PROMPT');
   });
 
-  it('takes a waiting job of about a kilobyte', async () => {
-    const { queue, client } = open();
-    const memory = async (): Promise<number> => Number(/used_memory:(\d+)/.exec(await client.info('memory'))?.[1]);
-    const before = await memory();
-    await queue.add(
-      'shard',
-      Array.from({ length: 2000 }, (_, i) => ({
-        id: `s-batch_01jd0000000000000000000000-${i}`,
-        payload: { tenant: 'dev', batchId: 'batch_01jd0000000000000000000000', shard: i },
-        priority: 1000 + i,
-      })),
-    );
-    expect(((await memory()) - before) / 2000).toBeLessThan(1500);
-  });
-
   it.each([
     [{ id: '123', payload: {} }, 'id'],
     [{ id: 'a:b', payload: {} }, 'id'],
     [{ id: '', payload: {} }, 'id'],
-    [{ id: 'a', payload: {}, priority: 0 }, 'priority'],
-    [{ id: 'a', payload: {}, priority: 1.5 }, 'priority'],
-    [{ id: 'a', payload: {}, priority: 2_097_152 }, 'priority'],
+    [{ id: 'a', payload: {}, priority: -1 }, 'priority'],
+    [{ id: 'a', payload: {}, priority: Number.NaN }, 'priority'],
+    [{ id: 'a', payload: {}, priority: Infinity }, 'priority'],
     [{ id: 'a', payload: { prompt: 'x'.repeat(3000) } }, 'payload'],
   ])('refuses %j', async (job, param) => {
     await expect(open().queue.add('plan', [job])).rejects.toMatchObject({ code: 'invalid_value', param });

@@ -1,0 +1,83 @@
+import { bounds } from '../../domain/bounds.js';
+
+export interface FeederSetup {
+  /** Jobs that the consumer could start now. */
+  readonly free: () => number;
+  /**
+   * Gives BullMQ the next jobs for `free` places, less those of its waiting ones that are not among the `expected`. Says how many
+   * before BullMQ has them: they may be started before this resolves.
+   */
+  readonly feed: (free: number, expected: number, onTaken: (count: number) => void) => Promise<void>;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Keeps a consumer's places filled: it moves jobs from the order to BullMQ whenever a job is started or has ended, and looks again
+ * after a while as long as places are free. Nothing is moved ahead of need, so a batch that comes now waits behind no job but those
+ * that were moved a moment ago. A consumer that dies leaves nothing behind but jobs that others take.
+ */
+export class ShardFeeder {
+  readonly #setup: FeederSetup;
+  /** Jobs moved that this consumer has not started. Others may take them: the next look starts at zero again. */
+  #expected = 0;
+  #pollMs: number = bounds.feedPollMsMin;
+  #timer: NodeJS.Timeout | undefined;
+  #feeding: Promise<void> | null = null;
+  #again = false;
+  #closed = false;
+
+  constructor(setup: FeederSetup) {
+    this.#setup = setup;
+    this.nudge();
+  }
+
+  started(): void {
+    this.#expected = Math.max(0, this.#expected - 1);
+    this.nudge();
+  }
+
+  /** A place may have become free. */
+  nudge(): void {
+    this.#pollMs = bounds.feedPollMsMin;
+    this.#run();
+  }
+
+  /** Moves nothing from now on; resolves when a move under way has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#feeding;
+  }
+
+  #run(): void {
+    if (this.#closed) return;
+    this.#again = true;
+    this.#feeding ??= this.#feed().finally(() => {
+      this.#feeding = null;
+      if (this.#again) this.#run();
+    });
+  }
+
+  async #feed(): Promise<void> {
+    clearTimeout(this.#timer);
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      const free = this.#setup.free() - this.#expected;
+      if (free <= 0) continue;
+      try {
+        await this.#setup.feed(free, this.#expected, (count) => {
+          this.#expected += count;
+        });
+      } catch (error) {
+        this.#setup.onError(error);
+      }
+    }
+    if (this.#closed || this.#setup.free() <= 0) return;
+    this.#timer = setTimeout(() => {
+      this.#pollMs = Math.min(2 * this.#pollMs, bounds.feedPollMsMax);
+      this.#expected = 0;
+      this.#run();
+    }, this.#pollMs);
+    this.#timer.unref();
+  }
+}
