@@ -1,6 +1,7 @@
 import type { Backlog, Consumer, JobHandler, JobKind } from '../../ports/job-queue.js';
 import { HeldWorker, type WorkerSetup } from './held-worker.js';
 import { toProcessor } from './process-job.js';
+import { reasonOf } from './redis/reason-of.js';
 
 export interface ConsumerSetup extends WorkerSetup {
   readonly kind: JobKind;
@@ -81,8 +82,15 @@ export class BullConsumer implements Consumer {
   }
 
   async #retire(worker: HeldWorker): Promise<void> {
-    await worker.retire();
-    this.#workers.delete(worker);
+    const { kind, log } = this.#setup;
+    try {
+      await worker.retire();
+    } catch (error) {
+      // Nobody waits for it. What it may still hold is found as stalled.
+      log.warn('queue.retire_failed', { kind, reason: reasonOf(error) });
+    } finally {
+      this.#workers.delete(worker);
+    }
   }
 
   async #close(graceMs: number): Promise<void> {
