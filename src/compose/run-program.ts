@@ -8,34 +8,47 @@ const stopTimeoutMs = 30_000;
 
 /**
  * Runs one of the programs until SIGTERM or SIGINT, or until its parent in local mode is gone. Prints a coded error and exits 1 when
- * the start fails. `start` gets a function that ends the program by itself (a worker that has been idle).
+ * the start fails. `start` gets a function that ends the program by itself (a worker that has been idle), and one that does so with
+ * an error, which is printed at once and makes the exit code 1.
  */
-export async function runProgram(name: string, start: (end: () => void) => Promise<Stop>): Promise<void> {
+export async function runProgram(
+  name: string,
+  start: (end: () => void, fail: (error: unknown) => void) => Promise<Stop>,
+): Promise<void> {
   let stop: Stop | null = null;
   let ending = false;
+  let exitCode = 0;
   const end = (): void => {
     if (ending) return;
     ending = true;
     setTimeout(() => process.exit(1), stopTimeoutMs).unref();
     void (stop?.() ?? Promise.resolve()).then(
-      () => process.exit(0),
-      (error: unknown) => fail(error),
+      () => process.exit(exitCode),
+      (error: unknown) => exit(error),
     );
   };
-  const fail = (error: unknown): never => {
+  const print = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(`${name}: ${errorCode(error)}: ${message}\n`);
+  };
+  const exit = (error: unknown): never => {
+    print(error);
     process.exit(1);
   };
-  process.once('SIGTERM', end);
-  process.once('SIGINT', end);
+  const fail = (error: unknown): void => {
+    print(error);
+    exitCode = 1;
+    end();
+  };
+  process.once('SIGTERM', () => end());
+  process.once('SIGINT', () => end());
   // In local mode the parent holds an IPC channel; when it closes, the parent was killed, and the queue goes with it. Nothing is to
   // be saved: what is under way is found in the store at the next start.
   process.once('disconnect', () => process.exit(1));
   try {
-    stop = await start(end);
+    stop = await start(end, fail);
   } catch (error) {
-    fail(error);
+    exit(error);
   }
   if (ending) {
     ending = false;

@@ -17,10 +17,10 @@ import type { JobHandler } from '../../src/ports/job-queue.js';
 const tickMs = 1000;
 
 /** The generate program: start, load, drain the queue, idle out, exit 0. */
-await runProgram('generate', async (end) => {
+await runProgram('generate', async (end, fail) => {
   const settings = readGenerateSettings(process.env);
   const metrics = new Metrics('generate');
-  const world = await openWorld('generate', settings, (log) => metrics.watch(log));
+  const world = await openWorld('generate', settings, fail, (log) => metrics.watch(log));
   const startedMs = world.clock.monotonic();
   const engine = await openEngine(world.openedModel, {
     dtype: settings.EYRIE_DTYPE,

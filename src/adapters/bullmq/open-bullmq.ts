@@ -9,7 +9,7 @@ import { defaultQueueSettings, type QueueSettings } from './queue-settings.js';
 import { RedisLiveChannel } from './redis-live-channel.js';
 import { RedisProgress } from './redis-progress.js';
 import { RedisSharedState } from './redis-shared-state.js';
-import { checkServer } from './redis/check-server.js';
+import { checkAtStart } from './redis/check-server.js';
 import { connectForCalls } from './redis/connect-redis.js';
 import { parseRedisTarget, type RedisTls } from './redis/redis-target.js';
 
@@ -19,10 +19,10 @@ export interface OpenQueue {
   readonly live: LiveChannel;
   readonly shared: SharedState;
   /**
-   * Looks at the servers as soon as they can be reached, once. Throws `config_invalid` when they cannot be used; resolves when they
-   * can, or when `close` comes first.
+   * Looks at the servers as soon as they can be reached, once. Throws `config_invalid` when they cannot be used. Does not wait for
+   * servers that are away: if those cannot be used either, `onLate` is given that error.
    */
-  check(): Promise<void>;
+  check(onLate: (error: unknown) => void): Promise<void>;
   /** Ends the connections for calls and for listening. Consumers are closed before, each by its own `close`. */
   close(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export function openBullmq({ redisUrl, tls, allowEviction = false, log, settings
     progress: new RedisProgress(connection, all),
     live,
     shared: new RedisSharedState(connection, all),
-    check: () => checkServer(connection.redis, target, { allowEviction }, log),
+    check: (onLate) => checkAtStart(all.connectWaitMs, onLate, connection.redis, target, { allowEviction }, log),
     close: async () => {
       await live.close();
       await connection.close();

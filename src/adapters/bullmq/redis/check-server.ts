@@ -63,3 +63,37 @@ export async function checkServer(redis: RedisClient, target: RedisTarget, rules
     await sleep(reconnectDelayMs(times), undefined, { ref: false });
   }
 }
+
+/** Resolves when it is clear that there is no connection for now. */
+function awayFor(redis: RedisClient, waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      clearTimeout(timer);
+      redis.off('error', settle);
+      redis.off('close', settle);
+      // Those who look at the error itself come first.
+      setImmediate(resolve);
+    };
+    const timer = setTimeout(settle, waitMs);
+    redis.on('error', settle);
+    redis.on('close', settle);
+  });
+}
+
+/** `checkServer`, waited for only while it makes progress: throws what it finds until then, and gives `onLate` what it finds later. */
+export async function checkAtStart(
+  waitMs: number,
+  onLate: (error: unknown) => void,
+  ...[redis, target, rules, log]: Parameters<typeof checkServer>
+): Promise<void> {
+  let late = false;
+  const checked = checkServer(redis, target, rules, log);
+  checked.catch((error: unknown) => {
+    if (late) onLate(error);
+  });
+  try {
+    await Promise.race([checked, awayFor(redis, waitMs)]);
+  } finally {
+    late = true;
+  }
+}

@@ -18,10 +18,10 @@ export type RedisTarget =
 /** For TLS, in PEM. */
 export interface RedisTls {
   /** Certificates that are trusted in place of those that Node.js trusts. */
-  readonly ca?: Buffer | undefined;
+  readonly ca?: Buffer | string | undefined;
   /** Certificate and key of this client. */
-  readonly cert?: Buffer | undefined;
-  readonly key?: Buffer | undefined;
+  readonly cert?: Buffer | string | undefined;
+  readonly key?: Buffer | string | undefined;
   /** Name that the servers' certificates must have, where servers are announced by address. */
   readonly serverName?: string | undefined;
 }
