@@ -1,9 +1,10 @@
 import path from 'node:path';
 import type { RedisOptions } from 'ioredis';
+import { asAdmin } from '../contract/redis.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/loopback-server.js';
 import { RedisProcess } from '../support/redis-process.js';
-import { asAdmin } from '../contract/redis.js';
+import { closingOnFailure } from './closing-on-failure.js';
 
 export interface TestCluster {
   readonly url: string;
@@ -26,8 +27,15 @@ async function clusterPort(): Promise<number> {
 }
 
 /** Three masters, and `replicas` of each. */
-export async function startCluster(folder: string, replicas: number, program?: string): Promise<TestCluster> {
-  const nodes: RedisProcess[] = [];
+export const startCluster = (folder: string, replicas: number, program?: string): Promise<TestCluster> =>
+  closingOnFailure((nodes) => start(nodes, folder, replicas, program));
+
+async function start(
+  nodes: RedisProcess[],
+  folder: string,
+  replicas: number,
+  program?: string,
+): Promise<Omit<TestCluster, 'close'>> {
   for (let at = 0; at < 3 * (1 + replicas); at++)
     nodes.push(
       await RedisProcess.start({
@@ -87,9 +95,6 @@ export async function startCluster(folder: string, replicas: number, program?: s
     ownerOf: async (key) => {
       const slot = await asAdmin(server(first), (admin) => admin.cluster('KEYSLOT', key));
       return masters[Math.floor((Number(slot) * 3) / slots)] ?? first;
-    },
-    close: async () => {
-      await Promise.all(nodes.map((node) => node.kill()));
     },
   };
 }

@@ -4,6 +4,7 @@ import { asAdmin } from '../contract/redis.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/loopback-server.js';
 import { RedisProcess } from '../support/redis-process.js';
+import { closingOnFailure } from './closing-on-failure.js';
 
 export interface TestSentinel {
   readonly url: string;
@@ -18,12 +19,14 @@ const password = 'server-password';
 const sentinelPassword = 'sentinel-password';
 
 /** A master, two replicas, and three Sentinels that watch over them. */
-export async function startSentinel(folder: string, program?: string): Promise<TestSentinel> {
+export const startSentinel = (folder: string, program?: string): Promise<TestSentinel> =>
+  closingOnFailure((started) => start(started, folder, program));
+
+async function start(started: RedisProcess[], folder: string, program?: string): Promise<Omit<TestSentinel, 'close'>> {
   const own = program === undefined ? {} : { program };
-  const servers: RedisProcess[] = [];
   for (let at = 0; at < 3; at++) {
-    const [first] = servers;
-    servers.push(
+    const [first] = started;
+    started.push(
       await RedisProcess.start({
         folder: path.join(folder, `server-${at}`),
         port: await freePort(),
@@ -38,15 +41,15 @@ export async function startSentinel(folder: string, program?: string): Promise<T
       }),
     );
   }
+  const servers = [...started];
   const options = ({ port }: RedisProcess): RedisOptions => ({ host: '127.0.0.1', port, password });
   const [first] = servers;
   if (!first) throw new Error('There is no server.');
   await eventually('both replicas follow', async () =>
     /state=online[^]*state=online/.test(await asAdmin(options(first), (admin) => admin.info('replication'))),
   );
-  const sentinels: RedisProcess[] = [];
   for (let at = 0; at < 3; at++)
-    sentinels.push(
+    started.push(
       await RedisProcess.start({
         folder: path.join(folder, `sentinel-${at}`),
         port: await freePort(),
@@ -62,6 +65,7 @@ export async function startSentinel(folder: string, program?: string): Promise<T
         ...own,
       }),
     );
+  const sentinels = started.slice(servers.length);
   const ask = ({ port }: RedisProcess, ...args: string[]): Promise<unknown> =>
     asAdmin({ host: '127.0.0.1', port, password: sentinelPassword, enableReadyCheck: false }, (admin) =>
       admin.call('SENTINEL', ...args),
@@ -81,9 +85,6 @@ export async function startSentinel(folder: string, program?: string): Promise<T
       const found = servers.find((server) => String(server.port) === port);
       if (!found) throw new Error(`No server of ours has port ${port}.`);
       return found;
-    },
-    close: async () => {
-      await Promise.all([...sentinels, ...servers].map((server) => server.kill()));
     },
   };
 }

@@ -27,10 +27,9 @@ const sharedOptions: RedisOptions = {
 export function connectForCalls(target: RedisTarget): RedisClient {
   const patience = { maxRetriesPerRequest: 1 };
   if (target.form !== 'cluster') return new Redis(oneServer(target, { ...patience, enableOfflineQueue: false }));
-  return new Cluster([...target.nodes], {
-    ...clusterOptions(target.options, patience, reconnectDelayMs),
-    enableOfflineQueue: false,
-  });
+  // A node is connected to when it is first needed. Without the queue the first commands would be refused, tried again one by one,
+  // and overtake each other.
+  return new Cluster([...target.nodes], clusterOptions(target.options, patience, reconnectDelayMs));
 }
 
 /** For a worker: commands wait until they are done. Reconnects until `ended` says that nobody needs it any more. */
