@@ -36,11 +36,7 @@ async function readPem(settings: RedisSettings, name: FileSetting): Promise<Buff
  * Opens the queue and what else is in Redis. Throws `config_invalid` when the server can be reached and is not one to work with.
  * A server that is away is waited for in the background; if it turns out to be such a one, `fail` is called.
  */
-export async function openRedis(
-  settings: RedisSettings,
-  log: Log,
-  fail: (error: unknown) => void,
-): Promise<OpenQueue> {
+export async function openRedis(settings: RedisSettings, log: Log, fail: (error: unknown) => void): Promise<OpenQueue> {
   const [ca, cert, key] = await Promise.all([
     readPem(settings, 'EYRIE_REDIS_TLS_CA_FILE'),
     readPem(settings, 'EYRIE_REDIS_TLS_CERT_FILE'),

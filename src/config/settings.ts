@@ -24,12 +24,11 @@ export const storeSettings = z.object({
   EYRIE_S3_REGION: z.string().default('us-east-1'),
 });
 
-const redisUrlRequired = 'a redis://, redis+sentinel:// or redis+cluster:// URL (rediss… with TLS), or unix://, is required';
+const redisUrlRequired =
+  'a redis://, redis+sentinel:// or redis+cluster:// URL (rediss… with TLS), or unix://, is required';
 
 export const commonSettings = storeSettings.extend({
-  EYRIE_REDIS_URL: z
-    .string(redisUrlRequired)
-    .regex(/^(rediss?(\+sentinel|\+cluster)?|unix):\/\//, redisUrlRequired),
+  EYRIE_REDIS_URL: z.string(redisUrlRequired).regex(/^(rediss?(\+sentinel|\+cluster)?|unix):\/\//, redisUrlRequired),
   /** PEM files: who signs the servers' certificates, and this client's certificate with its key. */
   EYRIE_REDIS_TLS_CA_FILE: z.string().optional(),
   EYRIE_REDIS_TLS_CERT_FILE: z.string().optional(),

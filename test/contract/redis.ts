@@ -92,8 +92,7 @@ export function describeRedis(name: string, redis: () => RedisUnderTest): void {
       other: there.live,
       until: eventually,
       breakConnections: async () => {
-        for (const server of redis().servers)
-          await asAdmin(server, (admin) => admin.client('KILL', 'TYPE', 'pubsub'));
+        for (const server of redis().servers) await asAdmin(server, (admin) => admin.client('KILL', 'TYPE', 'pubsub'));
       },
       startHangingListener: (topic) => startProcess('./hanging-listener.ts', settings, topic),
       close: async () => {

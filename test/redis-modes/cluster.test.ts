@@ -12,7 +12,7 @@ let cluster: TestCluster;
 
 beforeAll(async () => {
   folder = await makeTempFolder();
-  cluster = await startCluster(folder, 0);
+  cluster = await startCluster(folder);
 });
 
 afterAll(async () => {
@@ -43,14 +43,14 @@ it('counts a listener at a node that is not the one asked', async () => {
 });
 
 it('goes on after the master of its keys was killed amid work', async () => {
-  const replicated = await startCluster(await tempFolder(), 1);
+  const replicated = await startCluster(await tempFolder(), { replicas: 1 });
   onTestFinished(() => replicated.close());
   const owner = await replicated.ownerOf('{eyrie}');
   await surviveLostMaster(replicated.url, () => owner.kill());
 });
 
 it('goes on after the master of its keys hung amid work', async () => {
-  const replicated = await startCluster(await tempFolder(), 1);
+  const replicated = await startCluster(await tempFolder(), { replicas: 1 });
   onTestFinished(() => replicated.close());
   const owner = await replicated.ownerOf('{eyrie}');
   await surviveLostMaster(replicated.url, () => Promise.resolve(owner.freeze()));

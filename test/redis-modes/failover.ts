@@ -29,7 +29,11 @@ export async function surviveLostMaster(redisUrl: string, loseMaster: () => Prom
   onTestFinished(() => Promise.all([close(), other.close()]).then(() => undefined));
 
   const done = new Set<string>();
-  const jobs = Array.from({ length: 200 }, (_, i) => ({ id: `s-batch_1-${i}`, payload: { shard: i }, priority: i + 1 }));
+  const jobs = Array.from({ length: 200 }, (_, i) => ({
+    id: `s-batch_1-${i}`,
+    payload: { shard: i },
+    priority: i + 1,
+  }));
   await queue.add('shard', jobs);
   const busy = queue.consume('shard', { concurrency: 4 }, async ({ id }) => {
     await sleep(10);

@@ -4,6 +4,7 @@ import { asAdmin } from '../contract/redis.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/loopback-server.js';
 import { RedisProcess } from '../support/redis-process.js';
+import type { Certificates } from './certificates.js';
 import { closingOnFailure } from './closing-on-failure.js';
 
 export interface TestCluster {
@@ -26,22 +27,33 @@ async function clusterPort(): Promise<number> {
   }
 }
 
-/** Three masters, and `replicas` of each. */
-export const startCluster = (folder: string, replicas: number, program?: string): Promise<TestCluster> =>
-  closingOnFailure((nodes) => start(nodes, folder, replicas, program));
+export interface ClusterOptions {
+  /** Of each master. */
+  readonly replicas?: number;
+  readonly program?: string;
+  readonly certificates?: Certificates;
+  /** More configuration of each node. */
+  readonly config?: readonly string[];
+}
+
+/** Three masters and their replicas. */
+export const startCluster = (folder: string, options: ClusterOptions = {}): Promise<TestCluster> =>
+  closingOnFailure((nodes) => start(nodes, folder, options));
 
 async function start(
   nodes: RedisProcess[],
   folder: string,
-  replicas: number,
-  program?: string,
+  { replicas = 0, program, certificates, config = [] }: ClusterOptions,
 ): Promise<Omit<TestCluster, 'close'>> {
-  for (let at = 0; at < 3 * (1 + replicas); at++)
+  for (let at = 0; at < 3 * (1 + replicas); at++) {
+    const port = await clusterPort();
     nodes.push(
       await RedisProcess.start({
         folder: path.join(folder, `node-${at}`),
-        port: await clusterPort(),
+        port,
         config: [
+          ...(certificates?.serverConfig(port) ?? []),
+          ...config,
           'cluster-enabled yes',
           'cluster-config-file nodes',
           'cluster-node-timeout 1500',
@@ -52,7 +64,9 @@ async function start(
         ...(program === undefined ? {} : { program }),
       }),
     );
-  const server = ({ port }: RedisProcess): RedisOptions => ({ host: '127.0.0.1', port, password });
+  }
+  const tls = certificates ? { tls: certificates.admin } : {};
+  const server = ({ port }: RedisProcess): RedisOptions => ({ host: '127.0.0.1', port, password, ...tls });
   const masters = nodes.slice(0, 3);
   const [first] = masters;
   if (!first) throw new Error('There is no node.');
@@ -89,7 +103,7 @@ async function start(
     await eventually('the cluster works', async () => (await info(node)).includes('cluster_state:ok'));
 
   return {
-    url: `redis+cluster://:${password}@${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+    url: `${certificates ? 'rediss' : 'redis'}+cluster://:${password}@${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
     masters,
     servers: nodes.map(server),
     ownerOf: async (key) => {

@@ -4,6 +4,7 @@ import { asAdmin } from '../contract/redis.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/loopback-server.js';
 import { RedisProcess } from '../support/redis-process.js';
+import type { Certificates } from './certificates.js';
 import { closingOnFailure } from './closing-on-failure.js';
 
 export interface TestSentinel {
@@ -18,19 +19,31 @@ const masterName = 'mymaster';
 const password = 'server-password';
 const sentinelPassword = 'sentinel-password';
 
-/** A master, two replicas, and three Sentinels that watch over them. */
-export const startSentinel = (folder: string, program?: string): Promise<TestSentinel> =>
-  closingOnFailure((started) => start(started, folder, program));
+export interface SentinelOptions {
+  readonly program?: string;
+  readonly certificates?: Certificates;
+}
 
-async function start(started: RedisProcess[], folder: string, program?: string): Promise<Omit<TestSentinel, 'close'>> {
+/** A master, two replicas, and three Sentinels that watch over them. */
+export const startSentinel = (folder: string, options: SentinelOptions = {}): Promise<TestSentinel> =>
+  closingOnFailure((started) => start(started, folder, options));
+
+async function start(
+  started: RedisProcess[],
+  folder: string,
+  { program, certificates }: SentinelOptions,
+): Promise<Omit<TestSentinel, 'close'>> {
+  const tls = certificates ? { tls: certificates.admin } : {};
   const own = program === undefined ? {} : { program };
   for (let at = 0; at < 3; at++) {
     const [first] = started;
+    const port = await freePort();
     started.push(
       await RedisProcess.start({
         folder: path.join(folder, `server-${at}`),
-        port: await freePort(),
+        port,
         config: [
+          ...(certificates?.serverConfig(port) ?? []),
           `requirepass ${password}`,
           `masterauth ${password}`,
           'appendonly yes',
@@ -42,19 +55,21 @@ async function start(started: RedisProcess[], folder: string, program?: string):
     );
   }
   const servers = [...started];
-  const options = ({ port }: RedisProcess): RedisOptions => ({ host: '127.0.0.1', port, password });
+  const options = ({ port }: RedisProcess): RedisOptions => ({ host: '127.0.0.1', port, password, ...tls });
   const [first] = servers;
   if (!first) throw new Error('There is no server.');
   await eventually('both replicas follow', async () =>
     /state=online[^]*state=online/.test(await asAdmin(options(first), (admin) => admin.info('replication'))),
   );
-  for (let at = 0; at < 3; at++)
+  for (let at = 0; at < 3; at++) {
+    const port = await freePort();
     started.push(
       await RedisProcess.start({
         folder: path.join(folder, `sentinel-${at}`),
-        port: await freePort(),
+        port,
         sentinel: true,
         config: [
+          ...(certificates?.serverConfig(port) ?? []),
           `requirepass ${sentinelPassword}`,
           `sentinel sentinel-pass ${sentinelPassword}`,
           `sentinel monitor ${masterName} 127.0.0.1 ${first.port} 2`,
@@ -65,9 +80,10 @@ async function start(started: RedisProcess[], folder: string, program?: string):
         ...own,
       }),
     );
+  }
   const sentinels = started.slice(servers.length);
   const ask = ({ port }: RedisProcess, ...args: string[]): Promise<unknown> =>
-    asAdmin({ host: '127.0.0.1', port, password: sentinelPassword, enableReadyCheck: false }, (admin) =>
+    asAdmin({ host: '127.0.0.1', port, password: sentinelPassword, enableReadyCheck: false, ...tls }, (admin) =>
       admin.call('SENTINEL', ...args),
     );
   for (const sentinel of sentinels)
@@ -77,7 +93,7 @@ async function start(started: RedisProcess[], folder: string, program?: string):
       return field('num-other-sentinels') === '2' && field('num-slaves') === '2';
     });
   return {
-    url: `redis+sentinel://:${password}@${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${masterName}?sentinelPassword=${sentinelPassword}`,
+    url: `${certificates ? 'rediss' : 'redis'}+sentinel://:${password}@${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${masterName}?sentinelPassword=${sentinelPassword}`,
     servers: servers.map(options),
     master: async () => {
       const [sentinel] = sentinels;

@@ -49,7 +49,12 @@ async function readInfos(redis: RedisClient): Promise<readonly string[] | null> 
  * Looks at the servers once, as soon as they can be reached, however long that takes. Throws `config_invalid` when they are of a
  * kind, version or setting with which work would be lost or could not be done; resolves when the connection was closed before.
  */
-export async function checkServer(redis: RedisClient, target: RedisTarget, rules: ServerRules, log: Log): Promise<void> {
+export async function checkServer(
+  redis: RedisClient,
+  target: RedisTarget,
+  rules: ServerRules,
+  log: Log,
+): Promise<void> {
   for (let times = 1; ; times++) {
     await connected(redis, target.form);
     if (redis.status === 'end') return;

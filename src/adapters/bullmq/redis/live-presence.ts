@@ -56,7 +56,9 @@ export class LivePresence {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
-    await this.#calls.call(() => this.#calls.redis.eval(leaveScript, 1, this.keyOf(topic), mark)).catch(() => undefined);
+    await this.#calls
+      .call(() => this.#calls.redis.eval(leaveScript, 1, this.keyOf(topic), mark))
+      .catch(() => undefined);
   }
 
   async #renew(): Promise<void> {

@@ -5,5 +5,6 @@ export function reasonOf(error: unknown): string {
   if (lastNodeError instanceof Error) return `${error.message} ${reasonOf(lastNodeError)}`;
   if (error.message === '' && error instanceof AggregateError && error.errors.length > 0)
     return reasonOf(error.errors[0]);
-  return error.message || error.name;
+  // OpenSSL's are of several lines.
+  return error.message.replace(/\s+/g, ' ').trim() || error.name;
 }

@@ -61,7 +61,7 @@ function parseNodes(text: string, defaultPort: number): RedisNode[] {
 function parseSentinelOptions(text: string | undefined): RedisOptions {
   const found = new Map<string, string>();
   for (const pair of text ? text.split('&') : []) {
-    const [name = '', value = ''] = pair.split('=', 2);
+    const [, name = '', value = ''] = /^([^=]*)=?(.*)$/s.exec(pair) ?? [];
     if (!sentinelOptions.has(name) || found.has(name))
       throw invalidUrl('behind "?" only sentinelUser and sentinelPassword may stand, each once');
     found.set(name, decode(value));
@@ -122,9 +122,13 @@ function withTls(target: RedisTarget, tls: RedisTls): RedisTarget {
     return target;
   }
   if ((tls.cert === undefined) !== (tls.key === undefined))
-    throw new EyrieError('config_invalid', "The client's certificate for Redis needs its key, and the key its certificate.", {
-      param: 'redis_tls',
-    });
+    throw new EyrieError(
+      'config_invalid',
+      "The client's certificate for Redis needs its key, and the key its certificate.",
+      {
+        param: 'redis_tls',
+      },
+    );
   const secured = toTlsOptions(options.tls, tls);
   const sentinel = target.form === 'sentinel' ? { sentinelTLS: secured, enableTLSForSentinelMode: true } : {};
   return { ...target, options: { ...options, tls: secured, ...sentinel } };

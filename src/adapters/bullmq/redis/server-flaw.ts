@@ -54,16 +54,17 @@ const noTls = /wrong version number|packet length too long/;
 /** Why a connection that failed with these words will never succeed, and what to do; null when the server may just be away. */
 export function flawOfError(reason: string, form: RedisTarget['form']): string | null {
   if (denied.test(reason)) return `it refuses the user or password (${reason}): correct them in EYRIE_REDIS_URL`;
-  if (reason.includes('NOPERM')) return `its ACL denies what Eyrie needs (${reason}): docs/operations.md has the ACL line`;
-  if (noTls.test(reason)) return `it does not speak TLS (${reason}): use redis:// instead of rediss://, or its TLS port`;
+  if (reason.includes('NOPERM'))
+    return `its ACL denies what Eyrie needs (${reason}): docs/operations.md has the ACL line`;
+  if (noTls.test(reason))
+    return `it does not speak TLS (${reason}): use redis:// instead of rediss://, or its TLS port`;
   if (certificate.test(reason))
     return `a TLS certificate is refused (${reason}): EYRIE_REDIS_TLS_CA_FILE names who signs the server's, EYRIE_REDIS_TLS_CERT_FILE and EYRIE_REDIS_TLS_KEY_FILE this client's, EYRIE_REDIS_TLS_SERVER_NAME its name`;
   if (form === 'cluster' && reason.includes('cluster support disabled'))
     return 'it is no cluster: use redis:// or redis+sentinel://';
   if (form === 'sentinel' && /unknown command.*sentinel/i.test(reason))
     return 'what answers is no Sentinel: redis+sentinel:// names the Sentinels (port 26379), not the servers';
-  // Every Sentinel was asked, and the last one did answer.
-  if (form === 'sentinel' && reason.startsWith('All sentinels are unreachable') && !reason.includes('Last error'))
+  if (form === 'sentinel' && reason.includes('No such master'))
     return 'the Sentinels do not know a master of that name: see `sentinel monitor` in their configuration';
   return null;
 }
