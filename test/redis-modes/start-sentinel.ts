@@ -10,6 +10,7 @@ import { closingOnFailure } from './closing-on-failure.js';
 export interface TestSentinel {
   readonly url: string;
   readonly servers: readonly RedisOptions[];
+  readonly sentinelPorts: readonly number[];
   /** The one that is master now. */
   master(): Promise<RedisProcess>;
   close(): Promise<void>;
@@ -22,6 +23,8 @@ const sentinelPassword = 'sentinel-password';
 export interface SentinelOptions {
   readonly program?: string;
   readonly certificates?: Certificates;
+  /** More configuration of each Sentinel. */
+  readonly sentinelConfig?: readonly string[];
 }
 
 /** A master, two replicas, and three Sentinels that watch over them. */
@@ -31,7 +34,7 @@ export const startSentinel = (folder: string, options: SentinelOptions = {}): Pr
 async function start(
   started: RedisProcess[],
   folder: string,
-  { program, certificates }: SentinelOptions,
+  { program, certificates, sentinelConfig = [] }: SentinelOptions,
 ): Promise<Omit<TestSentinel, 'close'>> {
   const tls = certificates ? { tls: certificates.admin } : {};
   const own = program === undefined ? {} : { program };
@@ -71,6 +74,7 @@ async function start(
         config: [
           ...(certificates?.serverConfig(port) ?? []),
           `requirepass ${sentinelPassword}`,
+          ...sentinelConfig,
           `sentinel sentinel-pass ${sentinelPassword}`,
           `sentinel monitor ${masterName} 127.0.0.1 ${first.port} 2`,
           `sentinel auth-pass ${masterName} ${password}`,
@@ -95,6 +99,7 @@ async function start(
   return {
     url: `${certificates ? 'rediss' : 'redis'}+sentinel://:${password}@${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${masterName}?sentinelPassword=${sentinelPassword}`,
     servers: servers.map(options),
+    sentinelPorts: sentinels.map(({ port }) => port),
     master: async () => {
       const [sentinel] = sentinels;
       const [, port] = sentinel ? ((await ask(sentinel, 'get-master-addr-by-name', masterName)) as string[]) : [];

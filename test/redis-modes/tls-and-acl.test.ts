@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openBullmq } from '../../src/adapters/bullmq/open-bullmq.js';
-import { describeRedis, type RedisConnection } from '../contract/redis.js';
+import { asAdmin, describeRedis, type RedisConnection } from '../contract/redis.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/loopback-server.js';
 import { MemoryLog } from '../support/memory-log.js';
@@ -19,6 +19,7 @@ const page = readFileSync(path.join(projectRoot, 'docs/operations.md'), 'utf8');
 const aclLine = /^ +(user eyrie .*)$/m.exec(page)?.[1] ?? '';
 /** The tests have keys of their own. */
 const testAclLine = aclLine.replaceAll('{eyrie}*', '{eyrie*');
+const sentinelAclLine = /^ +(user eyrie-sentinel .*)$/m.exec(page)?.[1] ?? '';
 const login = 'eyrie:PASSWORD';
 
 let folder: string;
@@ -96,6 +97,20 @@ describe('the ACL line of the operations page', () => {
     onTestFinished(() => cluster.close());
     await works(connectionOf(cluster.url.replace('://:cluster-password@', `://${login}@`)));
   });
+});
+
+it('works through Sentinels that know a user of limited rights', async () => {
+  expect(sentinelAclLine).toMatch(/^user eyrie-sentinel on >PASSWORD /);
+  const sentinel = await startSentinel(await tempFolder(), { sentinelConfig: [sentinelAclLine] });
+  onTestFinished(() => sentinel.close());
+  const redisUrl = sentinel.url.replace(/\?.*/, '?sentinelUser=eyrie-sentinel&sentinelPassword=PASSWORD');
+  await works({ redisUrl });
+  const user = { host: '127.0.0.1', username: 'eyrie-sentinel', password: 'PASSWORD', enableReadyCheck: false };
+  for (const port of sentinel.sentinelPorts)
+    await asAdmin({ ...user, port }, async (limited) => {
+      expect(await limited.subscribe('+switch-master')).toBe(1);
+      await expect(limited.psubscribe('*')).rejects.toThrow(/NOPERM/);
+    });
 });
 
 it('works through Sentinels with TLS', async () => {
