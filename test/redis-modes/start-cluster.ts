@@ -108,7 +108,7 @@ async function start(
     servers: nodes.map(server),
     ownerOf: async (key) => {
       const slot = await asAdmin(server(first), (admin) => admin.cluster('KEYSLOT', key));
-      return masters[Math.floor((Number(slot) * 3) / slots)] ?? first;
+      return masters[Math.floor((slot * 3) / slots)] ?? first;
     },
   };
 }

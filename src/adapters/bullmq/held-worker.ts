@@ -1,4 +1,4 @@
-import { Worker, type ConnectionOptions, type Processor } from 'bullmq';
+import { Worker, type Processor } from 'bullmq';
 import type { Log } from '../../ports/log.js';
 import { within } from './queue-connection.js';
 import type { QueueSettings } from './queue-settings.js';
@@ -28,7 +28,7 @@ export class HeldWorker {
     this.#redis.on('error', () => undefined);
     // BullMQ makes a second connection like this one, on which it waits for jobs.
     this.bull = new Worker(kind, processor, {
-      connection: this.#redis as ConnectionOptions,
+      connection: this.#redis,
       prefix: settings.prefix,
       concurrency,
       lockDuration: settings.lockMs,

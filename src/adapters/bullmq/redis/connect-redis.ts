@@ -23,21 +23,38 @@ const sharedOptions: RedisOptions = {
   reconnectOnError: (error) => error.message.includes('READONLY'),
 };
 
+/**
+ * ioredis listens to the first error of a stream. One that is ended while the server refuses its TLS certificate may have two, and
+ * an error that nobody listens to would end the process.
+ */
+function guarded<T extends RedisClient>(client: T): T {
+  if (client instanceof Redis)
+    client.on('connect', () => {
+      client.stream.on('error', () => undefined);
+    });
+  else client.on('+node', (node: Redis) => void guarded(node));
+  // BullMQ makes a second connection like the first.
+  const { duplicate } = client as { duplicate: (...options: unknown[]) => T };
+  return Object.assign(client, { duplicate: (...options: unknown[]) => guarded(duplicate.apply(client, options)) });
+}
+
 /** For short calls: nothing waits without a connection, and what is under way when it breaks fails at the second try to reconnect. */
 export function connectForCalls(target: RedisTarget): RedisClient {
   const patience = { maxRetriesPerRequest: 1 };
-  if (target.form !== 'cluster') return new Redis(oneServer(target, { ...patience, enableOfflineQueue: false }));
+  if (target.form !== 'cluster')
+    return guarded(new Redis(oneServer(target, { ...patience, enableOfflineQueue: false })));
   // A node is connected to when it is first needed. Without the queue the first commands would be refused, tried again one by one,
   // and overtake each other.
-  return new Cluster([...target.nodes], clusterOptions(target.options, patience, reconnectDelayMs));
+  return guarded(new Cluster([...target.nodes], clusterOptions(target.options, patience, reconnectDelayMs)));
 }
 
 /** For a worker: commands wait until they are done. Reconnects until `ended` says that nobody needs it any more. */
 export function connectForWorker(target: RedisTarget, ended: () => boolean): RedisClient {
   const patience = { maxRetriesPerRequest: null };
   const delayMs = (times: number): number | null => (ended() ? null : reconnectDelayMs(times));
-  if (target.form !== 'cluster') return new Redis(oneServer(target, patience, delayMs));
-  return new Cluster([...target.nodes], { ...clusterOptions(target.options, patience, delayMs), ...workerTries });
+  if (target.form !== 'cluster') return guarded(new Redis(oneServer(target, patience, delayMs)));
+  const options = { ...clusterOptions(target.options, patience, delayMs), ...workerTries };
+  return guarded(new Cluster([...target.nodes], options));
 }
 
 /**
@@ -46,19 +63,21 @@ export function connectForWorker(target: RedisTarget, ended: () => boolean): Red
  */
 export function connectForListening(target: RedisTarget, calls: RedisClient): Redis {
   const own = { maxRetriesPerRequest: 1, enableOfflineQueue: false, autoResubscribe: false };
-  if (target.form !== 'cluster') return new Redis(oneServer(target, own));
+  if (target.form !== 'cluster') return guarded(new Redis(oneServer(target, own)));
   const nodes = (): readonly RedisNode[] => {
     const known = calls instanceof Cluster ? calls.nodes().map(({ options }) => options) : [];
     const named = known.flatMap(({ host, port }) => (host && port ? [{ host, port }] : []));
     return named.length > 0 ? named : target.nodes;
   };
-  return new Redis({
-    ...target.options,
-    ...sharedOptions,
-    ...own,
-    retryStrategy: reconnectDelayMs,
-    Connector: AnyNodeConnector.of(nodes),
-  });
+  return guarded(
+    new Redis({
+      ...target.options,
+      ...sharedOptions,
+      ...own,
+      retryStrategy: reconnectDelayMs,
+      Connector: AnyNodeConnector.of(nodes),
+    }),
+  );
 }
 
 function oneServer(
