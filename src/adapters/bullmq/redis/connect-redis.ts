@@ -34,7 +34,7 @@ function guarded<T extends RedisClient>(client: T): T {
     });
   else client.on('+node', (node: Redis) => void guarded(node));
   // BullMQ makes a second connection like the first.
-  const { duplicate } = client as { duplicate: (...options: unknown[]) => T };
+  const { duplicate } = client as unknown as { duplicate: (...options: unknown[]) => T };
   return Object.assign(client, { duplicate: (...options: unknown[]) => guarded(duplicate.apply(client, options)) });
 }
 
