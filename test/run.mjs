@@ -80,6 +80,7 @@ const parts = {
 const slowParts = {
   conformance: () => vitest('conformance', 'test/conformance'),
   'lm-eval': () => vitest('lm-eval', 'test/lm-eval'),
+  'redis-modes': () => vitest('redis-modes', 'test/redis-modes'),
 };
 
 const known = { ...parts, ...slowParts };

@@ -8,9 +8,9 @@ import { readGenerateSettings } from '../../src/config/read-environment.js';
 import { NullEngine } from './null-engine.js';
 
 /** The generate program with the null engine: the same queue, store and steps. It stays until it is told to end. */
-await runProgram('generate', async () => {
+await runProgram('generate', async (_end, fail) => {
   const settings = readGenerateSettings(process.env);
-  const opened = await openWorld('generate', settings);
+  const opened = await openWorld('generate', settings, fail);
   const world = { ...opened, records: new BatchRecords(opened.store) };
   const engine = new NullEngine();
   const gate = new WorkGate();

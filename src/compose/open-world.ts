@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { AesSealer, type SealingKey } from '../adapters/aes-sealer/aes-sealer.js';
-import { openBullmq } from '../adapters/bullmq/open-bullmq.js';
 import { PinoLog } from '../adapters/pino-log/pino-log.js';
 import { StaticTenants } from '../adapters/static-tenants/static-tenants.js';
 import { SystemClock } from '../adapters/system-clock/system-clock.js';
@@ -21,11 +20,11 @@ import type { SecretSealer } from '../ports/secret-sealer.js';
 import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
 import { openModel, type OpenModel } from './open-model.js';
+import { openRedis, type RedisSettings } from './open-redis.js';
 import { openStore, type StoreSettings } from './open-store.js';
 import { readOffer, type OfferSettings } from './read-offer.js';
 
-export interface WorldSettings extends StoreSettings, OfferSettings {
-  readonly EYRIE_REDIS_URL: string;
+export interface WorldSettings extends StoreSettings, OfferSettings, RedisSettings {
   readonly EYRIE_MODEL_DIR: string;
   readonly EYRIE_MODEL_ID?: string | undefined;
   readonly EYRIE_TENANTS_FILE: string;
@@ -35,8 +34,6 @@ export interface WorldSettings extends StoreSettings, OfferSettings {
   /** Absent in programs that have nothing to do with webhooks. */
   readonly EYRIE_SEALING_KEYS?: readonly SealingKey[] | undefined;
   readonly EYRIE_WEBHOOK_ALLOW_PRIVATE?: boolean | undefined;
-  readonly EYRIE_LOCK_MS: number;
-  readonly EYRIE_STALLED_CHECK_MS: number;
 }
 
 const limit = z.number().int().min(1, '1 and above, or null for no limit, is allowed').nullable().optional();
@@ -102,10 +99,11 @@ export interface OpenWorld {
   close(): Promise<void>;
 }
 
-/** `watch` may look at all that is logged. */
+/** `fail` is called when it turns out later that the program cannot work with its surroundings. `watch` may look at all that is logged. */
 export async function openWorld(
   program: string,
   settings: WorldSettings,
+  fail: (error: unknown) => void,
   watch: (log: Log) => Log = (log) => log,
 ): Promise<OpenWorld> {
   const log = watch(new PinoLog({ level: settings.EYRIE_LOG_LEVEL, pretty: settings.EYRIE_LOG === 'pretty', program }));
@@ -115,11 +113,7 @@ export async function openWorld(
     readTenants(settings.EYRIE_TENANTS_FILE),
     readOffer(settings),
   ]);
-  const bull = openBullmq({
-    redisUrl: settings.EYRIE_REDIS_URL,
-    log,
-    settings: { lockMs: settings.EYRIE_LOCK_MS, stalledCheckMs: settings.EYRIE_STALLED_CHECK_MS },
-  });
+  const bull = await openRedis(settings, log, fail);
   return {
     store,
     queue: bull.queue,

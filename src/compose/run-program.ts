@@ -8,29 +8,37 @@ const stopTimeoutMs = 30_000;
 
 /**
  * Runs one of the programs until SIGTERM or SIGINT, or until its parent in local mode is gone. Prints a coded error and exits 1 when
- * the start fails. `start` gets a function that ends the program by itself: a worker that has been idle, or one that is of no use any more.
+ * the start fails. `start` gets a function that ends the program by itself (a worker that has been idle), and one that does so with
+ * an error, which is printed at once and makes the exit code 1.
  */
 export async function runProgram(
   name: string,
-  start: (end: (exitCode?: number) => void) => Promise<Stop>,
+  start: (end: () => void, fail: (error: unknown) => void) => Promise<Stop>,
 ): Promise<void> {
   let stop: Stop | null = null;
   let ending = false;
-  let code = 0;
-  const end = (exitCode = 0): void => {
+  let exitCode = 0;
+  const end = (): void => {
     if (ending) return;
     ending = true;
-    code = exitCode;
     setTimeout(() => process.exit(1), stopTimeoutMs).unref();
     void (stop?.() ?? Promise.resolve()).then(
-      () => process.exit(code),
-      (error: unknown) => fail(error),
+      () => process.exit(exitCode),
+      (error: unknown) => exit(error),
     );
   };
-  const fail = (error: unknown): never => {
+  const print = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(`${name}: ${errorCode(error)}: ${message}\n`);
+  };
+  const exit = (error: unknown): never => {
+    print(error);
     process.exit(1);
+  };
+  const fail = (error: unknown): void => {
+    print(error);
+    exitCode = 1;
+    end();
   };
   process.once('SIGTERM', () => end());
   process.once('SIGINT', () => end());
@@ -38,13 +46,13 @@ export async function runProgram(
   // be saved: what is under way is found in the store at the next start.
   process.once('disconnect', () => process.exit(1));
   try {
-    stop = await start(end);
+    stop = await start(end, fail);
   } catch (error) {
-    fail(error);
+    exit(error);
   }
   if (ending) {
     ending = false;
-    end(code);
+    end();
   }
 }
 

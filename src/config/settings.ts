@@ -24,10 +24,19 @@ export const storeSettings = z.object({
   EYRIE_S3_REGION: z.string().default('us-east-1'),
 });
 
+const redisUrlRequired =
+  'a redis://, redis+sentinel:// or redis+cluster:// URL (rediss… with TLS), or unix://, is required';
+
 export const commonSettings = storeSettings.extend({
-  EYRIE_REDIS_URL: z
-    .string('a redis:// or rediss:// URL is required')
-    .regex(/^(rediss?|unix):\/\//, 'a redis:// or rediss:// URL is required'),
+  EYRIE_REDIS_URL: z.string(redisUrlRequired).regex(/^(rediss?(\+sentinel|\+cluster)?|unix):\/\//, redisUrlRequired),
+  /** PEM files: who signs the servers' certificates, and this client's certificate with its key. */
+  EYRIE_REDIS_TLS_CA_FILE: z.string().optional(),
+  EYRIE_REDIS_TLS_CERT_FILE: z.string().optional(),
+  EYRIE_REDIS_TLS_KEY_FILE: z.string().optional(),
+  /** Name in the servers' certificates, where servers are announced by address. */
+  EYRIE_REDIS_TLS_SERVER_NAME: z.string().optional(),
+  /** A Redis that may evict keys is used all the same. */
+  EYRIE_REDIS_ALLOW_EVICTION: flag.default(false),
   /** Folder of the served checkpoint. `api` and `control` read its small files only. */
   EYRIE_MODEL_DIR: z.string('a folder is required'),
   EYRIE_MODEL_ID: z.string().optional(),

@@ -46,6 +46,8 @@ export const bounds = Object.freeze({
   livePulseMs: 1000,
   /** A worker silent for this long is lost. */
   liveSilenceMs: 10_000,
+  /** A caller whose process died is waited for so long; renewed three times in it, so that one late renewal does not end a call. */
+  livePresenceMs: 6000,
   /** Answers above this go through the object store, not through Redis, which would drop a slow reader. */
   liveInlineBytes: 256 * 1024,
   liveMessageBytesMax: 4 * 1024 * 1024,

@@ -28,10 +28,10 @@ async function listen(server: FastifyInstance, host: string, first: number, last
 }
 
 /** The API program: takes requests, never work. */
-await runProgram('api', async () => {
+await runProgram('api', async (_end, fail) => {
   const settings = readApiSettings(process.env);
   const metrics = new Metrics('api');
-  const opened = await openWorld('api', settings, (log) => metrics.watch(log));
+  const opened = await openWorld('api', settings, fail, (log) => metrics.watch(log));
   const world = { ...opened, records: new BatchRecords(opened.store) };
   const server = createServer(world, {
     tokenizer: world.openedModel.tokenizer,

@@ -19,6 +19,9 @@ export interface LiveChannel {
    * `queue_unavailable`.
    */
   listen(topic: string, handlers: ListenHandlers): Promise<Listener>;
-  /** Returns how many listened: 0 means that nobody ever gets this message. Throws `queue_unavailable`. */
+  /**
+   * Returns how many listen, as far as it can be seen: 0 means that nobody ever gets this message; 1 and more, that somebody listens
+   * or did until a few seconds ago. Throws `queue_unavailable`.
+   */
   send(topic: string, text: string): Promise<number>;
 }

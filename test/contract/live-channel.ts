@@ -6,9 +6,11 @@ export interface LiveChannelHarness {
   readonly channel: LiveChannel;
   /** The same channel from another process. */
   readonly other: LiveChannel;
-  until(what: string, condition: () => boolean): Promise<void>;
+  until(what: string, condition: () => boolean | Promise<boolean>): Promise<void>;
   /** Breaks all connections that listen. */
   breakConnections(): Promise<void>;
+  /** Another process that listens to the topic, to be killed by `kill -9`. Resolves when it listens. */
+  startHangingListener(topic: string): Promise<{ kill(): Promise<void> }>;
   close(): Promise<void>;
 }
 
@@ -75,6 +77,44 @@ export function describeLiveChannel(name: string, open: () => LiveChannelHarness
       expect(await other.send('call_1', 'back')).toBe(1);
       await until('it has come', () => again.texts.length === 1);
       expect(first.texts).toEqual([]);
+    });
+
+    it('says that nobody listens once the connections broke', async () => {
+      const { other, until, breakConnections } = (harness = open());
+      const { lost } = await hear('call_1');
+      await breakConnections();
+      await until('it is told', () => lost.length === 1);
+      await until('the other knows', async () => (await other.send('call_1', 'x')) === 0);
+    });
+
+    it('says that somebody listens for as long as it lasts', async () => {
+      const { other, until } = (harness = open());
+      const { texts } = await hear('call_1');
+      const start = Date.now();
+      let sent = 0;
+      await until('some seconds have passed', async () => {
+        expect(await other.send('call_1', String(sent++))).toBe(1);
+        return Date.now() - start > 3000;
+      });
+      await until('all have come', () => texts.length === sent);
+    });
+
+    it('says that nobody listens soon after the process that did was killed', async () => {
+      const { other, until, startHangingListener } = (harness = open());
+      const listening = await startHangingListener('call_1');
+      expect(await other.send('call_1', 'x')).toBe(1);
+      await listening.kill();
+      await until('nobody listens', async () => (await other.send('call_1', 'x')) === 0);
+    });
+
+    it('gives a topic to the next listener, whatever the last one leaves behind', async () => {
+      const { channel, other } = (harness = open());
+      const { listener } = await hear('call_1');
+      const next = await other.listen('call_1', deaf);
+      await listener.close();
+      expect(await channel.send('call_1', 'x')).toBe(1);
+      await next.close();
+      expect(await channel.send('call_1', 'x')).toBe(0);
     });
 
     it('refuses what would make Redis drop a reader', async () => {

@@ -13,6 +13,10 @@ describeLiveChannel('MemoryLiveChannel', () => {
       channel.breakConnections();
       return Promise.resolve();
     },
+    startHangingListener: async (topic) => {
+      const listener = await channel.listen(topic, { onMessage: () => undefined, onLost: () => undefined });
+      return { kill: () => listener.close() };
+    },
     close: () => Promise.resolve(),
   };
 });

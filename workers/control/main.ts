@@ -24,10 +24,10 @@ import { batchJob } from '../../src/contract/queue-payload.js';
 const slowSweepMs = 60_000;
 
 /** The control program: all steps that need no GPU. Several may run; each step is safe beside itself. */
-await runProgram('control', async () => {
+await runProgram('control', async (_end, fail) => {
   const settings = readControlSettings(process.env);
   const metrics = new Metrics('control');
-  const opened = await openWorld('control', settings, (log) => metrics.watch(log));
+  const opened = await openWorld('control', settings, fail, (log) => metrics.watch(log));
   const world = { ...opened, records: new BatchRecords(opened.store) };
   metrics.watchQueue(world.queue);
   const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });

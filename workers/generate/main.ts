@@ -12,16 +12,17 @@ import { runProgram, tellParent } from '../../src/compose/run-program.js';
 import { readGenerateSettings } from '../../src/config/read-environment.js';
 import { Metrics } from '../../src/observe/metrics.js';
 import { observeProgram } from '../../src/observe/observe-program.js';
+import { EyrieError } from '../../src/domain/errors.js';
 import type { JobHandler } from '../../src/ports/job-queue.js';
 
 /** How often the worker looks whether it is idle, and tells its speed. */
 const tickMs = 1000;
 
 /** The generate program: start, load, drain the queue, idle out, exit 0. */
-await runProgram('generate', async (end) => {
+await runProgram('generate', async (end, fail) => {
   const settings = readGenerateSettings(process.env);
   const metrics = new Metrics('generate');
-  const opened = await openWorld('generate', settings, (log) => metrics.watch(log));
+  const opened = await openWorld('generate', settings, fail, (log) => metrics.watch(log));
   const world = { ...opened, records: new BatchRecords(opened.store) };
   const startedMs = world.clock.monotonic();
   const engine = await openEngine(world.openedModel, {
@@ -43,7 +44,8 @@ await runProgram('generate', async (end) => {
   const generator = {
     ...world,
     gate,
-    onBroken: () => end(1),
+    onBroken: () =>
+      fail(new EyrieError('engine_closed', 'The engine generates nothing any more; another worker goes on with the work.')),
     engine,
     tokenizer: world.openedModel.tokenizer,
     grammars: world.openedModel.grammars,

@@ -4,6 +4,7 @@ import { toProcessor } from './process-job.js';
 import { within } from './queue-connection.js';
 import { SampledErrors } from './sampled-errors.js';
 import { ShardFeeder, type FeederSetup } from './shard-feeder.js';
+import { reasonOf } from './redis/reason-of.js';
 
 export interface ConsumerSetup extends WorkerSetup {
   readonly kind: JobKind;
@@ -109,8 +110,15 @@ export class BullConsumer implements Consumer {
   }
 
   async #retire(worker: HeldWorker): Promise<void> {
-    await worker.retire();
-    this.#workers.delete(worker);
+    const { kind, log } = this.#setup;
+    try {
+      await worker.retire();
+    } catch (error) {
+      // Nobody waits for it. What it may still hold is found as stalled.
+      log.warn('queue.retire_failed', { kind, reason: reasonOf(error) });
+    } finally {
+      this.#workers.delete(worker);
+    }
   }
 
   async #close(graceMs: number): Promise<void> {

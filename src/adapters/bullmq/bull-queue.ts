@@ -1,5 +1,4 @@
 import { Queue } from 'bullmq';
-import type { RedisOptions } from 'ioredis';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { Backlog, Consumer, Job, JobHandler, JobKind, JobQueue } from '../../ports/job-queue.js';
@@ -8,6 +7,7 @@ import { BullConsumer } from './bull-consumer.js';
 import type { WorkerSetup } from './held-worker.js';
 import type { QueueConnection } from './queue-connection.js';
 import type { QueueSettings } from './queue-settings.js';
+import type { RedisTarget } from './redis/redis-target.js';
 import { SampledErrors } from './sampled-errors.js';
 import { ShardOrder } from './shard-order.js';
 import { StallWatcher } from './stall-watcher.js';
@@ -38,13 +38,13 @@ function check(job: Job): void {
  */
 export class BullQueue implements JobQueue {
   readonly #connection: QueueConnection;
-  readonly #redis: RedisOptions;
+  readonly #redis: RedisTarget;
   readonly #settings: QueueSettings;
   readonly #log: Log;
   readonly #queues = new Map<JobKind, Queue>();
   readonly #order: ShardOrder;
 
-  constructor(connection: QueueConnection, redis: RedisOptions, settings: QueueSettings, log: Log) {
+  constructor(connection: QueueConnection, redis: RedisTarget, settings: QueueSettings, log: Log) {
     this.#connection = connection;
     this.#redis = redis;
     this.#settings = settings;

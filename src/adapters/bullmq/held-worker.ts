@@ -1,13 +1,14 @@
-import { Worker, type ConnectionOptions, type Processor } from 'bullmq';
-import type { RedisOptions } from 'ioredis';
+import { Worker, type Processor } from 'bullmq';
 import type { Log } from '../../ports/log.js';
-import { reconnectDelayMs, sharedOptions, within } from './queue-connection.js';
+import { within } from './queue-connection.js';
 import type { QueueSettings } from './queue-settings.js';
+import { connectForWorker, type RedisClient } from './redis/connect-redis.js';
+import type { RedisTarget } from './redis/redis-target.js';
 import { SampledErrors } from './sampled-errors.js';
 
 export interface WorkerSetup {
   readonly kind: string;
-  readonly redis: RedisOptions;
+  readonly redis: RedisTarget;
   readonly settings: QueueSettings;
   readonly log: Log;
 }
@@ -15,19 +16,19 @@ export interface WorkerSetup {
 /** A BullMQ worker with its connections, which close() ends within a bounded time even when Redis is away. */
 export class HeldWorker {
   readonly bull: Worker;
+  readonly #redis: RedisClient;
   readonly #closeTimeoutMs: number;
   #ended = false;
 
   /** Without a processor it only watches for stalled jobs. */
   constructor({ kind, redis, settings, log }: WorkerSetup, processor: Processor | null, concurrency: number) {
     this.#closeTimeoutMs = settings.closeTimeoutMs;
+    this.#redis = connectForWorker(redis, () => this.#ended);
+    // BullMQ reports them below, as long as it listens.
+    this.#redis.on('error', () => undefined);
+    // BullMQ makes a second connection like this one, on which it waits for jobs.
     this.bull = new Worker(kind, processor, {
-      connection: {
-        ...redis,
-        ...sharedOptions,
-        maxRetriesPerRequest: null,
-        retryStrategy: (times) => (this.#ended ? null : reconnectDelayMs(times)),
-      } as ConnectionOptions,
+      connection: this.#redis,
       prefix: settings.prefix,
       concurrency,
       lockDuration: settings.lockMs,
@@ -37,6 +38,8 @@ export class HeldWorker {
       runRetryDelay: settings.commandRetryMs,
     });
     this.bull.on('error', new SampledErrors(log, 'queue.worker_error', kind).note);
+    // All workers look for stalled jobs. The one that found a job, and no other, is told.
+    this.bull.on('stalled', (id) => log.warn('job.stalled', { kind, job: id }));
   }
 
   /** Takes no further job. */
@@ -51,8 +54,11 @@ export class HeldWorker {
 
   /** Takes no further job and ends once those it holds have ended, however long they take; their locks are kept meanwhile. */
   async retire(): Promise<void> {
-    await this.bull.close();
-    this.#ended = true;
+    try {
+      await this.bull.close();
+    } finally {
+      this.#end();
+    }
   }
 
   /** Waits for its jobs and ends its connections. */
@@ -62,7 +68,12 @@ export class HeldWorker {
     } catch {
       // What it still holds is found as stalled by another worker.
     } finally {
-      this.#ended = true;
+      this.#end();
     }
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#redis.disconnect();
   }
 }

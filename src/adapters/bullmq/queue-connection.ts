@@ -1,19 +1,9 @@
-import { Redis, type RedisOptions } from 'ioredis';
 import { EyrieError } from '../../domain/errors.js';
 import type { Log } from '../../ports/log.js';
 import type { QueueSettings } from './queue-settings.js';
+import type { RedisClient } from './redis/connect-redis.js';
+import { reasonOf } from './redis/reason-of.js';
 import { SampledErrors } from './sampled-errors.js';
-
-/** Pause before the n-th reconnect. */
-export const reconnectDelayMs = (times: number): number => Math.min(2000, 50 * 2 ** Math.min(times, 6));
-
-const keepAliveMs = 10_000;
-
-/** Options that every connection shares. A fail-over may leave us on a replica: its READONLY answer makes us connect anew. */
-export const sharedOptions: RedisOptions = {
-  keepAlive: keepAliveMs,
-  reconnectOnError: (error) => error.message.startsWith('READONLY'),
-};
 
 export function unavailable(reason: string, cause?: unknown): EyrieError {
   return new EyrieError(
@@ -25,25 +15,22 @@ export function unavailable(reason: string, cause?: unknown): EyrieError {
 
 function toQueueError(error: unknown): unknown {
   if (error instanceof EyrieError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = reasonOf(error);
   return unavailable(message.startsWith('OOM') ? 'its memory is full (maxmemory)' : message, error);
 }
 
 /** The connection for short calls. It fails fast: a caller learns within seconds that Redis is away, and nothing is sent late. */
 export class QueueConnection {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly #settings: QueueSettings;
 
-  constructor(options: RedisOptions, settings: QueueSettings, log: Log) {
+  constructor(redis: RedisClient, settings: QueueSettings, log: Log) {
     this.#settings = settings;
-    this.redis = new Redis({
-      ...options,
-      ...sharedOptions,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 1,
-      retryStrategy: reconnectDelayMs,
-    });
-    this.redis.on('error', new SampledErrors(log, 'queue.connection_error', 'calls').note);
+    this.redis = redis;
+    const { note } = new SampledErrors(log, 'queue.connection_error', 'calls');
+    redis.on('error', note);
+    // Of one Sentinel that could not tell where the master is.
+    redis.on('sentinelError', note);
   }
 
   /** Runs a step that talks to Redis; every failure becomes `queue_unavailable`. */

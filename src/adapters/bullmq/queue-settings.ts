@@ -29,6 +29,8 @@ export interface QueueSettings {
   readonly progressTtlMs: number;
   /** A worker's speed counts for this long after it was told. */
   readonly speedTtlMs: number;
+  /** A process that listened to live answers and died counts as a listener for this long. */
+  readonly livePresenceTtlMs: number;
 }
 
 export const defaultQueueSettings: QueueSettings = Object.freeze({
@@ -46,4 +48,5 @@ export const defaultQueueSettings: QueueSettings = Object.freeze({
   closeTimeoutMs: 5000,
   progressTtlMs: 7 * 24 * 3_600_000,
   speedTtlMs: 120_000,
+  livePresenceTtlMs: bounds.livePresenceMs,
 });

@@ -1,4 +1,5 @@
 import type { Log } from '../../ports/log.js';
+import { reasonOf } from './redis/reason-of.js';
 
 const quietMs = 10_000;
 
@@ -24,7 +25,7 @@ export class SampledErrors {
     }
     this.#log.warn(this.#event, {
       source: this.#source,
-      reason: error instanceof Error ? error.message : String(error),
+      reason: reasonOf(error),
       muted: this.#muted,
     });
     this.#mutedUntil = now + quietMs;

@@ -7,7 +7,6 @@ export class StallWatcher implements Consumer {
 
   constructor(setup: WorkerSetup) {
     this.#worker = new HeldWorker(setup, null, 1);
-    this.#worker.bull.on('stalled', (id) => setup.log.warn('job.stalled', { kind: setup.kind, job: id }));
     void this.#worker.bull.startStalledCheckTimer();
   }
 

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
-import { Queue } from 'bullmq';
+import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openBullmq, type OpenQueue } from '../../../../src/adapters/bullmq/open-bullmq.js';
 import type { QueueSettings } from '../../../../src/adapters/bullmq/queue-settings.js';
 import { startRedisChild, type RedisChild } from '../../../../src/adapters/redis-child/redis-child.js';
@@ -189,6 +189,59 @@ describe('a consumer', () => {
     letGo();
     await eventually('nothing is left', async () => (await queue.backlog('shard')).active === 0);
     expect(done).toEqual(['next', 'held']);
+  });
+
+  it('goes on with a new worker when the old one cannot be closed', async () => {
+    const { queue, prefix, log } = open({ watchdogMs: 400 });
+    const close = vi.spyOn(Worker.prototype, 'close').mockRejectedValueOnce(new Error('stuck'));
+    onTestFinished(() => close.mockRestore());
+    const done: string[] = [];
+    closing(
+      queue.consume('shard', { concurrency: 1 }, ({ id }) => {
+        done.push(id);
+        return Promise.resolve();
+      }),
+    );
+    const bull = new Queue('shard', { connection: { ...connectionOf(redis.url) }, prefix });
+    onTestFinished(() => bull.close());
+    await bull.pause();
+    await queue.add('shard', [{ id: 'next', payload: {} }]);
+    await eventually('the worker is replaced', () => log.of('queue.retire_failed').length > 0);
+    expect(log.of('queue.retire_failed').map(({ fields }) => fields)).toEqual([{ kind: 'shard', reason: 'stuck' }]);
+    await bull.resume();
+    await eventually('the job is done', () => done.length > 0);
+    expect(done).toEqual(['next']);
+  });
+
+  it('tells of a stalled job once, whoever else looks for such jobs', async () => {
+    const { queue, client, prefix, log } = open();
+    let starts = 0;
+    const handler = async (_job: unknown, signal: AbortSignal): Promise<void> => {
+      if (starts++ === 0) await untilAborted(signal).catch(() => undefined);
+    };
+    const consumers = [1, 2].map(() => closing(queue.consume('shard', { concurrency: 1 }, handler)));
+    await queue.add('shard', [{ id: 's-1', payload: {} }]);
+    await eventually('it is held', () => consumers.some((consumer) => consumer.active() === 1));
+    closing(queue.watchStalled('shard'));
+    await client.del(`${prefix}:shard:s-1:lock`);
+    await eventually('it is given out again', () => starts === 2);
+    await eventually('it is done', async () => !(await queue.has('shard', 's-1')));
+    expect(log.of('job.stalled').map(({ fields }) => fields)).toEqual([{ kind: 'shard', job: 's-1' }]);
+  });
+
+  it('tells of a stalled job without a watcher', async () => {
+    const { queue, client, prefix, log } = open();
+    let starts = 0;
+    closing(
+      queue.consume('shard', { concurrency: 1 }, async (_job, signal) => {
+        if (starts++ === 0) await untilAborted(signal).catch(() => undefined);
+      }),
+    );
+    await queue.add('shard', [{ id: 's-1', payload: {} }]);
+    await eventually('it is held', () => starts === 1);
+    await client.del(`${prefix}:shard:s-1:lock`);
+    await eventually('it is given out again', () => starts === 2);
+    expect(log.of('job.stalled').length).toBe(1);
   });
 
   it('logs a job that it gives up with its error, and one that it tries again without', async () => {

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { openBullmq, type OpenQueue } from '../../../../src/adapters/bullmq/open-bullmq.js';
 import { QueueConnection } from '../../../../src/adapters/bullmq/queue-connection.js';
 import { defaultQueueSettings } from '../../../../src/adapters/bullmq/queue-settings.js';
-import { parseRedisUrl } from '../../../../src/adapters/bullmq/redis-options.js';
+import { connectForCalls } from '../../../../src/adapters/bullmq/redis/connect-redis.js';
+import { parseRedisTarget } from '../../../../src/adapters/bullmq/redis/redis-target.js';
 import { ShardOrder, sortable } from '../../../../src/adapters/bullmq/shard-order.js';
 import { startRedisChild, type RedisChild } from '../../../../src/adapters/redis-child/redis-child.js';
 import { shardJobOf } from '../../../../src/app/jobs.js';
@@ -43,7 +44,7 @@ function closing(consumer: Consumer): Consumer {
 
 /** The order alone, as a consumer's process has it. */
 function orderOf(prefix: string): ShardOrder {
-  const connection = new QueueConnection(parseRedisUrl(redis.url), settingsOf(prefix), new MemoryLog());
+  const connection = new QueueConnection(connectForCalls(parseRedisTarget(redis.url)), settingsOf(prefix), new MemoryLog());
   onTestFinished(() => connection.close());
   return new ShardOrder(connection, settingsOf(prefix));
 }
