@@ -45,7 +45,9 @@ await runProgram('generate', async (end, fail) => {
     ...world,
     gate,
     onBroken: () =>
-      fail(new EyrieError('engine_closed', 'The engine generates nothing any more; another worker goes on with the work.')),
+      fail(
+        new EyrieError('engine_closed', 'The engine generates nothing any more; another worker goes on with the work.'),
+      ),
     engine,
     tokenizer: world.openedModel.tokenizer,
     grammars: world.openedModel.grammars,

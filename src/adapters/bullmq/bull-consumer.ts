@@ -3,7 +3,7 @@ import { HeldWorker, type WorkerSetup } from './held-worker.js';
 import { toProcessor } from './process-job.js';
 import { within } from './queue-connection.js';
 import { SampledErrors } from './sampled-errors.js';
-import { ShardFeeder, type FeederSetup } from './shard-feeder.js';
+import { ShardFeeder, type FeederSetup } from './order/shard-feeder.js';
 import { reasonOf } from './redis/reason-of.js';
 
 export interface ConsumerSetup extends WorkerSetup {

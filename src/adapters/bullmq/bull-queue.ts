@@ -9,7 +9,7 @@ import type { QueueConnection } from './queue-connection.js';
 import type { QueueSettings } from './queue-settings.js';
 import type { RedisTarget } from './redis/redis-target.js';
 import { SampledErrors } from './sampled-errors.js';
-import { ShardOrder } from './shard-order.js';
+import { ShardOrder } from './order/shard-order.js';
 import { StallWatcher } from './stall-watcher.js';
 
 const idPattern = /^(?!\d+$)[A-Za-z0-9_-]{1,256}$/;

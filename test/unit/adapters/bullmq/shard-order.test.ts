@@ -7,7 +7,7 @@ import { QueueConnection } from '../../../../src/adapters/bullmq/queue-connectio
 import { defaultQueueSettings } from '../../../../src/adapters/bullmq/queue-settings.js';
 import { connectForCalls } from '../../../../src/adapters/bullmq/redis/connect-redis.js';
 import { parseRedisTarget } from '../../../../src/adapters/bullmq/redis/redis-target.js';
-import { ShardOrder, sortable } from '../../../../src/adapters/bullmq/shard-order.js';
+import { ShardOrder, sortable } from '../../../../src/adapters/bullmq/order/shard-order.js';
 import { startRedisChild, type RedisChild } from '../../../../src/adapters/redis-child/redis-child.js';
 import { shardJobOf } from '../../../../src/app/jobs.js';
 import { queueOrder, shardPriority } from '../../../../src/domain/shard-priority.js';
@@ -44,7 +44,11 @@ function closing(consumer: Consumer): Consumer {
 
 /** The order alone, as a consumer's process has it. */
 function orderOf(prefix: string): ShardOrder {
-  const connection = new QueueConnection(connectForCalls(parseRedisTarget(redis.url)), settingsOf(prefix), new MemoryLog());
+  const connection = new QueueConnection(
+    connectForCalls(parseRedisTarget(redis.url)),
+    settingsOf(prefix),
+    new MemoryLog(),
+  );
   onTestFinished(() => connection.close());
   return new ShardOrder(connection, settingsOf(prefix));
 }

@@ -1,4 +1,4 @@
-import { bounds } from '../../domain/bounds.js';
+import { bounds } from '../../../domain/bounds.js';
 
 export interface FeederSetup {
   /** Jobs that the consumer could start now. */

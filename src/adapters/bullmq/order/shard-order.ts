@@ -1,6 +1,6 @@
-import type { Job } from '../../ports/job-queue.js';
-import type { QueueConnection } from './queue-connection.js';
-import type { QueueSettings } from './queue-settings.js';
+import type { Job } from '../../../ports/job-queue.js';
+import type { QueueConnection } from '../queue-connection.js';
+import type { QueueSettings } from '../queue-settings.js';
 import {
   addScript,
   confirmScript,
