@@ -89,6 +89,9 @@ export type PlanObject = z.output<typeof planObject>;
 export type WorkPlan = Extract<PlanObject, { kind: 'work' }>;
 
 /** retry/{file}.json of a batch that is a retry: which line of the other batch each line of its input is, by counted index. */
+/** A place among the children of a batch, held by one of them. */
+export const retryPlace = z.object({ v: z.literal(1), childId: z.string() });
+
 export const retryLines = z.object({ v: z.literal(1), lines: z.array(z.number()) });
 
 /** cancel.json: a cancel was asked for. */

@@ -105,7 +105,7 @@ export const bounds = Object.freeze({
   priorityMin: -10,
   priorityMax: 10,
 
-  // Failed lines run again: children of a batch, and children of children.
+  // Failed lines run again: children of a batch, deleted ones too, and children of children. Merged results read all of them.
   retriesPerBatchMax: 100,
   retryDepthMax: 16,
 

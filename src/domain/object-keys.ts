@@ -39,6 +39,10 @@ export const keys = Object.freeze({
   children: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/children/`,
   child: (tenant: string, batchId: string, createdMs: number, childId: string) =>
     `${batchRoot(tenant, batchId)}/children/${String(createdMs).padStart(13, '0')}-${childId}`,
+  /** One per child that was ever begun, numbered from 0. */
+  retryPlaces: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/retries/`,
+  retryPlace: (tenant: string, batchId: string, n: number) =>
+    `${batchRoot(tenant, batchId)}/retries/${String(n).padStart(3, '0')}.json`,
   retryLines: (tenant: string, batchId: string, fileId: string) => `${batchRoot(tenant, batchId)}/retry/${fileId}.json`,
 
   batchIndex: (tenant: string) => `t/${tenant}/idx/b/`,

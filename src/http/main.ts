@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { readApiSettings } from '../config/read-environment.js';
+import { readVersion } from '../config/read-version.js';
 import { openWorld } from '../compose/open-world.js';
 import { runProgram, tellParent } from '../compose/run-program.js';
 import { EyrieError } from '../domain/errors.js';
@@ -32,6 +33,7 @@ await runProgram('api', async () => {
   const metrics = new Metrics('api');
   const world = await openWorld('api', settings, (log) => metrics.watch(log));
   const server = createServer(world, {
+    version: readVersion(),
     tokenizer: world.openedModel.tokenizer,
     grammars: world.openedModel.grammars,
     configuredKeysAdmin: settings.EYRIE_TENANTS_FILE_ADMIN,

@@ -34,7 +34,7 @@ import { errorSender } from './send-error.js';
 import { watchSilentConnections } from './silent-connections.js';
 
 export interface ServerOptions {
-  /** Shown in the API document. */
+  /** Shown in the API document; absent: it says `unknown`. */
   readonly version?: string;
   /** Largest upload, bytes. */
   readonly fileBytesMax?: number;
@@ -50,7 +50,7 @@ export interface ServerOptions {
 }
 
 function allRoutes(world: World, keyRing: KeyRing, calls: LiveCalls, options: ServerOptions): ApiRoute[] {
-  const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = '0.0.0' } = options;
+  const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = 'unknown' } = options;
   const rules = tokenizer && grammars && { model: world.model, tokenizer, grammars };
   const filesQuota = new FilesQuota(world);
   const routes = [
