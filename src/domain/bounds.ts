@@ -194,7 +194,7 @@ export const bounds = Object.freeze({
   keysCachedMax: 10_000,
   /** A key's last use is noted this often at most. */
   keyUseNotedMs: 3_600_000,
-  /** Per tenant and process: far above what polling needs, below what a client in a loop does. */
+  /** Per tenant: far above what polling needs, below what a client in a loop does. */
   requestsPerMinute: 6000,
 
   // Quotas of a tenant for which the tenants file names none.
@@ -202,8 +202,16 @@ export const bounds = Object.freeze({
   queuedTokensDefault: 1_000_000_000,
   filesBytesDefault: 100 * 1024 * 1024 * 1024,
   openBatchesDefault: 1000,
-  /** A tenant's files are counted this often at most. */
+  /** A tenant's files are counted this often at most, in the whole installation. */
   filesCountedMs: 60_000,
+  /** An upload tells the others what it has brought at least this often, so the quota is passed by no more per upload under way. */
+  filesToldBytes: 1024 * 1024,
+  /** What is known of a tenant's usage is forgotten when nobody has asked for it this long; then it is counted anew. */
+  usageKeptMs: 3_600_000,
+  /** A request waits this long at most for what the processes share (Redis); then its process counts for itself. */
+  sharedAnswerMs: 250,
+  /** After a call that failed, Redis is left alone for this long, so that its outage does not slow each request. */
+  sharedRestMs: 5000,
   headerBytesMax: 16 * 1024,
   /** Above the idle time of common proxies (60 s), so that they never reuse a connection that is being closed. */
   keepAliveMs: 75_000,

@@ -66,6 +66,7 @@ export const keys = Object.freeze({
 
   openUploads: 'uploads/',
   openUpload: (tenant: string, uploadId: string) => `uploads/${tenant}/${uploadId}`,
+  uploads: (tenant: string) => `t/${tenant}/uploads/`,
   upload: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/upload.json`,
   uploadParts: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/parts/`,
   uploadPart: (tenant: string, uploadId: string, partId: string) => `t/${tenant}/uploads/${uploadId}/parts/${partId}`,

@@ -12,6 +12,7 @@ import { makeTempFolder } from '../support/temp-folder.js';
 import { describeJobQueue, retryDelayMs } from './job-queue.js';
 import { describeLiveChannel } from './live-channel.js';
 import { describeProgressBoard } from './progress-board.js';
+import { describeSharedState } from './shared-state.js';
 
 let redis: RedisChild;
 let folder: string;
@@ -78,6 +79,20 @@ describeLiveChannel('Redis', () => {
       await admin.client('KILL', 'TYPE', 'pubsub');
       admin.disconnect();
     },
+    close: async () => {
+      await Promise.all([here.close(), there.close()]);
+    },
+  };
+});
+
+describeSharedState('Redis', () => {
+  const settings = nextSettings();
+  const open = () => openBullmq({ redisUrl: redis.url, log: new MemoryLog(), settings });
+  const [here, there] = [open(), open()];
+  return {
+    here: here.shared,
+    there: there.shared,
+    pass: (ms) => sleep(ms),
     close: async () => {
       await Promise.all([here.close(), there.close()]);
     },
