@@ -139,6 +139,7 @@ export type StoredFile = z.output<typeof storedFile>;
 
 /** deleted.json: the file answers 404 from now on. `listedMs`, its place in the index, keeps it usable as a cursor of lists. */
 export const fileTombstone = z.object({ v: z.literal(1), deletedMs: z.number(), listedMs: z.number() });
+export type FileTombstone = z.output<typeof fileTombstone>;
 
 /** deleted.json of a batch: it answers 404 from now on. It stays for good, so that its id is never used again. */
 export const batchTombstone = fileTombstone;

@@ -57,6 +57,7 @@ export const keys = Object.freeze({
   files: (tenant: string) => `t/${tenant}/files/`,
   fileContent: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/content`,
   file: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/file.json`,
+  fileClosed: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/closed.json`,
   fileDeleted: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/deleted.json`,
 
   report: (tenant: string, reportId: string) => `t/${tenant}/reports/${reportId}.json`,

@@ -1,20 +1,13 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { openBullmq } from '../../../../src/adapters/bullmq/open-bullmq.js';
 import { SystemClock } from '../../../../src/adapters/system-clock/system-clock.js';
 import { QuickShared } from '../../../../src/app/quotas/quick-shared.js';
 import { bounds } from '../../../../src/domain/bounds.js';
-import { freePort } from '../../../support/loopback-server.js';
+import { freePort, loopbackServer } from '../../../support/loopback-server.js';
 import { MemoryLog } from '../../../support/memory-log.js';
 
 /** Takes connections and never says a word. */
-async function silentServer(): Promise<number> {
-  const server = createServer((socket) => void socket.on('error', () => undefined));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  return (server.address() as AddressInfo).port;
-}
+const silentServer = () => loopbackServer((socket) => void socket.on('error', () => undefined));
 
 it.each([
   ['is not there', freePort],
