@@ -91,6 +91,22 @@ export const bounds = Object.freeze({
   storeListPageMax: 1000,
   multipartPartBytes: 8 * 1024 * 1024,
 
+  // Sweeps.
+  /** Another process takes a sweep over when nothing was heard for this long of the one that did it, or for three pauses between sweeps. */
+  sweepLeaseMsMin: 15_000,
+
+  // Inboxes. A poll of one takes about four pages and four seconds of a slow store (20 ms a call), however much lies there.
+  inboxesAtOnce: 8,
+  /** Pages listed of an inbox in a poll; a larger inbox is walked in windows of so many, each looked at twice. */
+  inboxPagesPerPoll: 4,
+  /** Drops of an inbox that are taken, or asked of the store whether they were, in a poll. */
+  inboxTakesPerPoll: 500,
+  inboxTakesAtOnce: 16,
+  /** Drops that a process remembers as taken, some 70 bytes each, an equal share for each inbox; others are asked of the store again. */
+  inboxRemembered: 256 * 1024,
+  /** Of each inbox at least as many as a window holds: a small one is then remembered whole, however many inboxes there are. */
+  inboxRememberedMin: 4000,
+
   // Files and windows, seconds.
   expiresAfterSecondsMin: 3600,
   expiresAfterSecondsMax: 2_592_000,

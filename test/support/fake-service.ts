@@ -94,7 +94,7 @@ export class FakeService {
     ];
     const stop = new AbortController();
     const loopMs = this.#options.loopMs ?? 1000;
-    const inbox = new InboxWatcher(world);
+    const inbox = new InboxWatcher(world, loopMs);
     const janitor = new Janitor(world);
     void repeat(world, 'inbox', loopMs, () => inbox.poll(), stop.signal);
     void repeat(world, 'janitor', loopMs, () => janitor.sweep(), stop.signal);

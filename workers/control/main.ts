@@ -48,7 +48,7 @@ await runProgram('control', async () => {
   ];
 
   const stopping = new AbortController();
-  const inbox = new InboxWatcher(world);
+  const inbox = new InboxWatcher(world, settings.EYRIE_INBOX_POLL_MS);
   const janitor = new Janitor(world);
   const loops = [
     repeat(world, 'inbox', settings.EYRIE_INBOX_POLL_MS, () => inbox.poll(), stopping.signal),
@@ -77,6 +77,7 @@ await runProgram('control', async () => {
     await observed.close();
     await Promise.all(consumers.map((consumer) => consumer.close(5000)));
     await Promise.all(loops);
+    await inbox.close();
     await world.close();
   };
 });
