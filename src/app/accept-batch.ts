@@ -13,6 +13,7 @@ import { commitSubmit } from './commit-submit.js';
 import { findFile } from './files/find-file.js';
 import { inlineContent, storeInline } from './files/store-inline.js';
 import { toInputRef } from './input-content.js';
+import type { FilesQuota } from './quotas/files-quota.js';
 import { checkOpenBatches } from './quotas/check-open-batches.js';
 import { getJson, putJson } from './stored-json.js';
 import { viewAccepted, viewBatch } from './view-batch.js';
@@ -26,6 +27,8 @@ export interface CreateBatch {
   readonly idempotencyKey: string | null;
   /** From `x-stainless-retry-count`: above 0 the client repeats a call whose answer it did not see. */
   readonly retryCount: number;
+  /** What requests in the call are counted by; absent: they are not counted. */
+  readonly filesQuota?: Pick<FilesQuota, 'taking'>;
 }
 
 const hashOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
@@ -65,14 +68,26 @@ export async function refuseDeleted({ store }: World, tenant: string, batchId: s
     );
 }
 
-export const inlineRequestsOf = (request: CreateBatchRequest) => request.requests ?? request.eyrie?.requests;
+type InlineRequests = NonNullable<CreateBatchRequest['requests']>;
 
-async function toSubmit(
+export const inlineRequestsOf = (request: CreateBatchRequest): InlineRequests | undefined =>
+  request.requests ?? request.eyrie?.requests;
+
+/** Stores the requests of the call as an input file, which counts by the bytes that it takes. */
+async function storeRequests(
   world: World,
-  { tenant, request }: CreateBatch,
+  { tenant, request, filesQuota }: CreateBatch,
   batchId: string,
   requestHash: string,
-): Promise<SubmitObject> {
+  requests: InlineRequests,
+): Promise<StoredFile> {
+  const content = inlineContent(requests, request.endpoint);
+  const store = () => storeInline(world, tenant, batchId, requestHash, content);
+  return filesQuota ? filesQuota.taking(tenant, content.length, store) : store();
+}
+
+async function toSubmit(world: World, input: CreateBatch, batchId: string, requestHash: string): Promise<SubmitObject> {
+  const { tenant, request } = input;
   await checkBatchWebhook(world, tenant, request);
   const createdMs = world.clock.now();
   const completionWindow = request.completion_window ?? defaultWindow;
@@ -81,7 +96,7 @@ async function toSubmit(
   const requests = inlineRequestsOf(request);
   const inputFileId = request.input_file_id ?? '';
   const file = requests
-    ? await storeInline(world, tenant, batchId, requestHash, inlineContent(requests, request.endpoint))
+    ? await storeRequests(world, input, batchId, requestHash, requests)
     : await findInput(world, tenant, inputFileId);
   const own = request.eyrie?.webhook;
   return {

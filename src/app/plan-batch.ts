@@ -12,6 +12,7 @@ import { finishJob, shardJobOf } from './jobs.js';
 import { noteOpenWork } from './open-work.js';
 import { tokenLimitError } from './quotas/queued-tokens.js';
 import { queueClock } from './queue-clock.js';
+import { isClosedInput } from './retention/close-input.js';
 import { createJson } from './stored-json.js';
 import type { LineRules } from './line/line-request.js';
 import { InvalidInput, validateInput } from './validate-input.js';
@@ -22,6 +23,13 @@ export type Planner = World & LineRules;
 export const noSuchInput = (fileId: string): BatchError => ({
   code: 'invalid_request',
   message: `Cannot find file '${fileId.slice(0, 128)}', or its purpose is not "batch".`,
+  param: 'file_id',
+  line: null,
+});
+
+const removedInput = (fileId: string): BatchError => ({
+  code: 'invalid_request',
+  message: `The file '${fileId.slice(0, 128)}' was deleted or has expired before the batch was checked. Upload it again and create another batch.`,
   param: 'file_id',
   line: null,
 });
@@ -64,6 +72,8 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
   if ((await cancelRequestedMs(world.store, submit.tenant, submit.batchId)) !== null) return verdict('cancelled');
   if (plannedMs >= submit.expiresMs) return verdict('expired');
   if (submit.input === null) return verdict('failed', [noSuchInput(submit.inputFileId)]);
+  if (await isClosedInput(world.store, submit.tenant, submit.inputFileId))
+    return verdict('failed', [removedInput(submit.inputFileId)]);
   try {
     const input = await openInput(world.store, submit.input);
     if (!input) return verdict('failed', [noSuchInput(submit.inputFileId)]);

@@ -44,8 +44,15 @@ async function act(world: Notifier, event: StoredEvent, target: Exclude<Target, 
   return world.sender.post({ url: target.url, headers, body: event.body, timeoutMs: world.webhookTimeoutMs });
 }
 
+/** What each state after an attempt is called in the log, and so counted: whole words, so that a search finds them. */
+const outcomeEvents = Object.freeze({
+  pending: 'webhook.will_retry',
+  delivered: 'webhook.delivered',
+  failed: 'webhook.gave_up',
+}) satisfies Readonly<Record<StoredDelivery['state'], string>>;
+
 function logOutcome(world: Notifier, event: StoredEvent, after: StoredDelivery, attempt: Attempt): void {
-  world.log.info(after.state === 'pending' ? 'webhook.will_retry' : `webhook.${after.state}`, {
+  world.log.info(outcomeEvents[after.state], {
     tenant: event.tenant,
     eventId: event.id,
     batchId: event.batchId,

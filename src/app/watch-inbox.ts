@@ -8,21 +8,18 @@ import type { ObjectInfo } from '../ports/object-store.js';
 import { isDeleted } from './batch-records.js';
 import { expiresAfterWindow, priceOf } from './batch-terms.js';
 import { commitSubmit } from './commit-submit.js';
+import { InboxWalk, versionOf } from './inbox/inbox-walk.js';
+import { sideBySide } from './side-by-side.js';
 import { createJson, putJson } from './stored-json.js';
+import { Lease } from './sweep/lease.js';
 import { publishRejection } from './webhooks/publish-rejection.js';
 import type { World } from './world.js';
-
-/** Names that editors and copying tools use for files that are not ready. */
-const unfinished = /(^|\/)\.|\.(tmp|part|partial|swp)$|~$/;
 
 /** Last segment of the dropped key, fit to be part of an object key. */
 function outboxNameOf(key: string): string {
   const name = (key.split('/').at(-1) ?? '').replace(/\.jsonl$/, '').replaceAll(/[^A-Za-z0-9._-]/g, '_');
   return name.slice(0, 80) || 'drop';
 }
-
-/** One dropped object version is one batch, however often it is seen. */
-const versionOf = ({ key, etag, bytes }: ObjectInfo): string => `${key}\0${etag}\0${bytes}`;
 
 async function submitDrop(world: World, tenant: string, object: ObjectInfo): Promise<void> {
   const version = versionOf(object);
@@ -108,44 +105,50 @@ async function takeDrop(world: World, tenant: string, object: ObjectInfo): Promi
 }
 
 /**
- * Watches the inboxes by polling. An object is taken once two looks in a row see it unchanged, so that a file still being copied
- * into a folder is left alone. Remembers what it took only to save reads: after a restart everything is looked at again and
- * nothing is done twice.
+ * Watches the inboxes by polling, in one process of the installation at a time. An object is taken once two looks in a row see it
+ * unchanged, so that a file still being copied into a folder is left alone. Remembers what it took only to save reads: after a
+ * restart, and in the next process to watch, everything is looked at again and nothing is done twice.
  */
 export class InboxWatcher {
   readonly #world: World;
-  readonly #seen = new Map<string, 'once' | 'taken'>();
+  readonly #lease: Lease;
+  readonly #walks = new Map<string, InboxWalk>();
 
-  constructor(world: World) {
+  /** `pollMs`: the pause between two polls. */
+  constructor(world: World, pollMs = 0) {
     this.#world = world;
+    this.#lease = new Lease(world, 'inbox', pollMs);
   }
 
-  /** One look at every inbox. */
-  async poll(): Promise<void> {
-    const present = new Set<string>();
-    for (const tenant of this.#world.tenants.inboxTenants()) {
-      let after: string | null = null;
-      do {
-        const page = await this.#world.store.list(keys.inbox(tenant), after === null ? {} : { after });
-        for (const object of page.objects) if (!unfinished.test(object.key)) await this.#look(tenant, object, present);
-        after = page.next;
-      } while (after !== null);
-    }
-    for (const version of this.#seen.keys()) if (!present.has(version)) this.#seen.delete(version);
+  /** One look at every inbox, unless another process looks. An inbox that fails does not keep the others from their turn. */
+  poll(): Promise<void> {
+    return this.#lease.run(() => this.#poll());
   }
 
-  async #look(tenant: string, object: ObjectInfo, present: Set<string>): Promise<void> {
-    const version = versionOf(object);
-    present.add(version);
-    const state = this.#seen.get(version);
-    if (state === undefined) this.#seen.set(version, 'once');
-    if (state !== 'once') return;
-    try {
-      await takeDrop(this.#world, tenant, object);
-      this.#seen.set(version, 'taken');
-    } catch (error) {
-      // Left as it is: the next look tries again.
-      this.#world.log.warn('inbox.failed', { tenant, code: errorCode(error) });
+  /** Lets another process watch at once. */
+  close(): Promise<void> {
+    return this.#lease.release();
+  }
+
+  async #poll(): Promise<void> {
+    const tenants = new Set(this.#world.tenants.inboxTenants());
+    for (const tenant of this.#walks.keys()) if (!tenants.has(tenant)) this.#walks.delete(tenant);
+    const share = Math.max(bounds.inboxRememberedMin, Math.floor(bounds.inboxRemembered / tenants.size));
+    await sideBySide(tenants, bounds.inboxesAtOnce, async (tenant) => {
+      try {
+        await this.#walkOf(tenant).look(share);
+      } catch (error) {
+        this.#world.log.warn('inbox.failed', { tenant, code: errorCode(error) });
+      }
+    });
+  }
+
+  #walkOf(tenant: string): InboxWalk {
+    let walk = this.#walks.get(tenant);
+    if (!walk) {
+      walk = new InboxWalk(this.#world, tenant, (object) => takeDrop(this.#world, tenant, object));
+      this.#walks.set(tenant, walk);
     }
+    return walk;
   }
 }

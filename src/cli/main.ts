@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { readVersion } from '../config/read-version.js';
 import { dtypes, isas, type Dtype, type Isa } from '../domain/engine-choices.js';
 import { addAdminCommands } from './admin-command.js';
 import type { LocalParts } from './dev/local-service.js';
@@ -33,7 +34,7 @@ async function loadLocalParts(): Promise<LocalParts> {
 
 const program = new Command('eyrie')
   .description('Batch generation for the Falcon models.')
-  .version('0.1.0')
+  .version(readVersion())
   .showHelpAfterError('(eyrie COMMAND --help lists the options)')
   .configureHelp({ showGlobalOptions: true });
 

@@ -99,6 +99,9 @@ export type PlanObject = z.output<typeof planObject>;
 export type WorkPlan = Extract<PlanObject, { kind: 'work' }>;
 
 /** retry/{file}.json of a batch that is a retry: which line of the other batch each line of its input is, by counted index. */
+/** A place among the children of a batch, held by one of them. */
+export const retryPlace = z.object({ v: z.literal(1), childId: z.string() });
+
 export const retryLines = z.object({ v: z.literal(1), lines: z.array(z.number()) });
 
 /** cancel.json: a cancel was asked for. */
@@ -165,6 +168,7 @@ export type StoredFile = z.output<typeof storedFile>;
 
 /** deleted.json: the file answers 404 from now on. `listedMs`, its place in the index, keeps it usable as a cursor of lists. */
 export const fileTombstone = z.object({ v: z.literal(1), deletedMs: z.number(), listedMs: z.number() });
+export type FileTombstone = z.output<typeof fileTombstone>;
 
 /** deleted.json of a batch: it answers 404 from now on. It stays for good, so that its id is never used again. */
 export const batchTombstone = fileTombstone;

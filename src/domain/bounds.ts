@@ -146,6 +146,18 @@ export const bounds = Object.freeze({
   /** Another process takes a sweep over when nothing was heard for this long of the one that did it, or for three pauses between sweeps. */
   sweepLeaseMsMin: 15_000,
 
+  // Inboxes. A poll of one takes about four pages and four seconds of a slow store (20 ms a call), however much lies there.
+  inboxesAtOnce: 8,
+  /** Pages listed of an inbox in a poll; a larger inbox is walked in windows of so many, each looked at twice. */
+  inboxPagesPerPoll: 4,
+  /** Drops of an inbox that are taken, or asked of the store whether they were, in a poll. */
+  inboxTakesPerPoll: 500,
+  inboxTakesAtOnce: 16,
+  /** Drops that a process remembers as taken, some 70 bytes each, an equal share for each inbox; others are asked of the store again. */
+  inboxRemembered: 256 * 1024,
+  /** Of each inbox at least as many as a window holds: a small one is then remembered whole, however many inboxes there are. */
+  inboxRememberedMin: 4000,
+
   // Files and windows, seconds.
   expiresAfterSecondsMin: 3600,
   expiresAfterSecondsMax: 2_592_000,
@@ -164,7 +176,7 @@ export const bounds = Object.freeze({
   priorityMin: -10,
   priorityMax: 10,
 
-  // Failed lines run again: children of a batch, and children of children.
+  // Failed lines run again: children of a batch, deleted ones too, and children of children. Merged results read all of them.
   retriesPerBatchMax: 100,
   retryDepthMax: 16,
 
@@ -255,7 +267,7 @@ export const bounds = Object.freeze({
   keysCachedMax: 10_000,
   /** A key's last use is noted this often at most. */
   keyUseNotedMs: 3_600_000,
-  /** Per tenant and process: far above what polling needs, below what a client in a loop does. */
+  /** Per tenant: far above what polling needs, below what a client in a loop does. */
   requestsPerMinute: 6000,
 
   // Quotas of a tenant for which the tenants file names none.
@@ -263,8 +275,16 @@ export const bounds = Object.freeze({
   queuedTokensDefault: 1_000_000_000,
   filesBytesDefault: 100 * 1024 * 1024 * 1024,
   openBatchesDefault: 1000,
-  /** A tenant's files are counted this often at most. */
+  /** A tenant's files are counted this often at most, in the whole installation. */
   filesCountedMs: 60_000,
+  /** An upload tells the others what it has brought at least this often, so the quota is passed by no more per upload under way. */
+  filesToldBytes: 1024 * 1024,
+  /** What is known of a tenant's usage is forgotten when nobody has asked for it this long; then it is counted anew. */
+  usageKeptMs: 3_600_000,
+  /** A request waits this long at most for what the processes share (Redis); then its process counts for itself. */
+  sharedAnswerMs: 250,
+  /** After a call that failed, Redis is left alone for this long, so that its outage does not slow each request. */
+  sharedRestMs: 5000,
   headerBytesMax: 16 * 1024,
   /** Above the idle time of common proxies (60 s), so that they never reuse a connection that is being closed. */
   keepAliveMs: 75_000,

@@ -65,6 +65,10 @@ export const keys = Object.freeze({
   children: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/children/`,
   child: (tenant: string, batchId: string, createdMs: number, childId: string) =>
     `${batchRoot(tenant, batchId)}/children/${String(createdMs).padStart(13, '0')}-${childId}`,
+  /** One per child that was ever begun, numbered from 0. */
+  retryPlaces: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/retries/`,
+  retryPlace: (tenant: string, batchId: string, n: number) =>
+    `${batchRoot(tenant, batchId)}/retries/${String(n).padStart(3, '0')}.json`,
   retryLines: (tenant: string, batchId: string, fileId: string) => `${batchRoot(tenant, batchId)}/retry/${fileId}.json`,
 
   batchIndex: (tenant: string) => `t/${tenant}/idx/b/`,
@@ -79,6 +83,7 @@ export const keys = Object.freeze({
   files: (tenant: string) => `t/${tenant}/files/`,
   fileContent: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/content`,
   file: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/file.json`,
+  fileClosed: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/closed.json`,
   fileDeleted: (tenant: string, fileId: string) => `t/${tenant}/files/${fileId}/deleted.json`,
 
   report: (tenant: string, reportId: string) => `t/${tenant}/reports/${reportId}.json`,
@@ -88,6 +93,7 @@ export const keys = Object.freeze({
 
   openUploads: 'uploads/',
   openUpload: (tenant: string, uploadId: string) => `uploads/${tenant}/${uploadId}`,
+  uploads: (tenant: string) => `t/${tenant}/uploads/`,
   upload: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/upload.json`,
   uploadParts: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/parts/`,
   uploadPart: (tenant: string, uploadId: string, partId: string) => `t/${tenant}/uploads/${uploadId}/parts/${partId}`,

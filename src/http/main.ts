@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { readApiSettings } from '../config/read-environment.js';
 import { BatchRecords } from '../app/batch-records.js';
+import { readVersion } from '../config/read-version.js';
 import { openWorld } from '../compose/open-world.js';
 import { runProgram, tellParent } from '../compose/run-program.js';
 import { EyrieError } from '../domain/errors.js';
@@ -34,6 +35,7 @@ await runProgram('api', async (_end, fail) => {
   const opened = await openWorld('api', settings, fail, (log) => metrics.watch(log));
   const world = { ...opened, records: new BatchRecords(opened.store) };
   const server = createServer(world, {
+    version: readVersion(),
     tokenizer: world.openedModel.tokenizer,
     grammars: world.openedModel.grammars,
     configuredKeysAdmin: settings.EYRIE_TENANTS_FILE_ADMIN,

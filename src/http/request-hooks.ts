@@ -7,7 +7,7 @@ import type { LogFields } from '../ports/log.js';
 import { authenticate, requireScope } from './authenticate.js';
 import { watchBodyRate, type BodyRate } from './body-rate.js';
 import { drainBody, hasBody } from './drain-body.js';
-import { RateLimit } from './rate-limit.js';
+import type { SharedRateLimit } from './rate-limit.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -19,19 +19,19 @@ declare module 'fastify' {
 }
 
 export interface RequestRules {
+  readonly rateLimit: SharedRateLimit;
   readonly bodyRate: BodyRate;
   /** Of a tenant; null = no limit. */
   readonly requestsPerMinute: (tenant: string) => number | null;
 }
 
-function countRequest(
-  limit: RateLimit,
+async function countRequest(
+  limit: SharedRateLimit,
   perMinute: number,
-  nowMs: number,
   request: FastifyRequest,
   reply: FastifyReply,
-): void {
-  const state = limit.take(request.tenant, perMinute, nowMs);
+): Promise<void> {
+  const state = await limit.take(request.tenant, perMinute);
   void reply.headers({
     'x-ratelimit-limit-requests': state.limit,
     'x-ratelimit-remaining-requests': state.remaining,
@@ -56,7 +56,6 @@ const fieldsOf = (request: FastifyRequest): LogFields => ({
 
 /** What happens around every request: its id, its key, its rate, and the rest of its body when the answer goes out early. */
 export function addRequestHooks(app: FastifyInstance, world: World, keyRing: KeyRing, rules: RequestRules): void {
-  const limit = new RateLimit();
   app.decorateRequest('tenant', '');
   app.decorateRequest('keyId', null);
   app.addHook('onRequest', async (request, reply) => {
@@ -69,7 +68,7 @@ export function addRequestHooks(app: FastifyInstance, world: World, keyRing: Key
     request.tenant = caller.tenant;
     request.keyId = caller.keyId;
     const perMinute = rules.requestsPerMinute(caller.tenant);
-    if (perMinute !== null) countRequest(limit, perMinute, world.clock.monotonic(), request, reply);
+    if (perMinute !== null) await countRequest(rules.rateLimit, perMinute, request, reply);
     if (access !== 'any key') requireScope(caller, access);
   });
   let closing = false;

@@ -2,6 +2,7 @@ import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { KeyRing } from '../app/keys/key-ring.js';
 import { FilesQuota } from '../app/quotas/files-quota.js';
+import { QuickShared } from '../app/quotas/quick-shared.js';
 import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
@@ -12,6 +13,7 @@ import type { ApiRoute } from './api-route.js';
 import type { BodyRate } from './body-rate.js';
 import { answerClientError } from './client-error.js';
 import { LiveCalls } from './live-calls.js';
+import { SharedRateLimit } from './rate-limit.js';
 import { registerRoutes } from './register-routes.js';
 import { addRequestHooks } from './request-hooks.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
@@ -34,7 +36,7 @@ import { errorSender } from './send-error.js';
 import { watchSilentConnections } from './silent-connections.js';
 
 export interface ServerOptions {
-  /** Shown in the API document. */
+  /** Shown in the API document; absent: it says `unknown`. */
   readonly version?: string;
   /** Largest upload, bytes. */
   readonly fileBytesMax?: number;
@@ -49,10 +51,15 @@ export interface ServerOptions {
   readonly configuredKeysAdmin?: boolean;
 }
 
-function allRoutes(world: World, keyRing: KeyRing, calls: LiveCalls, options: ServerOptions): ApiRoute[] {
-  const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = '0.0.0' } = options;
+function allRoutes(
+  world: World,
+  keyRing: KeyRing,
+  calls: LiveCalls,
+  filesQuota: FilesQuota,
+  options: ServerOptions,
+): ApiRoute[] {
+  const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = 'unknown' } = options;
   const rules = tokenizer && grammars && { model: world.model, tokenizer, grammars };
-  const filesQuota = new FilesQuota(world);
   const routes = [
     ...modelRoutes(world),
     ...fileRoutes(world, fileBytesMax, filesQuota),
@@ -99,7 +106,9 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   void app.register(multipart);
   const keyRing = new KeyRing(world, options.configuredKeysAdmin === true ? scopes : plainScopes);
+  const shared = new QuickShared(world);
   addRequestHooks(app, world, keyRing, {
+    rateLimit: new SharedRateLimit(shared, world.clock),
     bodyRate: options.bodyRate ?? { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, graceMs: bounds.bodyGraceMs },
     requestsPerMinute: (tenant) =>
       options.requestsPerMinute === undefined
@@ -117,6 +126,6 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     closeSilent();
     void calls.close();
   });
-  registerRoutes(app, allRoutes(world, keyRing, calls, options));
+  registerRoutes(app, allRoutes(world, keyRing, calls, new FilesQuota(world, shared), options));
   return app;
 }

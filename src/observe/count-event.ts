@@ -53,6 +53,9 @@ const meanings: Readonly<Record<string, (counters: EventCounters, fields: LogFie
   'job.stalled': ({ jobFailures }, { kind }) => jobFailures.inc({ kind: word(kind), outcome: 'stalled' }),
 };
 
+/** The events that count; a test looks for the code that logs each. */
+export const countedEvents: readonly string[] = Object.keys(meanings);
+
 export function countEvent(counters: EventCounters, event: string, fields: LogFields): void {
   meanings[event]?.(counters, fields);
 }

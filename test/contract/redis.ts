@@ -9,6 +9,7 @@ import { MemoryLog } from '../support/memory-log.js';
 import { describeJobQueue, retryDelayMs } from './job-queue.js';
 import { describeLiveChannel } from './live-channel.js';
 import { describeProgressBoard } from './progress-board.js';
+import { describeSharedState } from './shared-state.js';
 
 /** How to reach it; JSON, so that it can be handed to another process. */
 export interface RedisConnection {
@@ -95,6 +96,18 @@ export function describeRedis(name: string, redis: () => RedisUnderTest): void {
         for (const server of redis().servers) await asAdmin(server, (admin) => admin.client('KILL', 'TYPE', 'pubsub'));
       },
       startHangingListener: (topic) => startProcess('./hanging-listener.ts', settings, topic),
+      close: async () => {
+        await Promise.all([here.close(), there.close()]);
+      },
+    };
+  });
+  describeSharedState(name, () => {
+    const settings = nextSettings();
+    const [here, there] = [open(settings), open(settings)];
+    return {
+      here: here.shared,
+      there: there.shared,
+      pass: (ms) => sleep(ms),
       close: async () => {
         await Promise.all([here.close(), there.close()]);
       },

@@ -127,7 +127,7 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
     ];
     const stop = new AbortController();
     const loopMs = this.#options.loopMs ?? 1000;
-    const inbox = new InboxWatcher(world);
+    const inbox = new InboxWatcher(world, loopMs);
     const janitor = new Janitor(world, loopMs);
     const leases: Lease[] = [];
     const sweep = (name: string, everyMs: number, step: () => Promise<void>): void => {

@@ -1,16 +1,30 @@
+import { bounds } from '../../src/domain/bounds.js';
 import { EyrieError } from '../../src/domain/errors.js';
+import { takeToken, type TokenTake } from '../../src/domain/token-bucket.js';
+import {
+  changeUsage,
+  settleUsage,
+  usageOf,
+  type Usage,
+  type UsageChange,
+  type UsageState,
+} from '../../src/domain/usage.js';
 import type { Clock } from '../../src/ports/clock.js';
 import type { SharedState } from '../../src/ports/shared-state.js';
 
 /** What the views of several processes have in common. */
 export class SharedMemory {
   readonly leases = new Map<string, { holder: MemorySharedState; endMs: number }>();
+  readonly buckets = new Map<string, number>();
+  readonly usages = new Map<string, { state: UsageState; endMs: number }>();
 }
 
 /** Shared state in memory, as one process sees it. */
 export class MemorySharedState implements SharedState {
   /** Every call throws `queue_unavailable` while set. */
   unavailable = false;
+  /** Calls so far, failed ones too. */
+  calls = 0;
   readonly #clock: Clock;
   readonly #memory: SharedMemory;
 
@@ -24,9 +38,13 @@ export class MemorySharedState implements SharedState {
     return new MemorySharedState(this.#clock, this.#memory);
   }
 
+  /** Forgets everything, as a Redis that was started anew. */
+  wipe(): void {
+    for (const part of [this.#memory.leases, this.#memory.buckets, this.#memory.usages]) part.clear();
+  }
+
   lease(name: string, ms: number): Promise<boolean> {
-    return this.#call(() => {
-      const now = this.#clock.monotonic();
+    return this.#call((now) => {
       const held = this.#memory.leases.get(name);
       if (held && held.holder !== this && held.endMs > now) return false;
       this.#memory.leases.set(name, { holder: this, endMs: now + ms });
@@ -34,8 +52,40 @@ export class MemorySharedState implements SharedState {
     });
   }
 
-  #call<T>(step: () => T): Promise<T> {
+  takeToken(name: string, perMinute: number): Promise<Pick<TokenTake, 'taken' | 'left'>> {
+    return this.#call((now) => {
+      const { taken, left, fullMs } = takeToken(this.#memory.buckets.get(name) ?? null, perMinute, now);
+      if (taken) this.#memory.buckets.set(name, fullMs);
+      return { taken, left };
+    });
+  }
+
+  changeUsage(name: string, change: UsageChange, recountMs: number): Promise<Usage> {
+    return this.#call((now) => {
+      const { state, usage } = changeUsage(this.#usage(name, now), change, now, recountMs);
+      this.#memory.usages.set(name, { state, endMs: now + bounds.usageKeptMs });
+      return usage;
+    });
+  }
+
+  settleUsage(name: string, epoch: number, counted: number): Promise<Usage> {
+    return this.#call((now) => {
+      const known = this.#usage(name, now);
+      if (!known) return { counted: null, added: 0, epoch: 0, countAs: null };
+      const state = settleUsage(known, epoch, counted);
+      this.#memory.usages.set(name, { state, endMs: now + bounds.usageKeptMs });
+      return usageOf(state);
+    });
+  }
+
+  #usage(name: string, now: number): UsageState | null {
+    const found = this.#memory.usages.get(name);
+    return found && found.endMs > now ? found.state : null;
+  }
+
+  #call<T>(step: (nowMs: number) => T): Promise<T> {
+    this.calls++;
     if (this.unavailable) return Promise.reject(new EyrieError('queue_unavailable', 'The fake queue is away.'));
-    return Promise.resolve(step());
+    return Promise.resolve(step(this.#clock.monotonic()));
   }
 }

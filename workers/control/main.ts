@@ -55,7 +55,7 @@ await runProgram('control', async (_end, fail) => {
   ];
 
   const stopping = new AbortController();
-  const inbox = new InboxWatcher(world);
+  const inbox = new InboxWatcher(world, settings.EYRIE_INBOX_POLL_MS);
   const janitor = new Janitor(world, settings.EYRIE_SWEEP_MS);
   // Of several processes one does each of them.
   const sweep = (name: string, everyMs: number, step: () => Promise<void>) => ({
@@ -97,6 +97,7 @@ await runProgram('control', async (_end, fail) => {
     await Promise.all(consumers.map((consumer) => consumer.close(5000)));
     await Promise.all(loops);
     await Promise.all(sweeps.map(({ lease }) => lease.release()));
+    await inbox.close();
     await world.close();
   };
 });

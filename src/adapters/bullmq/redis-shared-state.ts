@@ -1,20 +1,21 @@
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { bounds } from '../../domain/bounds.js';
+import type { TokenTake } from '../../domain/token-bucket.js';
+import type { Usage, UsageChange } from '../../domain/usage.js';
 import type { SharedState } from '../../ports/shared-state.js';
 import type { QueueConnection } from './queue-connection.js';
 import type { QueueSettings } from './queue-settings.js';
+import { changeUsageScript, leaseScript, settleUsageScript, takeTokenScript } from './shared-scripts.js';
 
-/**
- * KEYS[1] the lease
- * ARGV[1] who asks, ARGV[2] for how long (ms)
- * Returns 1 when it is theirs now, else 0.
- */
-const leaseScript = `
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1`;
+const takeAnswer = z.tuple([z.number(), z.coerce.number()]);
 
-/** The state that all processes share, in Redis. */
+const orNull = z.string().transform((text) => (text === '' ? null : Number(text)));
+const usageAnswer = z
+  .tuple([orNull, z.coerce.number(), z.coerce.number(), orNull])
+  .transform(([counted, added, epoch, countAs]): Usage => ({ counted, added, epoch, countAs }));
+
+/** The state that all processes share, in Redis. Its clock is that of the server, so theirs need not agree. */
 export class RedisSharedState implements SharedState {
   readonly #connection: QueueConnection;
   readonly #settings: QueueSettings;
@@ -26,8 +27,35 @@ export class RedisSharedState implements SharedState {
   }
 
   async lease(name: string, ms: number): Promise<boolean> {
+    return (await this.#run(leaseScript, 'lease', name, this.#self, ms)) === 1;
+  }
+
+  async takeToken(name: string, perMinute: number): Promise<Pick<TokenTake, 'taken' | 'left'>> {
+    const [taken, left] = takeAnswer.parse(await this.#run(takeTokenScript, 'tokens', name, perMinute));
+    return { taken: taken === 1, left };
+  }
+
+  async changeUsage(name: string, { amount, before, epoch }: UsageChange, recountMs: number): Promise<Usage> {
+    const answer = await this.#run(
+      changeUsageScript,
+      'usage',
+      name,
+      amount,
+      before,
+      epoch,
+      recountMs,
+      bounds.usageKeptMs,
+    );
+    return usageAnswer.parse(answer);
+  }
+
+  async settleUsage(name: string, epoch: number, counted: number): Promise<Usage> {
+    return usageAnswer.parse(await this.#run(settleUsageScript, 'usage', name, epoch, counted, bounds.usageKeptMs));
+  }
+
+  #run(script: string, kind: string, name: string, ...args: (string | number)[]): Promise<unknown> {
     const { redis } = this.#connection;
-    const key = `${this.#settings.prefix}:lease:${name}`;
-    return this.#connection.call(async () => (await redis.eval(leaseScript, 1, key, this.#self, ms)) === 1);
+    const key = `${this.#settings.prefix}:${kind}:${name}`;
+    return this.#connection.call(() => redis.eval(script, 1, key, ...args));
   }
 }

@@ -36,7 +36,17 @@ export async function storeInline(
 ): Promise<StoredFile> {
   const { store } = world;
   const fileId = derivedId('file', world.idSecret, tenant, batchId, 'input', requestHash);
-  const earlier = await getJson(store, keys.file(tenant, fileId), storedFile);
+  const [earlier, deleted] = await Promise.all([
+    getJson(store, keys.file(tenant, fileId), storedFile),
+    store.head(keys.fileDeleted(tenant, fileId)),
+  ]);
+  // Bytes that are being removed must not come again: a batch could be under way over them. See `close-input.ts`.
+  if (deleted)
+    throw new EyrieError(
+      'idempotency_key_reused',
+      'The requests of this call were stored by an earlier attempt and have been deleted since. Use a new key for a new batch.',
+      { param: 'Idempotency-Key' },
+    );
   if (earlier) return earlier;
   const contentKey = keys.fileContent(tenant, fileId);
   // Should this be cut off for good before there is a file: its content is found by this.

@@ -1,89 +1,165 @@
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
-import { keys } from '../../domain/object-keys.js';
-import type { ObjectStore } from '../../ports/object-store.js';
+import type { Usage } from '../../domain/usage.js';
 import type { World } from '../world.js';
+import { countFiles } from './count-files.js';
+import { LocalUsage } from './local-usage.js';
+import type { QuickShared } from './quick-shared.js';
 
-interface Usage {
-  readonly countedMs: number;
-  readonly stored: Promise<number>;
-  /** Bytes that came in through this process since the count. */
-  added: number;
+/** What one upload has told of itself so far, and to whom. */
+interface Intake {
+  told: number;
+  epoch: number;
+  isShared: boolean;
 }
 
-/** Bytes of the tenant's uploaded files that are not deleted. */
-async function countStored(store: ObjectStore, tenant: string): Promise<number> {
-  const prefix = keys.files(tenant);
-  let bytes = 0;
-  /** The content seen last: a tombstone of the same file sorts right behind it. */
-  let last = { file: '', bytes: 0 };
-  let after: string | null = null;
-  do {
-    const page = await store.list(prefix, after === null ? {} : { after });
-    for (const { key, bytes: size } of page.objects) {
-      const [file = '', name] = key.slice(prefix.length).split('/');
-      if (name === 'content') {
-        last = { file, bytes: size };
-        bytes += size;
-      } else if (name === 'deleted.json' && last.file === file) bytes -= last.bytes;
-    }
-    after = page.next;
-  } while (after !== null);
-  return bytes;
-}
+const newIntake = (): Intake => ({ told: 0, epoch: 0, isShared: true });
+const nameOf = (tenant: string): string => `files:${tenant}`;
+
+/** For calls that only tell something: they never begin a count. */
+const noRecountMs = Number.MAX_SAFE_INTEGER;
+
+const usedUp = (others: number, filesBytes: number): EyrieError =>
+  new EyrieError(
+    'insufficient_quota',
+    `Files take ${others} of ${filesBytes} bytes already. Delete files that are not needed any more.`,
+  );
 
 /**
- * How many bytes of files a tenant may still store. What lies in the store is counted once a minute, what this process takes in is
- * added to it at once; uploads through other processes are seen by the next count.
+ * How many bytes of files a tenant may still store. The store is the truth: what lies there is counted once a minute, by one process
+ * for the whole installation, and what came in since is added to it through Redis as it comes. An upload tells so in steps, and all
+ * of it again when a count has begun since, which could not see it; it ends only if all of it fits. While Redis is away each
+ * process counts for itself, against the whole quota, and learns of what came in through others with its next count.
  */
 export class FilesQuota {
-  readonly #world: Pick<World, 'store' | 'clock' | 'tenants'>;
-  readonly #usage = new Map<string, Usage>();
+  readonly #world: Pick<World, 'store' | 'tenants'>;
+  readonly #shared: QuickShared;
+  readonly #local: LocalUsage;
+  /** Counts under way in this process, by what they are for. */
+  readonly #counts = new Map<string, Promise<number>>();
 
-  constructor(world: Pick<World, 'store' | 'clock' | 'tenants'>) {
+  constructor(world: Pick<World, 'store' | 'clock' | 'tenants'>, shared: QuickShared) {
     this.#world = world;
+    this.#shared = shared;
+    this.#local = new LocalUsage(world.clock);
   }
 
   /** Throws `insufficient_quota` when so many bytes more would be too many. */
   async check(tenant: string, bytes: number): Promise<void> {
-    const { filesBytes } = this.#world.tenants.quotas(tenant);
-    if (filesBytes === null) return;
-    const usage = this.#current(tenant);
-    const used = (await usage.stored) + usage.added;
-    if (used + bytes > filesBytes)
-      throw new EyrieError(
-        'insufficient_quota',
-        `Files take ${used} of ${filesBytes} bytes already. Delete files that are not needed any more.`,
-      );
+    const limit = this.#limitOf(tenant);
+    if (limit === null) return;
+    const used = await this.#tell(tenant, newIntake(), 0);
+    if (used + bytes > limit) throw usedUp(used, limit);
   }
 
-  /** The content, counted while it passes. Throws `insufficient_quota` in its middle; then none of it counts. */
-  async *metered(tenant: string, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  /**
+   * Stores content that is counted while it passes. Throws `insufficient_quota` before it or in its middle; when it was not stored,
+   * for whatever reason, none of it counts.
+   */
+  async metered<T>(
+    tenant: string,
+    content: AsyncIterable<Uint8Array>,
+    store: (content: AsyncIterable<Uint8Array>) => Promise<T>,
+  ): Promise<T> {
+    const limit = this.#limitOf(tenant);
+    if (limit === null) return store(content);
     await this.check(tenant, 1);
-    const usage = this.#current(tenant);
-    let taken = 0;
-    try {
-      for await (const chunk of content) {
-        taken += chunk.length;
-        usage.added += chunk.length;
-        await this.check(tenant, 0);
-        yield chunk;
-      }
-      taken = 0;
-    } finally {
-      usage.added -= taken;
-    }
+    const intake = newIntake();
+    return this.#holding(tenant, intake, () => store(this.#counted(tenant, limit, intake, content)));
   }
 
-  #current(tenant: string): Usage {
-    const now = this.#world.clock.monotonic();
-    const known = this.#usage.get(tenant);
-    if (known && now - known.countedMs < bounds.filesCountedMs) return known;
-    const usage: Usage = { countedMs: now, stored: countStored(this.#world.store, tenant), added: 0 };
-    this.#usage.set(tenant, usage);
-    usage.stored.catch(() => {
-      if (this.#usage.get(tenant) === usage) this.#usage.delete(tenant);
+  /** Stores so many bytes, with the same rules. */
+  async taking<T>(tenant: string, bytes: number, store: () => Promise<T>): Promise<T> {
+    const limit = this.#limitOf(tenant);
+    if (limit === null) return store();
+    const intake = newIntake();
+    return this.#holding(tenant, intake, async () => {
+      await this.#take(tenant, limit, intake, bytes);
+      return store();
     });
+  }
+
+  #limitOf(tenant: string): number | null {
+    return this.#world.tenants.quotas(tenant).filesBytes;
+  }
+
+  async #holding<T>(tenant: string, intake: Intake, step: () => Promise<T>): Promise<T> {
+    let result: T;
+    try {
+      result = await step();
+    } catch (error) {
+      await this.#change(tenant, intake, -intake.told, noRecountMs);
+      throw error;
+    }
+    // A count may have begun before it lay in the store, and behind the last that was told of it.
+    await this.#change(tenant, intake, 0, noRecountMs);
+    return result;
+  }
+
+  async *#counted(
+    tenant: string,
+    limit: number,
+    intake: Intake,
+    content: AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array> {
+    let untold = 0;
+    let room = 0;
+    for await (const chunk of content) {
+      untold += chunk.length;
+      if (untold > room || untold >= bounds.filesToldBytes) {
+        room = await this.#take(tenant, limit, intake, untold);
+        untold = 0;
+      }
+      yield chunk;
+    }
+    if (untold > 0) await this.#take(tenant, limit, intake, untold);
+  }
+
+  /** Tells of bytes that have come in. Returns how many more there is room for; throws when these were too many. */
+  async #take(tenant: string, limit: number, intake: Intake, bytes: number): Promise<number> {
+    const used = await this.#tell(tenant, intake, bytes);
+    if (used > limit) throw usedUp(used - intake.told, limit);
+    return limit - used;
+  }
+
+  /** Tells of bytes that have come in, and gives the bytes in use, with these. */
+  async #tell(tenant: string, intake: Intake, bytes: number): Promise<number> {
+    const { counted, added, countAs } = await this.#change(tenant, intake, bytes, bounds.filesCountedMs);
+    if (countAs !== null) return this.#count(tenant, countAs, intake.isShared, added);
+    return (counted ?? 0) + added;
+  }
+
+  async #change(tenant: string, intake: Intake, amount: number, recountMs: number): Promise<Usage> {
+    // Where nothing was told before, all of it is.
+    const changeFor = (isShared: boolean) => ({
+      amount,
+      before: intake.told,
+      epoch: intake.isShared === isShared ? intake.epoch : 0,
+    });
+    const name = nameOf(tenant);
+    const shared = await this.#shared.ask((state) => state.changeUsage(name, changeFor(true), recountMs));
+    const usage = shared ?? this.#local.change(name, changeFor(false), recountMs);
+    intake.told += amount;
+    intake.epoch = usage.epoch;
+    intake.isShared = shared !== null;
     return usage;
+  }
+
+  #count(tenant: string, epoch: number, isShared: boolean, added: number): Promise<number> {
+    const id = `${tenant} ${epoch} ${isShared}`;
+    const running = this.#counts.get(id);
+    if (running) return running;
+    const count = this.#countNow(tenant, epoch, isShared, added).finally(() => this.#counts.delete(id));
+    this.#counts.set(id, count);
+    return count;
+  }
+
+  async #countNow(tenant: string, epoch: number, isShared: boolean, added: number): Promise<number> {
+    const name = nameOf(tenant);
+    const found = await countFiles(this.#world.store, tenant);
+    const usage = isShared
+      ? await this.#shared.ask((shared) => shared.settleUsage(name, epoch, found))
+      : this.#local.settle(name, epoch, found);
+    return (usage?.counted ?? found) + (usage?.added ?? added);
   }
 }

@@ -15,6 +15,9 @@ export interface DueItem {
 /** What comes of an entry: nothing more is to be done, it stays and is looked at by every sweep, or it is moved to a later time. */
 export type Removal = 'done' | 'stays' | { readonly againMs: number };
 
+/** What a look finds; or what is to be done once the inputs in use were looked up anew: see `close-input.ts`. */
+export type Look = Removal | { readonly remove: () => Promise<Removal> };
+
 /**
  * An entry is written before its object is deleted, so the object may still be as it was. The call that wrote the entry is surely
  * over after this.

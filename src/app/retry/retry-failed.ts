@@ -20,6 +20,7 @@ import type { World } from '../world.js';
 import { loadChildren } from './lineage.js';
 import { stillFailed, underWay, type FailedLines } from './still-failed.js';
 import { storeRetryInput } from './store-retry-input.js';
+import { takeRetryPlace, tooManyRetries } from './take-place.js';
 
 export interface RetryFailed {
   readonly tenant: string;
@@ -67,10 +68,7 @@ async function nextChild(world: World, parent: SubmitObject): Promise<{ id: stri
     if (!submit && !deleted) return { id, last };
     last = deleted ? null : submit;
   }
-  throw new EyrieError(
-    'too_many_retries',
-    `The failed lines of batch '${batchId}' were run again ${bounds.retriesPerBatchMax} times. Submit them as a new batch.`,
-  );
+  throw tooManyRetries(batchId);
 }
 
 const isAsked = (include: RetryRequest['include'], code: string): boolean => {
@@ -159,6 +157,7 @@ export async function retryFailed(world: World, input: RetryFailed): Promise<Bat
   const chosen = choose(failed, request.include);
   if (chosen.size === 0) return withoutLines(world, parent, failed);
   const childId = keyed ?? next.id;
+  await takeRetryPlace(world.store, tenant, batchId, childId);
   const file = await storeRetryInput(world, parent, plan, childId, chosen);
   if (!file) return withoutLines(world, parent, failed);
   const createdMs = world.clock.now();

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { acceptBatch, inlineRequestsOf } from '../../app/accept-batch.js';
+import { acceptBatch } from '../../app/accept-batch.js';
 import { cancelBatch } from '../../app/cancel-batch.js';
 import { deleteBatch } from '../../app/delete-batch.js';
 import { dryRun } from '../../app/dry-run.js';
@@ -33,7 +33,7 @@ function dryRunner(world: World, rules: LineRules | null) {
   };
 }
 
-export function batchRoutes(world: World, rules: LineRules | null, quota: FilesQuota): ApiRoute[] {
+export function batchRoutes(world: World, rules: LineRules | null, filesQuota: FilesQuota): ApiRoute[] {
   const runDry = dryRunner(world, rules);
   return [
     defineRoute({
@@ -45,10 +45,9 @@ export function batchRoutes(world: World, rules: LineRules | null, quota: FilesQ
       body: createBatchRequest,
       bodyBytesMax: bounds.inlineBodyBytesMax,
       answer: z.union([batchObject, dryRunObject]),
-      handle: async ({ tenant, headers, body, request }) => {
+      handle: ({ tenant, headers, body }) => {
         if (body.eyrie?.dry_run === true) return runDry(tenant, body);
-        if (inlineRequestsOf(body)) await quota.check(tenant, Number(request.headers['content-length'] ?? 0));
-        return acceptBatch(world, { tenant, request: body, ...toRepeat(headers) });
+        return acceptBatch(world, { tenant, request: body, filesQuota, ...toRepeat(headers) });
       },
     }),
     defineRoute({

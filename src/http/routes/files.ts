@@ -37,11 +37,13 @@ export function fileRoutes(world: World, fileBytesMax: number, quota: FilesQuota
       answer: fileObject,
       handle: ({ tenant, request }) =>
         readUploadForm(request, { file: 'file', fileBytesMax, fields: fieldNames }, (file) =>
-          storeFile(world, {
-            tenant,
-            content: quota.metered(tenant, file.content),
-            describe: async () => describe(await file.fields(), file.filename),
-          }),
+          quota.metered(tenant, file.content, (content) =>
+            storeFile(world, {
+              tenant,
+              content,
+              describe: async () => describe(await file.fields(), file.filename),
+            }),
+          ),
         ),
     }),
     defineRoute({

@@ -3,6 +3,7 @@ import { addPart } from '../../app/uploads/add-part.js';
 import { beginUpload } from '../../app/uploads/begin-upload.js';
 import { cancelUpload } from '../../app/uploads/cancel-upload.js';
 import { completeUpload } from '../../app/uploads/complete-upload.js';
+import { Turns } from '../../app/uploads/turns.js';
 import type { FilesQuota } from '../../app/quotas/files-quota.js';
 import type { World } from '../../app/world.js';
 import {
@@ -17,6 +18,8 @@ import { readUploadForm } from '../upload-form.js';
 
 /** Files sent in parts: parallel, in any order, each repeatable by itself. */
 export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
+  // Each joins the parts anew, and those bytes are not counted before there is a file: many at once would be past the quota.
+  const completions = new Turns();
   return [
     defineRoute({
       method: 'POST',
@@ -39,12 +42,9 @@ export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
       answer: uploadPartObject,
       handle: ({ tenant, params, request }) =>
         readUploadForm(request, { file: 'data', fileBytesMax: bounds.uploadPartBytesMax, fields: [] }, (part) =>
-          addPart(world, {
-            tenant,
-            uploadId: params['upload_id'] ?? '',
-            content: part.content,
-            finish: part.fields,
-          }),
+          quota.metered(tenant, part.content, (content) =>
+            addPart(world, { tenant, uploadId: params['upload_id'] ?? '', content, finish: part.fields }),
+          ),
         ),
     }),
     defineRoute({
@@ -54,7 +54,10 @@ export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
       access: 'files:write',
       body: completeUploadRequest,
       answer: uploadObject,
-      handle: ({ tenant, params, body }) => completeUpload(world, tenant, params['upload_id'] ?? '', body),
+      handle: ({ tenant, params, body }) => {
+        const uploadId = params['upload_id'] ?? '';
+        return completions.take(`${tenant} ${uploadId}`, () => completeUpload(world, tenant, uploadId, body));
+      },
     }),
     defineRoute({
       method: 'POST',

@@ -29,6 +29,7 @@ export interface FakeWorld extends World {
   readonly queue: MemoryQueue;
   readonly progress: MemoryProgress;
   readonly live: MemoryLiveChannel;
+  readonly shared: MemorySharedState;
   readonly log: MemoryLog;
   readonly clock: FakeClock;
 }

@@ -1,11 +1,13 @@
 import { toFile, type OpenAI } from 'openai';
 import { expect, test } from 'vitest';
+import { sweepUploads } from '../../../src/app/uploads/sweep-uploads.js';
+import { bounds } from '../../../src/domain/bounds.js';
 import { plainOffer } from '../../../src/domain/offer.js';
 import type { Quotas } from '../../../src/domain/quotas.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
 import { endBatch, fakeWorld } from './fake-world.js';
-import { listening, type Listening } from './listening.js';
+import { errorOf, listening, type Listening } from './listening.js';
 
 const withQuotas = (quotas: Partial<Quotas>) => {
   const { tenants } = fakeWorld(plainOffer, quotas);
@@ -43,13 +45,124 @@ test('files beyond the quota are refused once, in their middle too; deleting mak
   await expect(client.files.create({ file: await file(1), purpose: 'batch' })).rejects.toMatchObject(usedUp);
 });
 
-test('uploads in parts and inline requests count by what they declare', async () => {
+test('uploads in parts count by what they declare, inline requests by what they take', async () => {
   const server = await withQuotas({ filesBytes: 1000 });
-  const declared = { bytes: 1001, filename: 'a.jsonl', purpose: 'batch', mime_type: 'application/jsonl' } as const;
-  await expect(server.client.uploads.create(declared)).rejects.toMatchObject(usedUp);
+  await expect(server.client.uploads.create({ ...declared, bytes: 1001 })).rejects.toMatchObject(usedUp);
   await server.client.uploads.create({ ...declared, bytes: 1000 });
   const requests = Array.from({ length: 20 }, (_, n) => ({ ...line, custom_id: `${n}` }));
   await expect(create(server, { requests })).rejects.toMatchObject(usedUp);
+});
+
+const declared = { bytes: 600, filename: 'a.jsonl', purpose: 'batch', mime_type: 'application/jsonl' } as const;
+
+async function uploaded({ client }: Listening, bytes: number): Promise<{ uploadId: string; partId: string }> {
+  const { id: uploadId } = await client.uploads.create({ ...declared, bytes });
+  const part = await client.uploads.parts.create(uploadId, { data: await file(bytes) });
+  return { uploadId, partId: part.id };
+}
+
+test('parts count by their bytes while they lie there, whatever was declared', async () => {
+  const server = await withQuotas({ filesBytes: 1000 });
+  const { client, world } = server;
+  const [first, second] = await Promise.all([client.uploads.create(declared), client.uploads.create(declared)]);
+  await client.uploads.parts.create(first.id, { data: await file(600) });
+  await expect(client.uploads.parts.create(second.id, { data: await file(401) })).rejects.toMatchObject(usedUp);
+  expect(world.store.keys().filter((key) => key.includes(second.id) && key.includes('/parts/'))).toEqual([]);
+  await client.uploads.parts.create(first.id, { data: await file(300) });
+  for (const wait of [0, 60_000]) {
+    await world.clock.advance(wait);
+    await expect(client.files.create({ file: await file(101), purpose: 'batch' })).rejects.toMatchObject(usedUp);
+    await expect(create(server)).rejects.toMatchObject(usedUp);
+  }
+  await client.uploads.cancel(first.id);
+  await world.clock.advance(60_000);
+  await expect(client.files.create({ file: await file(101), purpose: 'batch' }), 'still there').rejects.toMatchObject(
+    usedUp,
+  );
+  await world.clock.advance(10 * 60_000);
+  await sweepUploads(world);
+  await client.files.create({ file: await file(1000), purpose: 'batch' });
+});
+
+test('a completed upload counts once, and parts that it left out count until they go', async () => {
+  const server = await withQuotas({ filesBytes: 1000 });
+  const { client, world } = server;
+  const { uploadId, partId } = await uploaded(server, 400);
+  await client.uploads.parts.create(uploadId, { data: await file(200) });
+  await client.uploads.complete(uploadId, { part_ids: [partId] });
+  await world.clock.advance(60_000);
+  await expect(client.files.create({ file: await file(401), purpose: 'batch' })).rejects.toMatchObject(usedUp);
+  await client.files.create({ file: await file(400), purpose: 'batch' });
+  await world.clock.advance(10 * 60_000);
+  await sweepUploads(world);
+  await client.files.create({ file: await file(200), purpose: 'batch' });
+});
+
+test('an upload that takes all there is can be completed, and completions at once join its parts one by one', async () => {
+  const server = await withQuotas({ filesBytes: 1000 });
+  const { client, world } = server;
+  const { uploadId, partId } = await uploaded(server, 1000);
+  let joining = 0;
+  let most = 0;
+  const { getStream } = world.store;
+  world.store.getStream = async (key, options) => {
+    most = Math.max(most, ++joining);
+    await new Promise((resolve) => setImmediate(resolve));
+    joining--;
+    return getStream.call(world.store, key, options);
+  };
+  const calls = Array.from({ length: 8 }, () => client.uploads.complete(uploadId, { part_ids: [partId] }));
+  const files = (await Promise.all(calls)).map((upload) => upload.file?.id);
+  expect(new Set(files).size).toBe(1);
+  expect(most).toBe(1);
+});
+
+test('a body without content-length counts by its bytes', async () => {
+  const server = await withQuotas({ filesBytes: 1000 });
+  const requests = Array.from({ length: 20 }, (_, n) => ({ ...line, custom_id: `${n}` }));
+  const send = (count: number, key?: string) =>
+    server.call('/v1/batches', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(key === undefined ? {} : { 'idempotency-key': key }) },
+      body: new Blob([JSON.stringify({ requests: requests.slice(0, count) })]).stream(),
+      duplex: 'half',
+    } as RequestInit);
+  const refused = await send(20);
+  expect(refused.status).toBe(429);
+  expect(await errorOf(refused)).toMatchObject({ code: 'insufficient_quota' });
+  expect(server.world.store.keys().filter((key) => key.includes('/files/') || key.startsWith('open/'))).toEqual([]);
+  expect((await send(6, 'k1')).status).toBe(200);
+  expect((await send(6)).status).toBe(429);
+  expect((await send(6, 'k1')).status, 'a repeat stores nothing').toBe(200);
+});
+
+test('two processes of the API share both quotas', async () => {
+  const one = await withQuotas({ filesBytes: 1000, requestsPerMinute: 6 });
+  const { store, clock, shared, tenants } = one.world;
+  const two = await listening({}, plainOffer, { store, clock, shared: shared.another(), tenants });
+  await one.client.files.create({ file: await file(600), purpose: 'batch' });
+  await expect(two.client.files.create({ file: await file(401), purpose: 'batch' })).rejects.toMatchObject(usedUp);
+  const left = async ({ call }: Listening) => (await call('/v1/models')).headers.get('x-ratelimit-remaining-requests');
+  expect([await left(one), await left(two), await left(one), await left(two)]).toEqual(['3', '2', '1', '0']);
+  expect((await one.call('/v1/models')).status).toBe(429);
+  expect((await two.call('/v1/models')).status).toBe(429);
+  await clock.advance(10_000);
+  expect((await two.call('/v1/models')).status).toBe(200);
+  expect((await one.call('/v1/models')).status).toBe(429);
+});
+
+test('while Redis is away each process counts requests by itself, and asks Redis seldom', async () => {
+  const { call, world } = await withQuotas({ requestsPerMinute: 20 });
+  world.shared.unavailable = true;
+  for (let n = 0; n < 20; n++) expect((await call('/v1/models')).status).toBe(200);
+  const refused = await call('/v1/models');
+  expect(refused.status).toBe(429);
+  expect(refused.headers.get('x-ratelimit-limit-requests')).toBe('20');
+  expect(refused.headers.get('x-ratelimit-remaining-requests')).toBe('0');
+  expect(world.shared.calls).toBe(1);
+  world.shared.unavailable = false;
+  await world.clock.advance(bounds.sharedRestMs);
+  expect((await call('/v1/models')).headers.get('x-ratelimit-remaining-requests')).toBe('19');
 });
 
 test('open batches: a new one waits for the end of another, a repeat does not', async () => {

@@ -17,6 +17,10 @@ describe('eyrie dev', () => {
     const service = await LocalMode.start(path.join(folder, 'data'), ['--idle', '2']);
     try {
       expect(service.programs('generate')).toEqual([]);
+      const document = (await (await fetch(new URL('/openapi.json', service.url))).json()) as {
+        info: { version: string };
+      };
+      expect(document.info.version).toBe((await runCli(['--version'])).stdout.trim());
       const client = service.client();
       const run = async (): Promise<void> => {
         const input = await client.files.create({

@@ -58,6 +58,8 @@ describe('a file dropped into the inbox', () => {
   test('is left alone while it grows and while its name says that it is not ready', async () => {
     const service = new FakeService();
     service.startControl();
+    // The first look is over.
+    await service.world.clock.advance(0);
     const key = `inbox/${tenant}/in.jsonl`;
     for (let bytes = 1; bytes <= 5; bytes++) {
       await service.world.store.put(key, Buffer.from(content.slice(0, bytes)));

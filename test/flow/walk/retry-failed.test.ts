@@ -9,6 +9,7 @@ import { readResults } from '../../../src/app/read-results.js';
 import { retryFailed } from '../../../src/app/retry/retry-failed.js';
 import type { BatchObject } from '../../../src/contract/batch-object.js';
 import type { RetryRequest } from '../../../src/contract/retry-request.js';
+import { bounds } from '../../../src/domain/bounds.js';
 import { EyrieError } from '../../../src/domain/errors.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { completionLine, FakeService, tenant, type ResultLine } from '../../support/fake-service.js';
@@ -302,6 +303,54 @@ test('an idempotency key makes one child, and refuses another request', async ()
   });
   const fileId = await service.upload('{}');
   await expect(service.create(fileId, {}, 'key-1')).rejects.toMatchObject({ code: 'idempotency_key_reused' });
+});
+
+describe('a batch has a bounded number of children', () => {
+  const tooMany = { code: 'too_many_retries', message: expect.stringContaining('100 times') as string };
+
+  test('whether or not they are made under keys, and deleted ones count', async () => {
+    const { service, batch } = await shortFailures();
+    service.broken.add('prompt 1');
+    service.startControl();
+    service.startGenerate('worker-2');
+    for (let n = 0; n < bounds.retriesPerBatchMax; n++) {
+      const key = n % 3 === 0 ? {} : { idempotencyKey: `key-${n}` };
+      const child = await service.untilEnd((await service.retry(batch.id, {}, key)).id);
+      await service.world.clock.advance(minuteMs);
+      if (n % 10 === 5) await deleteBatch(service.world, tenant, child.id);
+    }
+    for (const key of [{}, { idempotencyKey: 'another' }])
+      await expect(service.retry(batch.id, {}, key)).rejects.toMatchObject(tooMany);
+    const last = `key-${bounds.retriesPerBatchMax - 2}`;
+    expect((await service.retry(batch.id, {}, { idempotencyKey: last })).status, 'a repeat is none').toBe('completed');
+  });
+
+  test('also when their calls come all at once', async () => {
+    const { service, batch } = await shortFailures();
+    const calls = Array.from({ length: bounds.retriesPerBatchMax + 20 }, (_, n) =>
+      service.retry(batch.id, {}, { idempotencyKey: `key-${n}` }),
+    );
+    const settled = await Promise.allSettled(calls);
+    const refused = settled.filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(20);
+    for (const { reason } of refused as PromiseRejectedResult[]) expect(reason).toMatchObject(tooMany);
+    expect((await service.view(batch.id)).eyrie.child_batch_ids).toHaveLength(bounds.retriesPerBatchMax);
+  });
+
+  test('and a call that is repeated does not use up another place', async () => {
+    const { service, batch } = await shortFailures();
+    for (let n = 0; n < 5; n++) {
+      service.world.store.fault = ({ operation, key }) =>
+        operation === 'create' && key.endsWith('/submit.json') ? { fail: 'before' } : undefined;
+      await expect(service.retry(batch.id, {}, { idempotencyKey: 'key' })).rejects.toMatchObject({
+        code: 'store_unavailable',
+      });
+    }
+    mend(service.world.store);
+    await service.retry(batch.id, {}, { idempotencyKey: 'key' });
+    const places = service.world.store.keys().filter((key) => key.startsWith(keys.retryPlaces(tenant, batch.id)));
+    expect(places).toEqual([keys.retryPlace(tenant, batch.id, 0)]);
+  });
 });
 
 for (const when of ['before', 'after'] as const)

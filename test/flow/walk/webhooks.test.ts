@@ -1,9 +1,11 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
 import { bounds } from '../../../src/domain/bounds.js';
+import { Metrics } from '../../../src/observe/metrics.js';
 import type { WebhookAnswer } from '../../../src/ports/webhook-sender.js';
 import { completionLine, FakeService, tenant } from '../../support/fake-service.js';
 import { testSecret } from '../../support/fake-world.js';
+import { MemoryLog } from '../../support/memory-log.js';
 
 const answer = (status: number | null, retryAfterMs: number | null = null): WebhookAnswer => ({
   status,
@@ -11,7 +13,7 @@ const answer = (status: number | null, retryAfterMs: number | null = null): Webh
   retryAfterMs,
 });
 
-async function ended(answers: (attempt: number) => WebhookAnswer) {
+async function ended(answers: (attempt: number) => WebhookAnswer, metrics: Metrics | null = null) {
   let attempt = 0;
   const times: number[] = [];
   const service: FakeService = new FakeService({
@@ -24,6 +26,9 @@ async function ended(answers: (attempt: number) => WebhookAnswer) {
   });
   service.startControl();
   service.startGenerate();
+  const { log } = service.world;
+  const counted = metrics?.watch(new MemoryLog());
+  if (counted) log.info = (event, fields) => counted.info(event, fields);
   const { id } = await service.submit([completionLine('1', 'a')], { metadata: { run: 'x' } });
   await service.untilEnd(id);
   await service.world.clock.advance(5 * 24 * 3600 * 1000);
@@ -50,6 +55,18 @@ describe('webhooks', () => {
       post?.body ?? '',
     );
     expect(headers['webhook-signature']).toBe(signed);
+  });
+
+  test('are counted by what became of each attempt, those given up too', async () => {
+    const metrics = new Metrics('control');
+    const { service } = await ended(() => answer(500), metrics);
+    expect(service.posts).toHaveLength(bounds.webhookRetryDelaysMs.length);
+    const text = await metrics.text();
+    expect(text).toContain('eyrie_webhook_attempts_total{outcome="gave_up",program="control"} 1');
+    expect(text).toContain(
+      `eyrie_webhook_attempts_total{outcome="will_retry",program="control"} ${service.posts.length - 1}`,
+    );
+    expect(text).not.toContain('outcome="delivered"');
   });
 
   test('are repeated on the schedule with one id until they are taken', async () => {
