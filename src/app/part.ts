@@ -1,5 +1,6 @@
 import type { PartHeader } from '../contract/stored-objects.js';
 import { partHeader } from '../contract/stored-objects.js';
+import { EyrieError } from '../domain/errors.js';
 import type { LineRecord } from './line/line-record.js';
 
 /**
@@ -45,6 +46,7 @@ export function decodePart(bytes: Uint8Array): { readonly header: PartHeader; re
   const lines: PartLine[] = [];
   while (at < bytes.length) {
     const end = bytes.indexOf(lineFeed, at);
+    if (end < 0) throw new EyrieError('internal_error', 'A part was cut: its last line has no end.');
     // Not `bytes.slice`: on a Buffer that is a view, and the write below would change the part itself.
     const line = Uint8Array.prototype.slice.call(bytes, at + markLength, end);
     line[line.length - 1] = lineFeed; // in place of the closing bracket
