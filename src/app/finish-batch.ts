@@ -31,12 +31,7 @@ async function discardAll(writers: Made['writers'], reason: unknown): Promise<vo
 }
 
 /** Both result files in one pass over the parts. What was begun is removed when it fails. */
-async function writeResults(
-  world: World,
-  submit: SubmitObject,
-  plan: WorkPlan,
-  source: PartSource,
-): Promise<Results> {
+async function writeResults(world: World, submit: SubmitObject, plan: WorkPlan, source: PartSource): Promise<Results> {
   const output = new ResultWriter(world, submit, 'output');
   const errors = new ResultWriter(world, submit, 'errors');
   const writers = [output, errors];

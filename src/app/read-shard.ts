@@ -22,7 +22,6 @@ export async function readShard(
       digest.add(bytes);
       lines.push(bytes);
     }
-  if (lines.length !== shard.count || digest.hex() !== shard.sha256)
-    throw inputChanged();
+  if (lines.length !== shard.count || digest.hex() !== shard.sha256) throw inputChanged();
   return lines;
 }

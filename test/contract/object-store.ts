@@ -314,7 +314,9 @@ export function describeObjectStore(
       await store.deleteMany(stays.slice(0, 1));
       expect(await allKeys(store, `${prefix}/`)).toEqual(stays.slice(1).toSorted());
       await expect(store.deleteMany([stays[1] ?? '', '../a'])).rejects.toMatchObject({ code: 'invalid_value' });
-      const odd = ['a b.jsonl', 'x+y=z&q?#%20.jsonl', '<&"\'>.json', 'Größe.jsonl'].map((name) => `${prefix}/odd/${name}`);
+      const odd = ['a b.jsonl', 'x+y=z&q?#%20.jsonl', '<&"\'>.json', 'Größe.jsonl'].map(
+        (name) => `${prefix}/odd/${name}`,
+      );
       for (const key of odd) await store.put(key, utf8('x'));
       await store.deleteMany(odd);
       expect(await allKeys(store, `${prefix}/odd/`)).toEqual([]);

@@ -16,11 +16,7 @@ export function failWrite(store: Faulty, n: number, when: 'before' | 'after'): {
 }
 
 /** Everything stops at the n-th write from now, right before or right after it: no later write is done either. */
-export function stopAtWrite(
-  store: Faulty,
-  n: number,
-  when: 'before' | 'after',
-): { readonly stopped: () => boolean } {
+export function stopAtWrite(store: Faulty, n: number, when: 'before' | 'after'): { readonly stopped: () => boolean } {
   let seen = 0;
   store.fault = ({ operation }) => {
     if (!writes.has(operation)) return undefined;

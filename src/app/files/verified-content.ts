@@ -51,7 +51,11 @@ function* within(list: readonly Uint8Array[], from: number, { start, end }: Byte
  */
 export async function* verifiedRange(
   body: AsyncIterable<Uint8Array>,
-  { bytes: totalBytes, chunks, range }: { readonly bytes: number; readonly chunks: FileChunks; readonly range: ByteRange },
+  {
+    bytes: totalBytes,
+    chunks,
+    range,
+  }: { readonly bytes: number; readonly chunks: FileChunks; readonly range: ByteRange },
   failure: () => EyrieError,
 ): AsyncGenerator<Uint8Array> {
   const covering = coveringRange(range, chunks.bytes, totalBytes);

@@ -86,7 +86,8 @@ export async function mergeParts(plan: WorkPlan, { load, bytesOf }: PartSource, 
     const { header, lines } = part;
     if (lines.length !== shard.count || header.count !== shard.count) throw wrongPart(shard, lines.length);
     addHeader(tally, header);
-    const ofKind = (ok: boolean): Uint8Array => Buffer.concat(lines.filter((line) => line.ok === ok).map(({ bytes }) => bytes));
+    const ofKind = (ok: boolean): Uint8Array =>
+      Buffer.concat(lines.filter((line) => line.ok === ok).map(({ bytes }) => bytes));
     if (lines.some(({ ok }) => ok)) await write('output', ofKind(true));
     if (lines.some(({ ok }) => !ok)) await write('errors', ofKind(false));
   }

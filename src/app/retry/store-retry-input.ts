@@ -55,7 +55,11 @@ export async function storeRetryInput(
   const taken: number[] = [];
   let content;
   try {
-    content = await putContent(store, keys.fileContent(tenant, fileId), chosenLines(world, parent, plan, chosen, taken));
+    content = await putContent(
+      store,
+      keys.fileContent(tenant, fileId),
+      chosenLines(world, parent, plan, chosen, taken),
+    );
   } catch (cause) {
     if (errorCode(cause) !== 'input_changed') throw cause;
     throw new EyrieError(

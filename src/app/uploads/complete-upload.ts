@@ -90,7 +90,12 @@ async function publish(world: Writer, tenant: string, upload: StoredUpload, end:
 }
 
 /** Throws `not_found` when the file was removed since: a repeat must not bring it back without its content. */
-async function publishAgain(world: Writer, tenant: string, upload: StoredUpload, end: Completed): Promise<UploadObject> {
+async function publishAgain(
+  world: Writer,
+  tenant: string,
+  upload: StoredUpload,
+  end: Completed,
+): Promise<UploadObject> {
   if (!(await world.store.head(keys.fileContent(tenant, end.fileId)))) throw noSuchFile(end.fileId);
   return publish(world, tenant, upload, end);
 }

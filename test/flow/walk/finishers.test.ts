@@ -14,7 +14,9 @@ import { completionLine, FakeService, tenant } from '../../support/fake-service.
 import { mend, stopAtWrite } from '../../support/store-faults.js';
 
 const isBad = (at: number): boolean => at % 5 === 2;
-const lines = Array.from({ length: 150 }, (_, at) => completionLine(`line-${at}`, `p${at}`, isBad(at) ? { n: 99 } : {}));
+const lines = Array.from({ length: 150 }, (_, at) =>
+  completionLine(`line-${at}`, `p${at}`, isBad(at) ? { n: 99 } : {}),
+);
 
 /** A batch whose shards are all decided, and nobody who finishes it. */
 async function decided() {
@@ -130,51 +132,55 @@ test('a part that was cut, in a line or between two, ends the attempt with an er
   }
 });
 
-test('10,000 parts are finished within seconds of a store that takes 20 ms for everything', { timeout: 60_000 }, async () => {
-  const service = new FakeService();
-  const { store, clock } = service.world;
-  const shards = 10_000;
-  const { id: batchId } = await service.submit(['{}']);
-  const shapes = { useful_tokens: 1, padded_prefill_tokens: 0, idle_slot_steps: 0, overrun_tokens: 0 };
-  const line = (n: number) => ({ ok: n % 100 > 0, json: `{"n":${n}}`, inputTokens: 1, outputTokens: 1 });
-  for (let n = 0; n < shards; n++) {
-    const summary = { shard: n, verdict: null, shapes, worker: 'w', startedMs: 1, finishedMs: 2 };
-    await store.put(keys.part(tenant, batchId, n), encodePart(summary, [line(n)]).bytes);
-  }
-  await putJson(store, keys.plan(tenant, batchId), {
-    v: 1,
-    kind: 'work',
-    plannedMs: 0,
-    endpoint: '/v1/completions',
-    model: 'test/falcon',
-    lines: shards,
-    tokens: shards,
-    shards: Array.from({ length: shards }, (_, n) => ({
-      n,
-      byteStart: n,
-      byteEnd: n + 1,
-      firstLine: n,
-      count: 1,
-      tokens: 1,
-      sha256: '',
-      rejected: [],
-    })),
-  });
-  let reads = 0;
-  store.fault = ({ operation, key }) => {
-    if (operation === 'get' && key.includes('/parts/')) reads++;
-    return { delayMs: 20 };
-  };
-  const started = clock.monotonic();
-  let done = false;
-  const finishing = finishBatch(service.world, { tenant, batchId }).then(() => (done = true));
-  await clock.until('the batch is finished', () => done);
-  await finishing;
-  expect(clock.monotonic() - started).toBeLessThan(5000);
-  expect(reads, 'each part is read once').toBe(shards);
-  mend(store);
-  const manifest = await findManifest(store, tenant, batchId);
-  expect(manifest).toMatchObject({ counts: { completed: 9900, failed: 100 }, output: { lines: 9900 } });
-  const numbers = (store.text(manifest?.output?.key ?? '') ?? '').match(/\d+/g)?.map(Number) ?? [];
-  expect(numbers).toEqual(Array.from({ length: shards }, (_, n) => n).filter((n) => n % 100 > 0));
-});
+test(
+  '10,000 parts are finished within seconds of a store that takes 20 ms for everything',
+  { timeout: 60_000 },
+  async () => {
+    const service = new FakeService();
+    const { store, clock } = service.world;
+    const shards = 10_000;
+    const { id: batchId } = await service.submit(['{}']);
+    const shapes = { useful_tokens: 1, padded_prefill_tokens: 0, idle_slot_steps: 0, overrun_tokens: 0 };
+    const line = (n: number) => ({ ok: n % 100 > 0, json: `{"n":${n}}`, inputTokens: 1, outputTokens: 1 });
+    for (let n = 0; n < shards; n++) {
+      const summary = { shard: n, verdict: null, shapes, worker: 'w', startedMs: 1, finishedMs: 2 };
+      await store.put(keys.part(tenant, batchId, n), encodePart(summary, [line(n)]).bytes);
+    }
+    await putJson(store, keys.plan(tenant, batchId), {
+      v: 1,
+      kind: 'work',
+      plannedMs: 0,
+      endpoint: '/v1/completions',
+      model: 'test/falcon',
+      lines: shards,
+      tokens: shards,
+      shards: Array.from({ length: shards }, (_, n) => ({
+        n,
+        byteStart: n,
+        byteEnd: n + 1,
+        firstLine: n,
+        count: 1,
+        tokens: 1,
+        sha256: '',
+        rejected: [],
+      })),
+    });
+    let reads = 0;
+    store.fault = ({ operation, key }) => {
+      if (operation === 'get' && key.includes('/parts/')) reads++;
+      return { delayMs: 20 };
+    };
+    const started = clock.monotonic();
+    let done = false;
+    const finishing = finishBatch(service.world, { tenant, batchId }).then(() => (done = true));
+    await clock.until('the batch is finished', () => done);
+    await finishing;
+    expect(clock.monotonic() - started).toBeLessThan(5000);
+    expect(reads, 'each part is read once').toBe(shards);
+    mend(store);
+    const manifest = await findManifest(store, tenant, batchId);
+    expect(manifest).toMatchObject({ counts: { completed: 9900, failed: 100 }, output: { lines: 9900 } });
+    const numbers = (store.text(manifest?.output?.key ?? '') ?? '').match(/\d+/g)?.map(Number) ?? [];
+    expect(numbers).toEqual(Array.from({ length: shards }, (_, n) => n).filter((n) => n % 100 > 0));
+  },
+);

@@ -93,7 +93,10 @@ for (const kind of await storeKinds())
           const fault = failWrite(store, failing, when);
           const manifest = await untilEnded(service, id);
           mend(store);
-          expect(manifest, `write ${failing}`).toMatchObject({ state: 'completed', counts: { completed: 111, failed: 19 } });
+          expect(manifest, `write ${failing}`).toMatchObject({
+            state: 'completed',
+            counts: { completed: 111, failed: 19 },
+          });
           await expectResults(service, manifest);
           await expectNoLeftovers(service, manifest);
           if (!fault.failed()) {

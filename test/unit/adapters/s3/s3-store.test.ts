@@ -87,8 +87,10 @@ describe('S3Store.create', () => {
 
 describe('S3Store.deleteMany', () => {
   const names = Array.from({ length: 1001 }, (_, n) => `k${n}`);
-  const deleted = (errors = ''): Answer => (_request, response) =>
-    void response.end(`<DeleteResult>${errors}</DeleteResult>`);
+  const deleted =
+    (errors = ''): Answer =>
+    (_request, response) =>
+      void response.end(`<DeleteResult>${errors}</DeleteResult>`);
 
   it('deletes up to a thousand with a call, and a single one as before', async () => {
     const { store, calls, requests } = await start(deleted(), status(204), status(204)).then(bind);

@@ -22,7 +22,11 @@ test('gives all in order and never holds more than its limits, however long each
         };
         const seen: (typeof items)[number][] = [];
         const reading = (async () => {
-          for await (const item of readAhead(items, load, { countMax, weightMax: 100, weightOf: (one) => one.weight })) {
+          for await (const item of readAhead(items, load, {
+            countMax,
+            weightMax: 100,
+            weightOf: (one) => one.weight,
+          })) {
             seen.push(item);
             await clock.sleep(1);
             held--;
