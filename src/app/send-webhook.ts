@@ -22,13 +22,13 @@ export type Notifier = World & {
   readonly webhookTimeoutMs: number;
 };
 
-/** A damaged result may be mended by the operator, so it is tried again like a receiver that fails, and the log shows why. */
+/** A result that is damaged or missing may be mended by the operator: it is tried again like a receiver that fails, and the log of deliveries shows why. */
 async function copyResults(world: Notifier, { submit, manifest }: Extract<Target, { kind: 'copy' }>) {
   try {
     await copyToOutbox(world, submit, manifest);
     return { status: 200, error: null, retryAfterMs: null };
   } catch (error) {
-    if (errorCode(error) !== 'content_damaged') throw error;
+    if (!['content_damaged', 'not_found'].includes(errorCode(error))) throw error;
     return { status: null, error: (error as Error).message, retryAfterMs: null };
   }
 }

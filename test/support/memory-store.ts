@@ -107,6 +107,7 @@ export class MemoryStore implements ObjectStore {
 
   delete(key: string): Promise<void> {
     return this.#call('delete', key, () => {
+      checkKey(key);
       if (this.#objects.delete(key)) this.#sorted = null;
     });
   }

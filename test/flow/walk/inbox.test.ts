@@ -41,6 +41,30 @@ describe('a file dropped into the inbox', () => {
     expect(service.world.store.text(`${root}output.jsonl`)?.match(/"text":"(ONE|TWO)"/g)).toHaveLength(2);
   });
 
+  test('gets no damaged results: the copy is tried again until they are mended', async () => {
+    const service = new FakeService();
+    const { store } = service.world;
+    let damagedKey = '';
+    const create = store.create.bind(store);
+    store.create = async (key, bytes) => {
+      // Right before the batch ends, so before any copy is made.
+      if (key.endsWith('/manifest.json')) {
+        damagedKey = store.keys().find((name) => /\/out\/.*$/.test(name)) ?? '';
+        await store.put(damagedKey, Buffer.from((store.text(damagedKey) ?? '').replace('ONE', 'ONX')));
+      }
+      return create(key, bytes);
+    };
+    const [batch] = await dropped(service, ['in.jsonl', content]);
+    expect(outbox(service), 'nothing is seen of it').toEqual([]);
+    const deliveries = store.keys().filter((key) => key.includes('/deliveries/'));
+    expect(store.text(deliveries[0] ?? '')).toContain('is not what was written');
+    await store.put(damagedKey, Buffer.from((store.text(damagedKey) ?? '').replace('ONX', 'ONE')));
+    await service.world.clock.advance(24 * 3600 * 1000);
+    const root = `outbox/${tenant}/in.${batch?.id}/`;
+    expect(store.text(`${root}output.jsonl`)).toBe(store.text(damagedKey));
+    expect(store.text(`${root}manifest.json`)).not.toBeNull();
+  });
+
   test('is not taken twice, not after a restart either; another version is another batch', async () => {
     const service = new FakeService();
     await dropped(service, ['in.jsonl', content]);

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { completionLine, FakeService } from '../../support/fake-service.js';
+import { dryRun } from '../../../src/app/dry-run.js';
+import { InboxWatcher } from '../../../src/app/watch-inbox.js';
+import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
+import { completionLine, FakeService, tenant } from '../../support/fake-service.js';
 
 async function validated(lines: readonly string[], change = {}) {
   const service = new FakeService();
@@ -79,12 +83,52 @@ test.each(['file-nothing', 'no id at all', '../../etc/passwd'])('an unknown inpu
   ]);
 });
 
-test('an input that is replaced after the accept fails, and contents are never mixed', async () => {
-  const service = new FakeService();
-  const fileId = await service.upload(good);
-  const { id } = await service.create(fileId);
-  const key = service.world.store.keys().find((name) => name.endsWith('/content')) ?? '';
-  await service.world.store.put(key, Buffer.from(completionLine('other', 'hi')));
-  service.startControl();
-  expect((await service.untilEnd(id)).errors?.data).toMatchObject([{ code: 'input_changed' }]);
+describe('an input whose object is written again after the accept', () => {
+  const contentOf = (service: FakeService): string =>
+    service.world.store.keys().find((name) => name.endsWith('/content')) ?? '';
+
+  test('with other bytes fails, and contents are never mixed', async () => {
+    for (const other of [completionLine('other', 'hi'), good.replace('hi', 'ho')]) {
+      const service = new FakeService();
+      const { id } = await service.create(await service.upload(good));
+      await service.world.store.put(contentOf(service), Buffer.from(other));
+      service.startControl();
+      expect((await service.untilEnd(id)).errors?.data).toMatchObject([{ code: 'input_changed' }]);
+    }
+  });
+
+  test('with the same bytes, as a store may do behind our back, is the same input', async () => {
+    const service = new FakeService({ sequenceMs: 1000 });
+    const many = Array.from({ length: 200 }, (_, at) => completionLine(`line-${at}`, `p${at}`)).join('\n');
+    const { id } = await service.create(await service.upload(many));
+    const again = () => service.world.store.put(contentOf(service), Buffer.from(many));
+    await again();
+    service.startControl();
+    await service.world.clock.until('planned', async () => (await service.view(id)).status === 'in_progress');
+    await again();
+    service.startGenerate();
+    expect(await service.untilEnd(id)).toMatchObject({ status: 'completed', request_counts: { completed: 200 } });
+  });
+
+  test('fails where it is the user’s own, whose bytes nobody has seen', async () => {
+    const service = new FakeService();
+    const inbox = new InboxWatcher(service.world);
+    const key = `inbox/${tenant}/in.jsonl`;
+    await service.world.store.put(key, Buffer.from(good));
+    for (let look = 0; look < 2; look++) await inbox.poll();
+    await service.world.store.put(key, Buffer.from(good));
+    const [marker = ''] = service.world.store.keys().filter((name) => name.startsWith('open/'));
+    service.startControl();
+    const batch = await service.untilEnd(marker.split('/').at(-1) ?? '');
+    expect(batch.errors?.data).toMatchObject([{ code: 'input_changed' }]);
+  });
+
+  test('is told by a dry run too', async () => {
+    const service = new FakeService();
+    const fileId = await service.upload(good);
+    await service.world.store.put(contentOf(service), Buffer.from(good.replace('hi', 'ho')));
+    const planner = { ...service.world, tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() };
+    const request = { input_file_id: fileId, endpoint: '/v1/completions' as const, completion_window: '24h' as const };
+    await expect(dryRun(planner, tenant, request)).rejects.toMatchObject({ code: 'input_changed' });
+  });
 });

@@ -3,6 +3,7 @@ import { content, cut, ScriptedServer, status, type Answer } from './scripted-se
 
 const bytes = new TextEncoder().encode('mine');
 const stored = status(200, undefined, { etag: '"e1"' });
+const refused = status(412, 'PreconditionFailed');
 
 let server: ScriptedServer | null = null;
 afterEach(() => server?.close());
@@ -28,22 +29,30 @@ describe('S3Store.create', () => {
   });
 
   it('counts as created when its own answer was lost', async () => {
-    const { store, calls } = await start(cut, status(412, 'PreconditionFailed'), content('mine')).then(bind);
+    let write = '';
+    const done: Answer = (request, response) => {
+      write = String(request.headers['x-amz-meta-eyrie-write']);
+      response.destroy();
+    };
+    const head: Answer = (_request, response) => {
+      response.writeHead(200, { etag: '"e1"', 'x-amz-meta-eyrie-write': write });
+      response.end();
+    };
+    const { store, calls } = await start(done, refused, head).then(bind);
     expect(await store.create('a', bytes)).toEqual({ created: true, etag: '"e1"' });
-    expect(calls()).toEqual(['PUT a', 'PUT a', 'GET a']);
+    expect(calls()).toEqual(['PUT a', 'PUT a', 'HEAD a']);
   });
 
-  it('has lost when other bytes are there, or were there and are gone', async () => {
-    const refused = status(412, 'PreconditionFailed');
-    const { store } = await start(
-      refused,
-      content('ours'),
-      refused,
-      content('longer'),
-      refused,
-      status(404, 'NoSuchKey'),
-    );
+  it('has lost when another write is there, even of the same bytes, or was there and is gone', async () => {
+    const other = status(200, undefined, { etag: '"e1"', 'x-amz-meta-eyrie-write': 'another' });
+    const unmarked = status(200, undefined, { etag: '"e1"' });
+    const { store } = await start(refused, other, refused, unmarked, refused, status(404, 'NoSuchKey'));
     for (let i = 0; i < 3; i++) expect(await store.create('a', bytes)).toEqual({ created: false });
+  });
+
+  it('does not guess when it cannot be told whose write is there', async () => {
+    const { store } = await start(refused, status(403, 'AccessDenied'));
+    await expect(store.create('a', bytes)).rejects.toMatchObject({ code: 'store_unavailable' });
   });
 
   it('tries again after a conflict, a request to slow down, and a server error', async () => {
@@ -73,6 +82,55 @@ describe('S3Store.create', () => {
     server = await ScriptedServer.start([silent, stored, stored, stored], 300);
     expect((await server.store.create('a', bytes)).created).toBe(true);
     expect(server.requests.length).toBeGreaterThan(1);
+  });
+});
+
+describe('S3Store.deleteMany', () => {
+  const names = Array.from({ length: 1001 }, (_, n) => `k${n}`);
+  const deleted =
+    (errors = ''): Answer =>
+    (_request, response) =>
+      void response.end(`<DeleteResult>${errors}</DeleteResult>`);
+
+  it('deletes up to a thousand with a call, and a single one as before', async () => {
+    const { store, calls, requests } = await start(deleted(), status(204), status(204)).then(bind);
+    await store.deleteMany(names);
+    await store.deleteMany(['a']);
+    await store.deleteMany([]);
+    expect(calls()).toEqual(['POST ?delete=', 'DELETE k1000', 'DELETE a']);
+    expect(requests[0]?.body.toString().match(/<Key>/g)).toHaveLength(1000);
+  });
+
+  it('deletes by itself what the call could not delete, and throws what is wrong with it', async () => {
+    const failed = (key: string, code: string): string => `<Error><Key>${key}</Key><Code>${code}</Code></Error>`;
+    const { store, calls } = await start(
+      deleted(failed('k1', 'InternalError') + failed('k2', 'NoSuchKey')),
+      status(204),
+      deleted(failed('k3', 'AccessDenied')),
+      status(403, 'AccessDenied'),
+    ).then(bind);
+    await store.deleteMany(['k0', 'k1', 'k2']);
+    await expect(store.deleteMany(['k3', 'k4'])).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining("'k3'") as string,
+    });
+    expect(calls()).toEqual(['POST ?delete=', 'DELETE k1', 'POST ?delete=', 'DELETE k3']);
+  });
+
+  it.each([status(501, 'NotImplemented'), status(400, 'MissingContentMD5')])(
+    'deletes one by one from then on where the server does not take such calls',
+    async (refusal) => {
+      const { store, calls } = await start(refusal, status(204), status(204), status(204), status(204)).then(bind);
+      await store.deleteMany(['k0', 'k1']);
+      await store.deleteMany(['k2', 'k3']);
+      expect(calls().map((call) => call.split(' ')[0])).toEqual(['POST', 'DELETE', 'DELETE', 'DELETE', 'DELETE']);
+    },
+  );
+
+  it('tries again after a failure of the server', async () => {
+    const { store, calls } = await start(status(503, 'SlowDown'), deleted()).then(bind);
+    await store.deleteMany(['k0', 'k1']);
+    expect(calls()).toEqual(['POST ?delete=', 'POST ?delete=']);
   });
 });
 
