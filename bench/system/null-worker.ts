@@ -1,4 +1,5 @@
 import { WorkGate } from '../../src/app/attempts/work-gate.js';
+import { BatchWatches } from '../../src/app/batch-watch.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
@@ -23,6 +24,7 @@ await runProgram('generate', async (_end, fail) => {
     grammars: world.openedModel.grammars,
     meter: new ShapeMeter(() => engine.totals()),
     planned: world.records,
+    watches: new BatchWatches(world),
     workerId: `null-${process.pid}`,
   };
   const consumer = world.queue.consume('shard', { concurrency: settings.EYRIE_SHARDS_IN_FLIGHT }, (job, signal) =>

@@ -1,6 +1,7 @@
 import { errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import type { StopCause } from '../domain/stop-cause.js';
+import { readBatchAttempts } from './attempts/batch-attempts.js';
 import { cancelRequestedMs } from './batch-records.js';
 import type { World } from './world.js';
 
@@ -12,6 +13,8 @@ export interface BatchSight {
   readonly ended: boolean;
   /** When the cancel was asked for, Unix ms; null when it was not. */
   readonly cancelMs: number | null;
+  /** Shards of which a failure was noted. */
+  readonly attempted: ReadonlySet<number>;
 }
 
 /** One shard's watch of its batch. */
@@ -111,14 +114,16 @@ export class BatchWatches {
     const { store, clock } = this.#world;
     const { tenant, batchId } = batch;
     const atMs = (batch.lookedMs = clock.monotonic());
-    const [submit, manifest, cancelMs] = await Promise.all([
+    const [submit, manifest, cancelMs, attempts] = await Promise.all([
       store.head(keys.submit(tenant, batchId)),
       store.head(keys.manifest(tenant, batchId)),
       cancelRequestedMs(store, tenant, batchId),
+      readBatchAttempts(store, tenant, batchId),
     ]);
-    batch.seen = { sight: { exists: submit !== null, ended: manifest !== null, cancelMs }, atMs };
+    const sight = { exists: submit !== null, ended: manifest !== null, cancelMs, attempted: attempts.shards };
+    batch.seen = { sight, atMs };
     this.#tell(batch);
-    return batch.seen.sight;
+    return sight;
   }
 
   /** Tells the watchers what was seen, and what the clock says. */

@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import { shardJob, type BatchJob } from '../contract/queue-payload.js';
-import type { SubmitObject, WorkPlan } from '../contract/stored-objects.js';
+import type { WorkPlan } from '../contract/stored-objects.js';
 import { EyrieError, errorCode, failsByItself } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
-import { decidesShard, isStopCause, type StopCause } from '../domain/stop-cause.js';
+import { decidesShard, isStopCause } from '../domain/stop-cause.js';
 import type { LineRange } from '../domain/suspect-ranges.js';
 import type { RunningJob } from '../ports/job-queue.js';
-import { cancelRequestedMs } from './batch-records.js';
+import type { BatchWatch } from './batch-watch.js';
 import { runSuspect } from './attempts/run-suspect.js';
 import { forgetRangeParts, noteLoss, RangeAttempt, readAttempts } from './attempts/shard-attempts.js';
 import { checkEngine } from './check-engine.js';
@@ -17,29 +17,6 @@ import { encodePart } from './part.js';
 import { readShard } from './read-shard.js';
 import type { Generator, Records, ShardWork } from './shard-work.js';
 import type { World } from './world.js';
-
-/** How often a running shard looks for a cancel and at the clock. */
-const watchMs = 2000;
-
-/** Aborts the shard's work on a cancel or at the end of the window, until `done` aborts. */
-async function watchBatch(
-  world: World,
-  submit: SubmitObject,
-  abort: (cause: StopCause) => void,
-  done: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    await world.clock.sleep(watchMs, done);
-    if (done.aborted) return;
-    if (world.clock.now() >= submit.expiresMs) abort('deadline');
-    try {
-      if ((await cancelRequestedMs(world.store, submit.tenant, submit.batchId)) !== null) abort('user_cancel');
-    } catch (error) {
-      // The store is away: the lines go on, and the next look may see more.
-      world.log.warn('shard.watch_failed', { batchId: submit.batchId, code: errorCode(error) });
-    }
-  }
-}
 
 /** The lines of a range, side by side; the engine orders them. null: stopped by a cancel or the deadline before its result. */
 async function runLines(world: Generator, work: ShardWork, range: LineRange): Promise<Records> {
@@ -96,17 +73,26 @@ async function runWhole(world: Generator, work: ShardWork): Promise<Records | nu
   }
 }
 
+/** What makes a shard a suspect before it begins. */
+interface Suspicion {
+  /** How often the queue gave it back because its worker fell silent. */
+  readonly stalls: number;
+  /** Whether a failure of it stands in the store. */
+  readonly isKnown: boolean;
+}
+
 /** Carries the shard out: as a whole, or as a suspect when something was noted of it, or its last worker was lost. */
 async function runShard(
   world: Generator,
   work: ShardWork,
-  stalls: number,
+  { stalls, isKnown }: Suspicion,
 ): Promise<{ readonly records: Records; readonly isSuspect: boolean }> {
   if (stalls > 0) await noteLoss(world, work.job, stalls, world.workerId);
-  const known = await readAttempts(world.store, work.job);
-  const whole = known.any ? null : await runWhole(world, work);
+  const isSuspect = stalls > 0 || (isKnown && (await readAttempts(world.store, work.job)).any);
+  const whole = isSuspect ? null : await runWhole(world, work);
   if (whole) return { records: whole, isSuspect: false };
-  const records = await world.gate.alone(known.failures, work.signal, () =>
+  const { failures } = await readAttempts(world.store, work.job);
+  const records = await world.gate.alone(failures, work.signal, () =>
     runSuspect(world, work, (suspect, range) => runLines(world, suspect, range)),
   );
   return { records, isSuspect: true };
@@ -116,30 +102,30 @@ async function runShard(
 async function runWatched(
   world: Generator,
   work: Omit<ShardWork, 'signal'>,
-  stalls: number,
+  suspicion: Suspicion,
+  watch: BatchWatch,
   outer: AbortSignal,
 ): Promise<{ records: Records; stop: 'user_cancel' | 'deadline' | null; isSuspect: boolean }> {
   const stopping = new AbortController();
-  const done = new AbortController();
-  const onOuter = (): void => stopping.abort(outer.reason);
-  outer.addEventListener('abort', onOuter, { once: true });
-  if (outer.aborted) onOuter();
-  const watching = watchBatch(world, work.submit, (cause) => stopping.abort(cause), done.signal);
+  const signals = [outer, watch.signal].map((signal) => {
+    const stop = (): void => stopping.abort(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    return () => signal.removeEventListener('abort', stop);
+  });
   const stopCause = (): 'user_cancel' | 'deadline' | null => {
     const reason: unknown = stopping.signal.reason;
     return isStopCause(reason) && decidesShard(reason) ? reason : null;
   };
   try {
-    const { records, isSuspect } = await runShard(world, { ...work, signal: stopping.signal }, stalls);
+    const { records, isSuspect } = await runShard(world, { ...work, signal: stopping.signal }, suspicion);
     return { records, isSuspect, stop: records.every((record) => record !== null) ? null : stopCause() };
   } catch (error) {
     // Stopped while it waited for its turn.
     if (error !== stopping.signal.reason || stopCause() === null) throw error;
     return { records: work.lines.map(() => null), stop: stopCause(), isSuspect: false };
   } finally {
-    outer.removeEventListener('abort', onOuter);
-    done.abort();
-    await watching;
+    for (const leave of signals) leave();
   }
 }
 
@@ -157,15 +143,31 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
   const { submit, plan } = await world.planned.load(tenant, batchId);
   const shard = plan?.kind === 'work' ? plan.shards[n] : undefined;
   if (plan?.kind !== 'work' || !shard) throw new EyrieError('not_found', `Batch ${batchId} has no shard ${n}.`);
+  const watch = world.watches.subscribe(tenant, batchId, submit.expiresMs);
+  try {
+    await decideShard(world, job, { job: { tenant, batchId, shard: n }, submit, plan, shard }, watch, signal);
+  } finally {
+    watch.close();
+  }
+}
 
-  const partKey = keys.part(tenant, batchId, n);
-  if (await world.store.head(partKey)) return;
+async function decideShard(
+  world: Generator,
+  { stalls }: RunningJob,
+  planned: Omit<ShardWork, 'signal' | 'lines'>,
+  watch: BatchWatch,
+  signal: AbortSignal,
+): Promise<void> {
+  const { job, submit, plan, shard } = planned;
+  const { tenant, batchId } = job;
+  const partKey = keys.part(tenant, batchId, job.shard);
+  const [part, sight] = await Promise.all([world.store.head(partKey), watch.sight()]);
+  if (part) return;
   // What is remembered of a batch does not tell that it was deleted since.
-  if (!(await world.store.head(keys.submit(tenant, batchId))))
-    throw new EyrieError('not_found', `No batch found with id '${batchId}'.`);
+  if (!sight.exists) throw new EyrieError('not_found', `No batch found with id '${batchId}'.`);
   // An ended batch without parts: its results were removed, and a late job must not make them again.
-  if (await world.store.head(keys.manifest(tenant, batchId))) return;
-  const cancelled = (await cancelRequestedMs(world.store, tenant, batchId)) !== null;
+  if (sight.ended) return;
+  const cancelled = sight.cancelMs !== null;
   if (cancelled || world.clock.now() >= submit.expiresMs) {
     await giveUpShard(world, submit, plan, shard, cancelled ? 'cancelled' : 'expired');
     return;
@@ -180,39 +182,32 @@ export async function generateShard(world: Generator, job: RunningJob, signal: A
     await giveUpShard(world, submit, plan, shard, 'failed');
     return;
   }
-  const work = { job: { tenant, batchId, shard: n }, submit, plan, shard, lines };
-  const { records: found, stop, isSuspect } = await runWatched(world, work, job.stalls, signal);
+  const suspicion = { stalls, isKnown: sight.attempted.has(job.shard) };
+  const { records: found, stop, isSuspect } = await runWatched(world, { ...planned, lines }, suspicion, watch, signal);
   const verdict = stop === null ? null : stop === 'deadline' ? 'expired' : 'cancelled';
   const records = found.map(
     (record, at) => record ?? givenUpRecord(world, plan, shard, at, lines[at] ?? null, verdict ?? 'failed'),
   );
   const tokens = records.reduce((sum, record) => sum + record.inputTokens + record.outputTokens, 0);
+  const shapes = world.meter.charge(tokens);
+  const times = { startedMs, finishedMs: world.clock.now() };
   const { header, bytes } = encodePart(
-    {
-      shard: n,
-      verdict,
-      shapes: world.meter.charge(tokens),
-      worker: world.workerId,
-      startedMs,
-      finishedMs: world.clock.now(),
-    },
+    { shard: job.shard, verdict, shapes, worker: world.workerId, ...times },
     records,
   );
   const { created } = await world.store.create(partKey, bytes);
   // What a suspect's ranges gave stands in the part now.
-  if (isSuspect) await forgetRangeParts(world.store, work.job).catch(() => undefined);
+  if (isSuspect) await forgetRangeParts(world.store, job).catch(() => undefined);
   world.log.info(created ? 'shard.done' : 'shard.lost_race', {
-    tenant,
-    batchId,
-    shard: n,
+    ...job,
     completed: header.completed,
     failed: header.failed,
     tokens,
     ms: header.finishedMs - startedMs,
   });
   if (!created) return;
-  logGivenUp(world, { tenant, batchId, shard: n }, header);
+  logGivenUp(world, job, header);
   // From here on only hints: the shard is decided, and the janitor sees it in the store.
-  const decided = await world.progress.record(batchId, n, header);
+  const decided = await world.progress.record(batchId, job.shard, header);
   await announce(world, { tenant, batchId }, plan, decided);
 }

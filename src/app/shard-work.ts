@@ -2,6 +2,7 @@ import type { ShardJob } from '../contract/queue-payload.js';
 import type { PlannedShard, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
 import type { Engine } from '../ports/engine.js';
 import type { WorkGate } from './attempts/work-gate.js';
+import type { BatchWatches } from './batch-watch.js';
 import type { LineRecord } from './line/line-record.js';
 import type { LineRules } from './line/line-request.js';
 import type { PlannedBatches } from './planned-batches.js';
@@ -14,6 +15,7 @@ export type Generator = World &
     readonly engine: Engine;
     readonly meter: ShapeMeter;
     readonly planned: PlannedBatches;
+    readonly watches: BatchWatches;
     readonly workerId: string;
     readonly gate: WorkGate;
     /** The engine generates nothing any more: the worker should end. */

@@ -1,4 +1,5 @@
 import { acceptBatch } from '../../src/app/accept-batch.js';
+import { BatchWatches } from '../../src/app/batch-watch.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
 import { digestContent } from '../../src/app/files/content-digest.js';
 import { finishWithinBounds } from '../../src/app/finish-batch.js';
@@ -192,6 +193,7 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
       meter: new ShapeMeter(() => engine.totals()),
       records,
       planned: records,
+      watches: new BatchWatches({ ...world, store }),
       workerId,
     };
     consumer = world.queue.consume('shard', { concurrency: 2 }, (job, signal) => generateShard(generator, job, signal));

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { BatchWatches } from '../../src/app/batch-watch.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { WorkGate } from '../../src/app/attempts/work-gate.js';
@@ -53,6 +54,7 @@ await runProgram('generate', async (end, fail) => {
     grammars: world.openedModel.grammars,
     meter: new ShapeMeter(() => engine.totals()),
     planned: world.records,
+    watches: new BatchWatches(world),
     workerId,
   };
   let busyMs = world.clock.monotonic();

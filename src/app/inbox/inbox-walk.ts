@@ -65,9 +65,10 @@ export class InboxWalk {
     const later = unchanged.slice(bounds.inboxTakesPerPoll);
     for (const { mark } of later) seen.add(mark);
     await sideBySide(due, bounds.inboxTakesAtOnce, async (drop) => {
-      if (!(await this.#takeDrop(drop))) return void seen.add(drop.mark);
-      this.#taken.add(drop.mark, rememberedMax);
-      this.#done.add(drop.mark);
+      if (await this.#takeDrop(drop)) {
+        this.#taken.add(drop.mark, rememberedMax);
+        this.#done.add(drop.mark);
+      } else seen.add(drop.mark);
     });
     const isWhole = this.#from === null && next === null;
     const isDone = this.#seen !== null && later.length === 0;
