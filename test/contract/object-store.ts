@@ -315,7 +315,7 @@ export function describeObjectStore(
       expect(await allKeys(store, `${prefix}/`)).toEqual(stays.slice(1).toSorted());
       await expect(store.deleteMany([stays[1] ?? '', '../a'])).rejects.toMatchObject({ code: 'invalid_value' });
       const odd = ['a b.jsonl', 'x+y=z&q?#%20.jsonl', '<&"\'>.json', 'Größe.jsonl'].map(
-        (name) => `${prefix}/odd/${name}`,
+        (one) => `${prefix}/odd/${one}`,
       );
       for (const key of odd) await store.put(key, utf8('x'));
       await store.deleteMany(odd);

@@ -82,6 +82,20 @@ test('a finisher that was slow changes nothing of what another has finished', as
   expect(await leftovers(batch)).toEqual([]);
 });
 
+test('files that wait for a slow manifest are not swept away under it', async () => {
+  const batch = await decided();
+  const { store, clock } = batch.world;
+  const delayMs = bounds.resultLeftoverMs + 60_000;
+  store.fault = ({ operation, key }) =>
+    operation === 'create' && key.endsWith('/manifest.json') ? { delayMs } : undefined;
+  const slow = batch.finish();
+  await clock.advance(bounds.resultLeftoverMs + 1000);
+  await sweepRetention(batch.world);
+  await clock.advance(60_000);
+  await slow;
+  await expectResults(batch);
+});
+
 test('a manifest whose write seems to have been lost is not taken for that of another', async () => {
   const batch = await decided();
   const { store } = batch.world;

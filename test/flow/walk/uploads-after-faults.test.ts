@@ -105,6 +105,9 @@ for (const kind of await storeKinds())
       const [won, lost] = [done[winner], done[1 - winner]];
       expect(lost).toMatchObject({ status: 'rejected', reason: { code: 'upload_ended' } });
       const fileId = won?.status === 'fulfilled' ? (won.value.file?.id ?? '') : '';
+      const { objects } = await service.store.list(keys.files(tenant));
+      const contents = objects.filter(({ key }) => key.endsWith('/content'));
+      expect(contents, 'the other one is removed at once').toHaveLength(1);
       await expectOneFile(service, fileId, Buffer.concat(winner === 0 ? pieces : pieces.toReversed()));
     });
   });
