@@ -24,8 +24,10 @@ function twoProcesses(filesBytes: number) {
         yield Buffer.alloc(bytes);
       }
     }
-    const describe = () => Promise.resolve({ filename: 'a', purpose: 'batch' as const, expires_after: undefined });
-    return quota.metered(tenant, content(), (metered) => storeFile(world, { tenant, content: metered, describe }));
+    const description = { filename: 'a', purpose: 'batch', expires_after: undefined } as const;
+    return quota.metered(tenant, content(), (metered) =>
+      storeFile(world, { tenant, content: metered, describe: () => Promise.resolve(description) }),
+    );
   };
   const stored = async (): Promise<number> => {
     const { objects } = await world.store.list(`t/${tenant}/files/`);
