@@ -64,11 +64,11 @@ export class InboxWalk {
     const due = unchanged.slice(0, bounds.inboxTakesPerPoll);
     const later = unchanged.slice(bounds.inboxTakesPerPoll);
     for (const { mark } of later) seen.add(mark);
-    await sideBySide(due, bounds.inboxTakesAtOnce, async (drop) => {
-      if (await this.#takeDrop(drop)) {
-        this.#taken.add(drop.mark, rememberedMax);
-        this.#done.add(drop.mark);
-      } else seen.add(drop.mark);
+    await sideBySide(due, bounds.inboxTakesAtOnce, async ({ object, mark }) => {
+      if (await this.#takeDrop(object)) {
+        this.#taken.add(mark, rememberedMax);
+        this.#done.add(mark);
+      } else seen.add(mark);
     });
     const isWhole = this.#from === null && next === null;
     const isDone = this.#seen !== null && later.length === 0;
@@ -91,7 +91,7 @@ export class InboxWalk {
     return { objects, next };
   }
 
-  async #takeDrop({ object }: Drop): Promise<boolean> {
+  async #takeDrop(object: ObjectInfo): Promise<boolean> {
     try {
       await this.#take(object);
       return true;

@@ -24,9 +24,9 @@ function twoProcesses(filesBytes: number) {
         yield Buffer.alloc(bytes);
       }
     }
-    const describeIt = () => Promise.resolve({ filename: 'a', purpose: 'batch' as const, expires_after: undefined });
+    const description = { filename: 'a', purpose: 'batch', expires_after: undefined } as const;
     return quota.metered(tenant, content(), (metered) =>
-      storeFile(world, { tenant, content: metered, describe: describeIt }),
+      storeFile(world, { tenant, content: metered, describe: () => Promise.resolve(description) }),
     );
   };
   const stored = async (): Promise<number> => {
