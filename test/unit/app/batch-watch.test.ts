@@ -37,7 +37,12 @@ describe('a watch of a batch', () => {
     await world.clock.advance(2000);
     expect([one, two].map(({ signal }) => signal.reason as unknown)).toEqual(['user_cancel', 'user_cancel']);
     expect(other.signal.aborted).toBe(false);
-    expect(await one.sight()).toEqual({ exists: true, ended: false, cancelMs: world.clock.now() - 2000 });
+    expect(await one.sight()).toEqual({
+      exists: true,
+      ended: false,
+      attempted: new Set(),
+      cancelMs: world.clock.now() - 2000,
+    });
   });
 
   test('a look just before the turn of the loop does not put the next one off', async () => {
@@ -65,15 +70,15 @@ describe('a watch of a batch', () => {
   test('leaves no timer, and what was seen serves the next shard for two seconds', async () => {
     const { world, watches, reads } = await watched();
     const watch = watches.subscribe('acme', batchId);
-    expect(await watch.sight()).toEqual({ exists: true, ended: false, cancelMs: null });
+    expect(await watch.sight()).toEqual({ exists: true, ended: false, attempted: new Set(), cancelMs: null });
     watch.close();
-    expect(reads()).toBe(3);
+    expect(reads()).toBe(4);
     const next = watches.subscribe('acme', batchId);
     await next.sight();
-    expect(reads(), 'no read at the start of the next shard').toBe(3);
+    expect(reads(), 'no read at the start of the next shard').toBe(4);
     next.close();
     await world.clock.advance(3_600_000);
-    expect(reads()).toBe(3);
+    expect(reads()).toBe(4);
     await expect(world.clock.until('anybody who sleeps', () => false)).rejects.toThrow('Nothing is left to wait for');
     await watches.subscribe('acme', 'batch_02').sight();
     expect(watches.size, 'the first one is forgotten').toBe(1);
@@ -83,7 +88,7 @@ describe('a watch of a batch', () => {
     const { watches, reads } = await watched();
     const all = Array.from({ length: 8 }, () => watches.subscribe('acme', batchId));
     await Promise.all(all.map((watch) => watch.sight()));
-    expect(reads()).toBe(3);
+    expect(reads()).toBe(4);
   });
 
   test('sees that the batch was removed, and that it has ended', async () => {
