@@ -110,6 +110,8 @@ export const bounds = Object.freeze({
   /** An idle consumer looks for shards this often at first, then half as often each time; most are told sooner (`ShardOrder`). */
   feedPollMsMin: 100,
   feedPollMsMax: 1000,
+  /** While shards end faster than this, as many as are done at once wait ready: a batch that comes now waits for them no longer. */
+  feedAheadMs: 1000,
   /** A consumer that found nothing counts as idle for this long: a little longer than until it looks again. */
   feedIdleMs: 1500,
   shardAttemptsMax: 5,

@@ -1,3 +1,4 @@
+import { bounds } from '../../domain/bounds.js';
 import type { Backlog, Consumer, JobHandler, JobKind } from '../../ports/job-queue.js';
 import { HeldWorker, type WorkerSetup } from './held-worker.js';
 import { toProcessor } from './process-job.js';
@@ -26,6 +27,8 @@ export class BullConsumer implements Consumer {
   readonly #watchdog: NodeJS.Timeout;
   readonly #feeder: ShardFeeder | null;
   #lastTakenMs = performance.now();
+  /** How long the job that ended last took. */
+  #lastJobMs = Infinity;
   #closing: Promise<void> | null = null;
   #paused = false;
 
@@ -36,7 +39,7 @@ export class BullConsumer implements Consumer {
     const { feed, log, kind, concurrency } = setup;
     this.#feeder = feed
       ? new ShardFeeder({
-          free: () => concurrency - this.#running.size,
+          free: () => concurrency - this.#running.size + (this.#lastJobMs < bounds.feedAheadMs ? concurrency : 0),
           feed,
           onError: new SampledErrors(log, 'queue.feed_failed', kind).note,
         })
@@ -68,9 +71,11 @@ export class BullConsumer implements Consumer {
   #start(): void {
     const { kind, log, concurrency } = this.#setup;
     const tracked: JobHandler = (job, signal) => {
+      const startedMs = performance.now();
       const run = this.#handler(job, signal);
       const end = (): void => {
         this.#running.delete(ended);
+        this.#lastJobMs = performance.now() - startedMs;
         this.#feeder?.nudge();
       };
       const ended: Promise<void> = run.then(end, end);
