@@ -33,7 +33,7 @@ export type JobHandler = (job: RunningJob, signal: AbortSignal) => Promise<void>
 export interface Consumer {
   /** Jobs being done right now. */
   active(): number;
-  /** Takes no further job until `resume`; those held go on. */
+  /** Takes no further job until `resume`, but for one that is on its way already; those held go on. */
   pause(): void;
   resume(): void;
   /** Takes no further job, waits up to `graceMs` for those held, then aborts them with `shutdown` and hands them back. */

@@ -39,7 +39,10 @@ export class BullConsumer implements Consumer {
     const { feed, log, kind, concurrency } = setup;
     this.#feeder = feed
       ? new ShardFeeder({
-          free: () => concurrency - this.#running.size + (this.#lastJobMs < bounds.feedAheadMs ? concurrency : 0),
+          free: () => {
+            if (this.#paused) return 0;
+            return concurrency - this.#running.size + (this.#lastJobMs < bounds.feedAheadMs ? concurrency : 0);
+          },
           feed,
           onError: new SampledErrors(log, 'queue.feed_failed', kind).note,
         })
@@ -60,7 +63,9 @@ export class BullConsumer implements Consumer {
   resume(): void {
     this.#paused = false;
     this.#lastTakenMs = performance.now();
-    if (!this.#closing) for (const worker of this.#workers) void worker.fetchAgain();
+    if (this.#closing) return;
+    for (const worker of this.#workers) void worker.fetchAgain();
+    this.#feeder?.nudge();
   }
 
   close(graceMs: number): Promise<void> {

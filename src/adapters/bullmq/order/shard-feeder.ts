@@ -14,7 +14,8 @@ export interface FeederSetup {
 /**
  * Keeps a consumer's places filled: it moves jobs from the order to BullMQ whenever a job is started or has ended, and looks again
  * after a while as long as places are free. Nothing is moved ahead of need, so a batch that comes now waits behind no job but those
- * that were moved a moment ago; only jobs that are done in no time are moved ahead, or places would be empty for longer than full. A consumer that dies leaves nothing behind but jobs that others take.
+ * that were moved a moment ago; only jobs that are done in no time are moved ahead, or places would be empty for longer than full. A
+ * consumer that dies leaves nothing behind but jobs that others take.
  */
 export class ShardFeeder {
   readonly #setup: FeederSetup;
