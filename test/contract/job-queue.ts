@@ -472,6 +472,8 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
       });
       await until('the first is held', () => consumer.active() === 1);
       consumer.pause();
+      // What was on its way already would still come.
+      await pass(500);
       await queue.add('shard', [{ id: 's-2', payload: {}, priority: 2 }]);
       // Longer than the lock: the one that is held stays this consumer's.
       await pass(2500);
