@@ -103,11 +103,19 @@ return redis.call('HDEL', KEYS[2], ARGV[1])`;
  * Returns the ids that neither wait here nor are BullMQ's: ended jobs are removed from BullMQ at once.
  */
 export const missingScript = `
-local missing = {}
+local found = redis.call('HMGET', KEYS[1], unpack(ARGV, 2))
+local others, keys = {}, {}
 for i = 2, #ARGV do
-  if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 0 and redis.call('EXISTS', ARGV[1] .. ARGV[i]) == 0 then
-    missing[#missing + 1] = ARGV[i]
+  if not found[i - 1] then
+    others[#others + 1] = ARGV[i]
+    keys[#keys + 1] = ARGV[1] .. ARGV[i]
   end
+end
+-- Mostly none is missing, and these two commands say so.
+if #keys == 0 or redis.call('EXISTS', unpack(keys)) == #keys then return {} end
+local missing = {}
+for i, key in ipairs(keys) do
+  if redis.call('EXISTS', key) == 0 then missing[#missing + 1] = others[i] end
 end
 return missing`;
 

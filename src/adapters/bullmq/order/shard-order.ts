@@ -19,8 +19,8 @@ export interface TakenJob {
   readonly payload: unknown;
 }
 
-/** How many ids one script looks up: some milliseconds of Redis' time. */
-const idsPerCallMax = 5000;
+/** How many ids one script looks up: some milliseconds of Redis' time, and well below what Lua takes as arguments of one call. */
+const idsPerCallMax = 1000;
 
 const toScore = (priority: number | undefined): string => (priority === undefined ? '+inf' : String(priority));
 const fromScore = (score: string): number | null => (score === 'inf' ? null : Number(score));
