@@ -98,28 +98,6 @@ redis.call('HDEL', KEYS[3], member)
 return redis.call('HDEL', KEYS[2], ARGV[1])`;
 
 /**
- * KEYS[1] jobs
- * ARGV[1] start of the keys of BullMQ's jobs, then ids
- * Returns the ids that neither wait here nor are BullMQ's: ended jobs are removed from BullMQ at once.
- */
-export const missingScript = `
-local found = redis.call('HMGET', KEYS[1], unpack(ARGV, 2))
-local others, keys = {}, {}
-for i = 2, #ARGV do
-  if not found[i - 1] then
-    others[#others + 1] = ARGV[i]
-    keys[#keys + 1] = ARGV[1] .. ARGV[i]
-  end
-end
--- Mostly none is missing, and these two commands say so.
-if #keys == 0 or redis.call('EXISTS', unpack(keys)) == #keys then return {} end
-local missing = {}
-for i, key in ipairs(keys) do
-  if redis.call('EXISTS', key) == 0 then missing[#missing + 1] = others[i] end
-end
-return missing`;
-
-/**
  * KEYS[1] order, KEYS[2] claims, KEYS[3] BullMQ's wait, KEYS[4] prioritized, KEYS[5] active, KEYS[6] delayed
  * ARGV[1] start of the keys of BullMQ's jobs
  * Returns how many jobs wait (a claimed one that BullMQ has is counted there), are active, are delayed.

@@ -5,7 +5,6 @@ import {
   addScript,
   confirmScript,
   countScript,
-  missingScript,
   raiseScript,
   removeScript,
   takeScript,
@@ -19,7 +18,7 @@ export interface TakenJob {
   readonly payload: unknown;
 }
 
-/** How many ids one script looks up: some milliseconds of Redis' time, and well below what Lua takes as arguments of one call. */
+/** How many ids one command looks up. */
 const idsPerCallMax = 1000;
 
 const toScore = (priority: number | undefined): string => (priority === undefined ? '+inf' : String(priority));
@@ -121,12 +120,20 @@ export class ShardOrder {
     await this.#eval(removeScript, [order, jobs, claims], [id]);
   }
 
-  /** Those of the ids that neither wait here nor are BullMQ's. */
+  /** Those of the ids that neither wait here nor are BullMQ's. Mostly there are none, and one or two commands say so. */
   async missing(ids: readonly string[]): Promise<string[]> {
+    const { redis } = this.#connection;
     const missing: string[] = [];
     for (let from = 0; from < ids.length; from += idsPerCallMax) {
       const chunk = ids.slice(from, from + idsPerCallMax);
-      missing.push(...((await this.#eval(missingScript, [this.#keys.jobs], [this.#bull, ...chunk])) as string[]));
+      // In this order: a job is BullMQ's before it leaves these keys.
+      const waiting = await this.#connection.call(() => redis.hmget(this.#keys.jobs, ...chunk));
+      const others = chunk.filter((_, at) => waiting[at] == null);
+      if (others.length === 0) continue;
+      const keys = others.map((id) => this.#bull + id);
+      if ((await this.#connection.call(() => redis.exists(...keys))) === keys.length) continue;
+      const present = await this.#connection.call(() => Promise.all(keys.map((key) => redis.exists(key))));
+      missing.push(...others.filter((_, at) => present[at] === 0));
     }
     return missing;
   }
