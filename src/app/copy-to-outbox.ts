@@ -41,5 +41,6 @@ export async function copyToOutbox(world: World, submit: SubmitObject, manifest:
       sha256: manifest.errors.sha256,
     },
     validation_errors: plan?.kind === 'verdict' ? plan.errors : [],
+    finish_errors: manifest.reasons,
   });
 }

@@ -63,7 +63,7 @@ export const shapeReport = z.object({
 });
 export type ShapeReport = z.output<typeof shapeReport>;
 
-/** Attempts that gave no results: their worker was lost, or they failed. */
+/** Attempts that gave no results: how often a shard (or a step of control) lost its process, and how many attempts failed. */
 export const attemptCounts = z.object({ workers_lost: z.number().int(), failed: z.number().int() });
 export type AttemptCounts = z.output<typeof attemptCounts>;
 

@@ -11,7 +11,7 @@ const fits = (event: WebhookEvent): boolean => Buffer.byteLength(JSON.stringify(
  * are left out from the last on, and metadata that is too large as a whole.
  */
 export function toEndEvent(submit: SubmitObject, manifest: ManifestObject, plan: PlanObject | null): WebhookEvent {
-  const errors = plan?.kind === 'verdict' ? plan.errors : [];
+  const errors = plan?.kind === 'verdict' ? plan.errors : manifest.reasons;
   const withParts = (shown: number, metadata: BatchEnded['metadata']): WebhookEvent => ({
     id: manifest.eventId,
     object: 'event',

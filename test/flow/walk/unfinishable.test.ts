@@ -19,7 +19,7 @@ const offer = {
 };
 
 function start(): FakeService {
-  const service = new FakeService({ offer });
+  const service = new FakeService({ offer, webhookUrl: 'https://example.com/hook' });
   service.startControl();
   service.startGenerate();
   return service;
@@ -116,6 +116,10 @@ describe('a batch whose result files cannot be written', () => {
     expect(batch.errors?.data[0]?.message).toContain(`GET /v1/batches/${id}/results`);
     expect(await results(service, id)).toHaveLength(130);
     await service.settle();
+    // Who is told of the end is told why.
+    expect(service.posts.map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([
+      { type: 'batch.failed', data: { id, status: 'failed', errors: [{ code: 'internal_error' }], errors_total: 1 } },
+    ]);
     const added = service.world.queue.added.length;
     const calls = service.world.store.calls.filter(({ operation }) => operation === 'putStream').length;
     await service.settle();
