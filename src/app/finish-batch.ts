@@ -41,7 +41,8 @@ async function makeWorkManifest(
     : storedParts(world.store, tenant, batchId);
   const load: LoadPart = (shard) =>
     parts.has(shard.n) ? stored(shard) : lostPart(world, submit, plan, shard, 'batch_expired');
-  const withFiles = failures === null || failures.giveUps < bounds.finishExtraAttempts;
+  const isHopeless = world.clock.now() >= submit.expiresMs + 2 * bounds.finishLateMs;
+  const withFiles = failures === null || (failures.giveUps < bounds.finishExtraAttempts && !isHopeless);
   return workManifest(world, submit, plan, parts, {
     source: { load, bytesOf: ({ n }) => parts.get(n)?.bytes ?? 0 },
     withFiles,
@@ -102,7 +103,7 @@ export async function finishBatch(world: World, batch: BatchJob, failures: StepF
 export async function finishWithinBounds(world: World, batch: BatchJob, stalls: number): Promise<void> {
   await boundedStep(world, batch, stalls, 'finish', {
     attempt: () => finishBatch(world, batch),
-    isLate: async () => world.clock.now() > (await loadSubmit(world.store, batch.tenant, batch.batchId)).expiresMs,
+    isLate: async () => isOverdue(world, await loadSubmit(world.store, batch.tenant, batch.batchId)),
     giveUp: (failures) => finishBatch(world, batch, failures),
   });
 }

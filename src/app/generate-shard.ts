@@ -7,6 +7,7 @@ import { decidesShard, isStopCause } from '../domain/stop-cause.js';
 import type { LineRange } from '../domain/suspect-ranges.js';
 import type { RunningJob } from '../ports/job-queue.js';
 import type { BatchWatch } from './batch-watch.js';
+import { rangeResults } from './attempts/range-results.js';
 import { runSuspect } from './attempts/run-suspect.js';
 import { forgetRangeParts, noteLoss, RangeAttempt, readAttempts } from './attempts/shard-attempts.js';
 import { checkEngine } from './check-engine.js';
@@ -60,7 +61,7 @@ async function runWhole(world: Generator, work: ShardWork): Promise<Records | nu
   } catch (error) {
     if (isStopCause(work.signal.reason) || !failsByItself(errorCode(error))) throw error;
     await checkEngine(world);
-    const attempt = await RangeAttempt.begin(world, job, whole, 0, world.workerId);
+    const attempt = await RangeAttempt.begin(world, job, whole, world.workerId);
     await attempt.failed(error);
     await attempt.end();
     world.log.warn('shard.range_failed', {
@@ -119,11 +120,15 @@ async function runWatched(
   };
   try {
     const { records, isSuspect } = await runShard(world, { ...work, signal: stopping.signal }, suspicion);
-    return { records, isSuspect, stop: records.every((record) => record !== null) ? null : stopCause() };
+    const isWhole = records.every((record) => record !== null);
+    // Nothing but a cancel or the deadline leaves lines without a result in a shard that is decided.
+    if (!isWhole && stopCause() === null) throw stopping.signal.reason;
+    return { records, isSuspect, stop: isWhole ? null : stopCause() };
   } catch (error) {
     // Stopped while it waited for its turn.
     if (error !== stopping.signal.reason || stopCause() === null) throw error;
-    return { records: work.lines.map(() => null), stop: stopCause(), isSuspect: false };
+    const { records, any } = await rangeResults(world.store, work.job, work.lines.length);
+    return { records, stop: stopCause(), isSuspect: any };
   } finally {
     for (const leave of signals) leave();
   }

@@ -3,6 +3,8 @@ import type { PartHeader, PlannedShard, SubmitObject, WorkPlan } from '../contra
 import type { Verdict } from '../domain/batch-state.js';
 import { errorCode, type ErrorCode, type EyrieError } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
+import { rangeResults } from './attempts/range-results.js';
+import { forgetRangeParts } from './attempts/shard-attempts.js';
 import { failureRecord, unexecutedRecord, type LineRecord } from './line/line-record.js';
 import { readLine } from './line/read-line.js';
 import { encodePart } from './part.js';
@@ -55,7 +57,7 @@ export function logGivenUp({ log }: Pick<World, 'log'>, shard: ShardJob, { given
 }
 
 /**
- * Decides a shard without running it: each line gets its error. Safe beside a worker that still runs it: the first part
+ * Decides a shard without running it: each line that has no result so far gets its error. Safe beside a worker that still runs it: the first part
  * written counts. Returns whether this one did.
  */
 export async function giveUpShard(
@@ -66,15 +68,18 @@ export async function giveUpShard(
   verdict: Verdict,
 ): Promise<boolean> {
   let records: LineRecord[];
+  const job = { tenant: submit.tenant, batchId: submit.batchId, shard: shard.n };
+  // A suspect may have results of some of its lines.
+  const kept = await rangeResults(world.store, job, shard.count);
   try {
     const lines = await readShard(world.store, submit, shard);
-    records = lines.map((line, at) => givenUpRecord(world, plan, shard, at, line, verdict));
+    records = lines.map((line, at) => kept.records[at] ?? givenUpRecord(world, plan, shard, at, line, verdict));
   } catch (error) {
     if (errorCode(error) !== 'input_changed') throw error;
     // The lines are gone, and their custom_ids with them: each still gets its line.
     verdict = 'failed';
     const message = (error as EyrieError).message;
-    records = Array.from({ length: shard.count }, () => unexecutedRecord(world.ids, null, 'input_changed', message));
+    records = kept.records.map((record) => record ?? unexecutedRecord(world.ids, null, 'input_changed', message));
   }
   const nowMs = world.clock.now();
   const { header, bytes } = encodePart(
@@ -83,7 +88,8 @@ export async function giveUpShard(
   );
   const { created } = await world.store.create(keys.part(submit.tenant, submit.batchId, shard.n), bytes);
   if (created) {
-    logGivenUp(world, { tenant: submit.tenant, batchId: submit.batchId, shard: shard.n }, header);
+    logGivenUp(world, job, header);
+    if (kept.any) await forgetRangeParts(world.store, job).catch(() => undefined);
     await world.progress.record(submit.batchId, shard.n, header);
   }
   return created;

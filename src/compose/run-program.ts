@@ -1,10 +1,14 @@
 import { errorCode } from '../domain/errors.js';
 
 /** Ends a program in order: stop taking work, finish or hand back, close connections. */
-export type Stop = () => Promise<void>;
+export interface Stop {
+  (): Promise<void>;
+  /** How long it may take; a program that hands work back needs longer than it gives the work. */
+  readonly withinMs?: number;
+}
 
 /** A stop that hangs must not keep the process: whoever waits for its end would wait for ever. */
-const stopTimeoutMs = 30_000;
+const stopTimeoutMsDefault = 30_000;
 
 /**
  * Runs one of the programs until SIGTERM or SIGINT, or until its parent in local mode is gone. Prints a coded error and exits 1 when
@@ -21,7 +25,7 @@ export async function runProgram(
   const end = (): void => {
     if (ending) return;
     ending = true;
-    setTimeout(() => process.exit(1), stopTimeoutMs).unref();
+    setTimeout(() => process.exit(1), stop?.withinMs ?? stopTimeoutMsDefault).unref();
     void (stop?.() ?? Promise.resolve()).then(
       () => process.exit(exitCode),
       (error: unknown) => exit(error),

@@ -94,7 +94,10 @@ export const bounds = Object.freeze({
   stepAttemptsMax: 5,
   /** After so many more, a finish that could not even put errors in the place of broken parts ends its batch without files. */
   finishExtraAttempts: 3,
-  /** Shards that could not even be given up within this time behind the completion window are finished without their parts. */
+  /**
+   * Behind the completion window: from then on a batch is finished without parts that could not be written, and as failed when its
+   * finish cannot be done for reasons around it; without files when it still cannot after as long again.
+   */
   finishLateMs: 3_600_000,
 
   // Dry runs: checked by the API itself, while the caller waits.

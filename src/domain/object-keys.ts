@@ -45,16 +45,16 @@ export const keys = Object.freeze({
   /** A worker was lost while it held the shard. */
   shardLoss: (tenant: string, batchId: string, shard: number, loss: number) =>
     `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/lost/${String(loss).padStart(4, '0')}.json`,
-  /** `range` as `rangeName` has it; `code`: why the attempt failed, null while that is not known. */
+  /** `range` as `rangeName` has it; `attempt`: an id of its own; `code`: why it failed, null while that is not known. */
   rangeAttempt: (
     tenant: string,
     batchId: string,
     shard: number,
     range: string,
-    attempt: number,
+    attempt: string,
     code: ErrorCode | null,
   ) =>
-    `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/${range}/${String(attempt).padStart(2, '0')}${code === null ? '' : `.${code}`}.json`,
+    `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/${range}/${attempt}${code === null ? '' : `.${code}`}.json`,
   rangePart: (tenant: string, batchId: string, shard: number, range: string) =>
     `${batchRoot(tenant, batchId)}/attempts/${shardName(shard)}/${range}/part.jsonl`,
   manifest: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/manifest.json`,

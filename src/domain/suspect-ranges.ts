@@ -62,9 +62,11 @@ export function rangesToDo(lines: number, notes: ReadonlyMap<string, RangeNotes>
       .filter(([, { done: hasResults }]) => hasResults)
       .map(([name]) => parseRange(name))
       .filter((found) => found.first >= range.first && found.first + found.count <= range.first + range.count)
-      .toSorted((a, b) => a.first - b.first);
+      .toSorted((a, b) => a.first - b.first || b.count - a.count);
     let at = range.first;
     for (const found of inside) {
+      // Two workers at once may have left results of a range and of parts of it.
+      if (found.first < at) continue;
       if (found.first > at) givenUp.push({ first: at, count: found.first - at });
       done.push(found);
       at = found.first + found.count;

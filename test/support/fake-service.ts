@@ -80,6 +80,7 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
   readonly #tokenizer = new ByteTokenizer();
   readonly #stops: (() => Promise<unknown>)[] = [];
   readonly #grammars = new FakeGrammars();
+  readonly #workers = new Set<MemoryConsumer>();
 
   /** `store`: in place of the one in memory. A real one should say when it is at rest, and the clock wait for it. */
   constructor(options: FakeServiceOptions = {}, store?: Store) {
@@ -198,7 +199,17 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
     };
     consumer = world.queue.consume('shard', { concurrency: 2 }, (job, signal) => generateShard(generator, job, signal));
     gate.watch([consumer]);
+    this.#workers.add(consumer);
     return consumer;
+  }
+
+  /** SIGTERM without grace to every worker; another is started a little later. */
+  async endWorkers(): Promise<void> {
+    const workers = [...this.#workers];
+    this.#workers.clear();
+    await Promise.all(workers.filter(({ dead }) => !dead).map((worker) => worker.close(0)));
+    await this.world.clock.sleep(restartMs);
+    this.startGenerate('after-the-end');
   }
 
   async upload(content: string): Promise<string> {

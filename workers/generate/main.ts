@@ -18,6 +18,8 @@ import type { JobHandler } from '../../src/ports/job-queue.js';
 
 /** How often the worker looks whether it is idle, and tells its speed. */
 const tickMs = 1000;
+/** After the grace of a shutdown: handing back what is still held, and closing. */
+const handBackMs = 15_000;
 
 /** The generate program: start, load, drain the queue, idle out, exit 0. */
 await runProgram('generate', async (end, fail) => {
@@ -73,7 +75,11 @@ await runProgram('generate', async (end, fail) => {
     world.queue.consume(
       'live',
       { concurrency: settings.EYRIE_LIVE_CALLS_IN_FLIGHT },
-      noted((job, signal) => gate.shared(signal, () => answerCall(generator, job, signal))),
+      noted((job, signal) => {
+        // It was on its way when the worker stopped fetching: whoever waits for it is served sooner by another one.
+        if (gate.isHeld) throw new EyrieError('service_unavailable', 'This worker runs a suspect shard alone.');
+        return gate.shared(signal, () => answerCall(generator, job, signal));
+      }),
     ),
   ];
   gate.watch(consumers);
@@ -104,7 +110,7 @@ await runProgram('generate', async (end, fail) => {
   };
   const ticking = repeat(world, 'generate', tickMs, tick, stopping.signal);
 
-  return async () => {
+  const stop = async (): Promise<void> => {
     stopping.abort();
     await observed.close();
     await Promise.all(consumers.map((consumer) => consumer.close(settings.EYRIE_SHUTDOWN_GRACE_MS)));
@@ -112,4 +118,5 @@ await runProgram('generate', async (end, fail) => {
     await engine.close();
     await world.close();
   };
+  return Object.assign(stop, { withinMs: settings.EYRIE_SHUTDOWN_GRACE_MS + handBackMs });
 });

@@ -113,7 +113,7 @@ export class BullConsumer implements Consumer {
       () => 0,
     );
     this.#lastTakenMs = now;
-    if (this.#closing || waiting === 0) return;
+    if (this.#closing || this.#paused || waiting === 0) return;
     log.warn('queue.worker_replaced', { kind, waiting, active: this.#running.size });
     for (const worker of this.#workers) void this.#retire(worker);
     this.#start();

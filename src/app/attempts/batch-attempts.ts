@@ -15,9 +15,9 @@ export interface AttemptsOfBatch {
 export async function readBatchAttempts(store: ObjectStore, tenant: string, batchId: string): Promise<AttemptsOfBatch> {
   const prefix = keys.attempts(tenant, batchId);
   const shards = new Set<number>();
+  const attempts = new Set<string>();
   let lost = 0;
   let failed = 0;
-  let rangeFailures = 0;
   for await (const { key } of listAll(store, prefix)) {
     const [step = '', ...rest] = key.slice(prefix.length).split('/');
     const name = rest.at(-1) ?? '';
@@ -25,10 +25,11 @@ export async function readBatchAttempts(store: ObjectStore, tenant: string, batc
     if (isShard) shards.add(Number(step));
     if (name === 'part.jsonl') continue;
     const isLoss = rest[0] === 'lost' || name.startsWith('lost-');
+    const [attempt = '', code] = name.split('.');
     if (isLoss) lost++;
-    // A range's `01.json` has no code: its worker is counted among the lost when the queue gives the shard back.
-    else if (name.split('.').length === 3) failed++;
-    if (isShard && !isLoss) rangeFailures++;
+    // A range's note without a code: its worker is counted among the lost when the queue gives the shard back.
+    else if (code !== 'json') failed++;
+    if (isShard && !isLoss) attempts.add(`${step}/${rest[0]}/${attempt}`);
   }
-  return { counts: { workers_lost: lost, failed }, rangeFailures, shards };
+  return { counts: { workers_lost: lost, failed }, rangeFailures: attempts.size, shards };
 }

@@ -13,7 +13,7 @@ export interface StepFailures {
   readonly own: number;
   /** Codes of what was away around it: whatever failed with one of them counts once. */
   readonly others: number;
-  /** Attempts to give it up that failed, too. */
+  /** Attempts to give it up that failed for a reason of their own, too. */
   readonly giveUps: number;
   /** Code of the newest. */
   readonly last: ErrorCode;
@@ -41,7 +41,7 @@ async function readFailures({ store }: World, { tenant, batchId }: BatchJob, ste
     if (!isErrorCode(code)) continue;
     if (failsByItself(code)) own++;
     else others++;
-    if (name.startsWith(giveUpPrefix)) giveUps++;
+    if (name.startsWith(giveUpPrefix) && failsByItself(code)) giveUps++;
     if (modifiedMs >= last.ms) last = { ms: modifiedMs, code };
   }
   return { own, others, giveUps, last: last.code };
@@ -54,7 +54,7 @@ async function noted<T>(world: World, batch: BatchJob, step: Step, prefix: strin
   } catch (error) {
     const code = errorCode(error);
     // One note for all failures of the surroundings: only that there were some counts, and an outage may be long.
-    const name = failsByItself(code) || prefix === giveUpPrefix ? prefix + world.ids.next('request') : 'away';
+    const name = failsByItself(code) ? prefix + world.ids.next('request') : 'away';
     // A batch that is gone has no attempts.
     if (code !== 'not_found') await note(world, batch, step, name, code).catch(() => undefined);
     throw error;

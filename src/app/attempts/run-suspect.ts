@@ -1,16 +1,16 @@
 import { bounds } from '../../domain/bounds.js';
 import { errorCode, failsByItself, type ErrorCode } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
-import { isStopCause } from '../../domain/stop-cause.js';
+import { decidesShard, isStopCause } from '../../domain/stop-cause.js';
 import { parseRange, rangeName, rangesToDo, type LineRange } from '../../domain/suspect-ranges.js';
-import type { ObjectStore } from '../../ports/object-store.js';
 import { checkEngine } from '../check-engine.js';
 import { noWaste, rejectedRecord } from '../give-up-shard.js';
 import type { Generator, Records, ShardWork } from '../shard-work.js';
 import { unexecutedRecord, type LineRecord } from '../line/line-record.js';
 import { readLine } from '../line/read-line.js';
-import { decodePart, encodePart, recordsOf } from '../part.js';
+import { encodePart } from '../part.js';
 import { readBatchAttempts } from './batch-attempts.js';
+import { readRange } from './range-results.js';
 import { RangeAttempt, readAttempts, type AttemptsOfShard } from './shard-attempts.js';
 
 export type RunLines = (work: ShardWork, range: LineRange) => Promise<Records>;
@@ -49,11 +49,10 @@ async function runRange(
   world: Generator,
   work: ShardWork,
   range: LineRange,
-  earlier: number,
   runLines: RunLines,
 ): Promise<Records | 'failed'> {
   const { job, signal } = work;
-  const attempt = await RangeAttempt.begin(world, job, range, earlier, world.workerId);
+  const attempt = await RangeAttempt.begin(world, job, range, world.workerId);
   try {
     const records = await runLines(work, range);
     const whole = records.filter((record) => record !== null);
@@ -85,19 +84,6 @@ async function runRange(
   }
 }
 
-/** The results of a range that was carried out before. null: they were damaged, and are removed so that it is run again. */
-async function readRange(store: ObjectStore, { job }: ShardWork, range: LineRange): Promise<Records | null> {
-  const key = keys.rangePart(job.tenant, job.batchId, job.shard, rangeName(range));
-  const part = await store.get(key);
-  try {
-    if (part) return recordsOf(decodePart(part.bytes));
-  } catch (error) {
-    if (errorCode(error) === 'service_unavailable') throw error;
-  }
-  await store.delete(key);
-  return null;
-}
-
 /**
  * Carries out a suspect, see `suspect-ranges`. Ends when every line has its record, or when the work is stopped: then those of the
  * lines that were not reached are null.
@@ -117,15 +103,22 @@ export async function runSuspect(world: Generator, work: ShardWork, runLines: Ru
     const { run, done, givenUp } = rangesToDo(work.lines.length, attempts.ranges, exhausted);
     const next = run[0];
     if (next) {
-      const earlier = attempts.ranges.get(rangeName(next))?.failures ?? 0;
-      const found = await runRange(world, work, next, earlier, runLines);
-      if (found !== 'failed' && isStopCause(work.signal.reason)) place(next, found);
-      else continue;
+      const found = await runRange(world, work, next, runLines);
+      const reason: unknown = work.signal.reason;
+      // Only a cancel and the deadline decide the shard with what there is; anything else leaves it to another worker.
+      if (isStopCause(reason) && !decidesShard(reason)) throw reason;
+      if (found === 'failed' || !isStopCause(reason)) continue;
+      place(next, found);
     }
-    const read = await Promise.all(done.map((range) => readRange(store, work, range)));
+    const read = await Promise.all(done.map((range) => readRange(store, work.job, range)));
     for (const [at, range] of done.entries()) place(range, read[at] ?? []);
     if (next) return records;
-    if (read.includes(null)) continue;
+    const damaged = done.filter((_, at) => read[at] === null);
+    if (damaged.length > 0) {
+      // They are run again.
+      await store.deleteMany(damaged.map((range) => keys.rangePart(tenant, batchId, work.job.shard, rangeName(range))));
+      continue;
+    }
     for (const range of givenUp) place(range, giveUpRange(world, work, range, codeOf(attempts, range)));
     return records;
   }

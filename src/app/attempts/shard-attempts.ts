@@ -8,6 +8,10 @@ import { listAll } from '../list-all.js';
 import { createJson, putJson } from '../stored-json.js';
 import type { World } from '../world.js';
 
+/** A note is removed with so many tries, this long apart: the store may be away for a moment. */
+const deletesMax = 3;
+const deletePauseMs = 2000;
+
 /** What was noted of a range, with the code of its newest failure. */
 export interface AttemptedRange extends RangeNotes {
   readonly code: ErrorCode;
@@ -25,8 +29,8 @@ export interface AttemptsOfShard {
 export async function readAttempts(store: ObjectStore, { tenant, batchId, shard }: ShardJob): Promise<AttemptsOfShard> {
   const prefix = keys.shardAttempts(tenant, batchId, shard);
   const ranges = new Map<string, AttemptedRange>();
+  const attempts = new Set<string>();
   let any = false;
-  let failures = 0;
   for await (const { key } of listAll(store, prefix)) {
     any = true;
     const [range = '', name = ''] = key.slice(prefix.length).split('/');
@@ -36,16 +40,17 @@ export async function readAttempts(store: ObjectStore, { tenant, batchId, shard 
       ranges.set(range, { ...before, done: true });
       continue;
     }
-    failures++;
-    // `01.json` began and was never heard of again; `01.{code}.json` says why it failed.
-    const [, code] = name.split('.');
+    // `{attempt}.json` began and was never heard of again; `{attempt}.{code}.json` says why it failed. Both may be there.
+    const [attempt = '', code] = name.split('.');
+    const isNew = !attempts.has(`${range}/${attempt}`);
+    attempts.add(`${range}/${attempt}`);
     ranges.set(range, {
       ...before,
-      failures: before.failures + 1,
-      code: isErrorCode(code) ? code : 'worker_crashed',
+      failures: before.failures + (isNew ? 1 : 0),
+      code: isErrorCode(code) ? code : before.code,
     });
   }
-  return { any, ranges, failures };
+  return { any, ranges, failures: attempts.size };
 }
 
 /**
@@ -61,39 +66,48 @@ export async function noteLoss(world: World, job: ShardJob, losses: number, work
 
 /** An attempt at a range, noted before it begins: should the worker die of it, the note stays and tells so. */
 export class RangeAttempt {
-  readonly #store: ObjectStore;
+  readonly #world: Pick<World, 'store' | 'clock' | 'log'>;
   readonly #keyOf: (code: ErrorCode | null) => string;
   readonly #note: AttemptNote;
 
-  private constructor(store: ObjectStore, keyOf: (code: ErrorCode | null) => string, note: AttemptNote) {
-    this.#store = store;
+  private constructor(world: World, keyOf: (code: ErrorCode | null) => string, note: AttemptNote) {
+    this.#world = world;
     this.#keyOf = keyOf;
     this.#note = note;
   }
 
-  /** `earlier`: failures of the range that were noted before. */
   static async begin(
     world: World,
     { tenant, batchId, shard }: ShardJob,
     range: LineRange,
-    earlier: number,
     workerId: string,
   ): Promise<RangeAttempt> {
     const note: AttemptNote = { v: 1, ms: world.clock.now(), worker: workerId };
+    // An id of its own: two workers at one range must not share a note, or the one that lives takes it from the one that died.
+    const attempt = world.ids.next('request');
     const keyOf = (code: ErrorCode | null): string =>
-      keys.rangeAttempt(tenant, batchId, shard, rangeName(range), earlier + 1, code);
+      keys.rangeAttempt(tenant, batchId, shard, rangeName(range), attempt, code);
     await createJson(world.store, keyOf(null), note);
-    return new RangeAttempt(world.store, keyOf, note);
+    return new RangeAttempt(world, keyOf, note);
   }
 
   /** It failed for a reason of its own, and that stays noted. */
   async failed(error: unknown): Promise<void> {
-    await putJson(this.#store, this.#keyOf(errorCode(error)), this.#note);
+    await putJson(this.#world.store, this.#keyOf(errorCode(error)), this.#note);
   }
 
-  /** It has ended, one way or the other: the worker lives. Should the note outlive it, the range is only divided sooner. */
+  /** It has ended, one way or the other: the worker lives, so the note of its beginning goes. Never throws. */
   async end(): Promise<void> {
-    await this.#store.delete(this.#keyOf(null)).catch(() => undefined);
+    const { store, clock, log } = this.#world;
+    for (let attempt = 1; ; attempt++)
+      try {
+        await store.delete(this.#keyOf(null));
+        return;
+      } catch (error) {
+        // A note that stays counts as a failure of the range.
+        if (attempt === deletesMax) return log.warn('shard.note_left_behind', { code: errorCode(error) });
+        await clock.sleep(deletePauseMs);
+      }
   }
 }
 

@@ -28,6 +28,11 @@ export class WorkGate {
     this.#consumers = consumers;
   }
 
+  /** A suspect waits or runs: whoever can be served by another worker should be. */
+  get isHeld(): boolean {
+    return this.#holding;
+  }
+
   /** Usual work. Waits while a suspect waits or runs. Rejects with the signal's reason when it aborts first. */
   async shared<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     await this.#enter(this.#others, 0, signal);

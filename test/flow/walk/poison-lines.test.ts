@@ -105,7 +105,32 @@ describe('a prompt that kills its worker', () => {
     expect(batch.status).toBe('cancelled');
     const codes = errorsOf(service, id).map(([, code]) => code);
     expect(codes.length + answersOf(service, id).length).toBe(64);
+    // The ranges that were done when the worker died.
+    expect(answersOf(service, id)).toEqual(Array.from({ length: 20 }, (_, at) => `line-${at}`));
+    expect(service.world.store.keys().filter((key) => key.endsWith('/part.jsonl'))).toEqual([]);
     expect(new Set(codes)).toEqual(new Set(['batch_cancelled']));
+  });
+});
+
+describe('a worker that is told to end while it runs a suspect', () => {
+  test('leaves what is not done to the next one, whenever that happens', async () => {
+    for (let stopAt = 1; stopAt < 12; stopAt++) {
+      let writes = 0;
+      const service = new FakeService({ crashOn: isPoison, sequenceMs: 200 });
+      service.startControl();
+      service.startGenerate();
+      const { id } = await service.submit(lines(64, [40]));
+      await service.world.clock.until('a suspect', () => service.crashes === 1);
+      service.world.store.fault = ({ operation, key }) => {
+        if (operation === 'list' || !key.includes('/attempts/')) return undefined;
+        // Just when the range's results or its note are written.
+        if (++writes === stopAt) void service.endWorkers();
+        return undefined;
+      };
+      await service.untilEnd(id);
+      expect(errorsOf(service, id), `at ${stopAt}`).toEqual([['line-40', 'worker_crashed']]);
+      expect(answersOf(service, id), `at ${stopAt}`).toHaveLength(63);
+    }
   });
 });
 

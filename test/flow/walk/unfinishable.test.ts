@@ -88,7 +88,7 @@ describe('a batch with a part that cannot be read', () => {
       before.push(text);
       return text.replace('"v":1', '"v":2').replace('"shard":', '"piece":');
     });
-    await service.world.clock.advance(day / 2);
+    await service.world.clock.advance(day / 12);
     expect((await service.view(id)).status).toBe('finalizing');
     await service.world.store.put(keys.part(tenant, id, 0), Buffer.from(before[0] ?? ''));
     expect(await service.untilEnd(id)).toMatchObject({ status: 'completed', request_counts: { completed: 130 } });
@@ -132,21 +132,39 @@ describe('a batch whose result files cannot be written', () => {
     const service = start();
     service.world.store.fault = refuse(new EyrieError('disk_full', 'No space is left.'));
     const { id } = await service.submit(lines);
-    await service.world.clock.advance(day / 2);
+    await service.world.clock.advance(day / 12);
     expect((await service.view(id)).status).toBe('finalizing');
     service.world.store.fault = () => undefined;
     expect(await service.untilEnd(id)).toMatchObject({ status: 'completed', request_counts: { completed: 130 } });
   });
 
-  test('for as long as its window lasts fails then', async () => {
+  test('until two hours behind its window fails then', async () => {
     const service = start();
     service.world.store.fault = refuse(new EyrieError('store_unavailable', 'Access denied.'));
     const { id } = await service.submit(lines, { completion_window: '1h' });
     const batch = await service.untilEnd(id);
     expect(batch).toMatchObject({ status: 'failed', errors: { data: [{ code: 'store_unavailable' }] } });
-    expect(service.world.clock.now() / 1000 - batch.created_at).toBeLessThan(1.2 * 3600);
+    expect(service.world.clock.now() / 1000 - batch.created_at).toBeLessThan(3.2 * 3600);
     expect(await results(service, id)).toHaveLength(130);
   });
+});
+
+test('an expired batch whose finish meets a full disk once has its files all the same', async () => {
+  const service = new FakeService({ offer });
+  service.startControl();
+  let refused = 0;
+  service.world.store.fault = ({ operation, key }) =>
+    operation === 'putStream' && key.includes('/out/') && refused++ < 4
+      ? { fail: 'before', error: new EyrieError('disk_full', 'No space is left.') }
+      : undefined;
+  const { id } = await service.submit(lines, { completion_window: '1h' });
+  expect(await service.untilEnd(id)).toMatchObject({
+    status: 'expired',
+    request_counts: { failed: 130 },
+    errors: null,
+  });
+  expect(refused).toBeGreaterThan(4);
+  expect(service.results(id, 'errors')).toHaveLength(130);
 });
 
 test('a shard whose part can never be written ends with its batch, an hour behind the window', async () => {

@@ -95,3 +95,24 @@ test('the name of a range is read back', () => {
   ])
     expect(parseRange(rangeName(range))).toEqual(range);
 });
+
+test('results of a range and of parts of it, left by two workers at once, are all kept', () => {
+  const note = (name: string, failures: number, done: boolean) => [name, { failures, done }] as const;
+  const notes = new Map([
+    note('000000-000032', 1, false),
+    note('000000-000001', 0, true),
+    note('000000-000004', 1, true),
+    note('000001-000001', 0, true),
+    note('000008-000004', 0, true),
+  ]);
+  const { run, done, givenUp } = rangesToDo(32, notes, true);
+  expect(run).toEqual([]);
+  expect(done).toEqual([
+    { first: 0, count: 4 },
+    { first: 8, count: 4 },
+  ]);
+  expect(givenUp).toEqual([
+    { first: 4, count: 4 },
+    { first: 12, count: 20 },
+  ]);
+});
