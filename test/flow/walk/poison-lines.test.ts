@@ -125,7 +125,7 @@ describe('a worker that is told to end while it runs a suspect', () => {
         if (operation === 'list' || !key.includes('/attempts/')) return undefined;
         // Just when the range's results or its note are written.
         if (++writes === stopAt) void service.endWorkers();
-        return undefined;
+        return { delayMs: 50 };
       };
       await service.untilEnd(id);
       expect(errorsOf(service, id), `at ${stopAt}`).toEqual([['line-40', 'worker_crashed']]);
