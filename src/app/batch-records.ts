@@ -1,9 +1,11 @@
+import type { z } from 'zod';
 import {
   cancelObject,
   manifestObject,
   partHeader,
   planObject,
   submitObject,
+  type CancelObject,
   type ManifestObject,
   type PartHeader,
   type PlanObject,
@@ -11,13 +13,13 @@ import {
   type WorkPlan,
 } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
-import { EyrieError } from '../domain/errors.js';
+import { EyrieError, errorCode } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { keys, shardOfPartKey } from '../domain/object-keys.js';
 import type { ObjectInfo, ObjectStore } from '../ports/object-store.js';
 import type { ShardProgress } from '../ports/progress-board.js';
 import { KeptValues } from './kept-values.js';
-import { getJson } from './stored-json.js';
+import { getJson, parseStored } from './stored-json.js';
 
 /** Where a batch is found by users: in the tenant's list, and in that of the batch it retries. Repeating it changes nothing. */
 export async function putInLists(store: ObjectStore, submit: SubmitObject): Promise<void> {
@@ -72,15 +74,54 @@ export async function loadShownSubmit(
   return submit;
 }
 
+/** What stands in for a plan that is damaged: there is no telling which lines its shards have, so the batch fails, and says so. */
+const damagedPlan = ({ modifiedMs }: ObjectInfo): PlanObject => ({
+  v: 1,
+  kind: 'verdict',
+  plannedMs: modifiedMs,
+  verdict: 'failed',
+  errors: [
+    {
+      code: 'internal_error',
+      message:
+        'The stored plan of this batch cannot be read any more, so its results cannot be put together. Submit its input again as a new batch, and give the operator the id of this one.',
+      param: null,
+      line: null,
+    },
+  ],
+});
+
+/** A record that is `instead` of itself when it is damaged: a batch whose record nobody can read must end all the same. */
+async function getOr<T>(
+  store: ObjectStore,
+  key: string,
+  schema: z.ZodType<T>,
+  instead: (info: ObjectInfo) => T,
+): Promise<T | null> {
+  const object = await store.get(key);
+  if (!object) return null;
+  try {
+    return parseStored(object.bytes, schema);
+  } catch (error) {
+    // Written by a later version: whoever knows it may read it.
+    if (errorCode(error) === 'service_unavailable') throw error;
+    return instead(object.info);
+  }
+}
+
 export const findPlan = (store: ObjectStore, tenant: string, batchId: string): Promise<PlanObject | null> =>
-  getJson(store, keys.plan(tenant, batchId), planObject);
+  getOr(store, keys.plan(tenant, batchId), planObject, damagedPlan);
+
+/** A damaged cancel.json says all the same that somebody asked. */
+const findCancel = (store: ObjectStore, key: string): Promise<CancelObject | null> =>
+  getOr(store, key, cancelObject, ({ modifiedMs }) => ({ v: 1, requestedMs: modifiedMs }));
 
 export const findManifest = (store: ObjectStore, tenant: string, batchId: string): Promise<ManifestObject | null> =>
   getJson(store, keys.manifest(tenant, batchId), manifestObject);
 
 /** When the cancel was asked for, Unix ms; null when it was not. */
 export async function cancelRequestedMs(store: ObjectStore, tenant: string, batchId: string): Promise<number | null> {
-  return (await getJson(store, keys.cancel(tenant, batchId), cancelObject))?.requestedMs ?? null;
+  return (await findCancel(store, keys.cancel(tenant, batchId)))?.requestedMs ?? null;
 }
 
 /** Numbers of the decided shards, with the time each part was written. */
@@ -115,7 +156,7 @@ export const lastDecidedMs = (plan: WorkPlan, decided: ReadonlyMap<number, numbe
 /** A header line fits in this many bytes by far. */
 const headerBytesMax = 4096;
 
-/** The first line of a part, without reading the rest. */
+/** The first line of a part, without reading the rest. null: there is no part, or nothing can be told of it. */
 export async function loadPartHeader(
   store: ObjectStore,
   tenant: string,
@@ -124,8 +165,12 @@ export async function loadPartHeader(
 ): Promise<PartHeader | null> {
   const part = await store.get(keys.part(tenant, batchId, shard), { range: { start: 0, end: headerBytesMax } });
   if (!part) return null;
-  const end = part.bytes.indexOf(0x0a);
-  return partHeader.parse(JSON.parse(Buffer.from(part.bytes.subarray(0, end)).toString('utf8')));
+  try {
+    return parseStored(part.bytes.subarray(0, part.bytes.indexOf(0x0a)), partHeader);
+  } catch {
+    // The finish says what comes of it.
+    return null;
+  }
 }
 
 const weightOf = (plan: PlanObject): number =>
@@ -155,7 +200,7 @@ export class BatchRecords {
 
   plan(tenant: string, batchId: string): Promise<PlanObject | null> {
     const key = keys.plan(tenant, batchId);
-    return this.#find(key, () => getJson(this.#store, key, planObject), weightOf);
+    return this.#find(key, () => findPlan(this.#store, tenant, batchId), weightOf);
   }
 
   manifest(tenant: string, batchId: string): Promise<ManifestObject | null> {
@@ -166,14 +211,14 @@ export class BatchRecords {
   /** When the cancel was asked for, Unix ms; null when it was not. */
   async cancelMs(tenant: string, batchId: string): Promise<number | null> {
     const key = keys.cancel(tenant, batchId);
-    return (await this.#find(key, () => getJson(this.#store, key, cancelObject)))?.requestedMs ?? null;
+    return (await this.#find(key, () => findCancel(this.#store, key)))?.requestedMs ?? null;
   }
 
   /** The same of a batch whose manifest was found. A cancel that was not asked for by then changes nothing, and is not looked for again. */
   async cancelMsOfEnded(tenant: string, batchId: string): Promise<number | null> {
     const key = keys.cancel(tenant, batchId);
     const read = async (): Promise<{ requestedMs: number | null }> =>
-      (await getJson(this.#store, key, cancelObject)) ?? { requestedMs: null };
+      (await findCancel(this.#store, key)) ?? { requestedMs: null };
     return (await this.#find(key, read))?.requestedMs ?? null;
   }
 

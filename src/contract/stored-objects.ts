@@ -106,6 +106,7 @@ export const retryLines = z.object({ v: z.literal(1), lines: z.array(z.number())
 
 /** cancel.json: a cancel was asked for. */
 export const cancelObject = z.object({ v: z.literal(1), requestedMs: z.number() });
+export type CancelObject = z.output<typeof cancelObject>;
 
 /**
  * attempts/…: an attempt that gave no results. What it was at, and why it failed, stands in its key. Of a range of a shard it is

@@ -181,3 +181,31 @@ test('a shard whose part can never be written ends with its batch, an hour behin
   expect(service.world.clock.now() / 1000 - batch.created_at).toBeLessThan(2.2 * 3600);
   expect(await results(service, id)).toHaveLength(130);
 });
+
+describe('a batch with a damaged record', () => {
+  test('of its plan fails and says so; other batches of its tenant are not affected', async () => {
+    const service = start();
+    const { id } = await service.submit(lines);
+    const { store, clock } = service.world;
+    await clock.until('the plan', () => store.text(keys.plan(tenant, id)) !== null);
+    await store.put(keys.plan(tenant, id), Buffer.from('{"v":1,"kind":"wo'));
+    service.stopControls();
+    service.startControl();
+    const other = await service.submit(lines);
+    expect(await service.untilEnd(id)).toMatchObject({
+      status: 'failed',
+      errors: { data: [{ code: 'internal_error' }] },
+    });
+    expect(await service.untilEnd(other.id)).toMatchObject({ status: 'completed', request_counts: { completed: 130 } });
+    await service.settle();
+    expect(store.keys().filter((key) => key.startsWith('open/'))).toEqual([]);
+  });
+
+  test('of its cancel is cancelled', async () => {
+    const service = new FakeService({ offer });
+    service.startControl();
+    const { id } = await service.submit(lines);
+    await service.world.store.put(keys.cancel(tenant, id), Buffer.from('{'));
+    expect(await service.untilEnd(id)).toMatchObject({ status: 'cancelled' });
+  });
+});
