@@ -130,7 +130,7 @@ describe('the clock of the queue', () => {
     await work(world, 50);
     const before = (await world.queue.clock('shard')) ?? 0;
     for (let n = 2; n < 100; n++) await world.store.put(keys.openBatch(tenant, idOf(n)), Buffer.of());
-    await world.store.put(keys.plan(tenant, idOf(50)), Buffer.from('{'));
+    await world.store.put(keys.plan(tenant, idOf(50)), Buffer.from('{"v":2}'));
     await world.store.put('open/no-batch', Buffer.of());
     world.queue.wipe();
     let reading = 0;
