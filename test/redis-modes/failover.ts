@@ -80,11 +80,22 @@ export async function surviveLostMaster(redisUrl: string, loseMaster: () => Prom
   );
 
   const heard: string[] = [];
-  await eventually('somebody listens again', () =>
-    succeeds(live.listen('call_2', { onMessage: (text) => heard.push(text), onLost: (error) => lost.push(error) })),
+  await eventually(
+    'somebody listens again',
+    () =>
+      succeeds(live.listen('call_2', { onMessage: (text) => heard.push(text), onLost: (error) => lost.push(error) })),
+    failoverMs,
   );
   const sent = Array.from({ length: 50 }, (_, n) => `message ${n}`);
-  await eventually('it can be sent to', () => other.live.send('call_2', 'first').then((told) => told === 1));
+  await eventually(
+    'it can be sent to',
+    () =>
+      other.live.send('call_2', 'first').then(
+        (told) => told === 1,
+        () => false,
+      ),
+    failoverMs,
+  );
   for (const text of sent) expect(await other.live.send('call_2', text)).toBe(1);
   await eventually('all have come, in order', () => heard.length > sent.length);
   expect(heard.slice(-sent.length)).toEqual(sent);

@@ -56,7 +56,8 @@ async function start(
           ...config,
           'cluster-enabled yes',
           'cluster-config-file nodes',
-          'cluster-node-timeout 1500',
+          // A node that is silent for half of it loses its links for a moment, and messages with them: short only where one is to fail.
+          `cluster-node-timeout ${replicas > 0 ? 3000 : 15_000}`,
           'appendonly yes',
           `requirepass ${password}`,
           `masterauth ${password}`,
