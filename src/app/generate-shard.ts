@@ -1,16 +1,15 @@
 import { setMaxListeners } from 'node:events';
 import { shardJob, type BatchJob } from '../contract/queue-payload.js';
 import type { WorkPlan } from '../contract/stored-objects.js';
-import { EyrieError, errorCode, failsByItself } from '../domain/errors.js';
+import { EyrieError, errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { decidesShard, isStopCause } from '../domain/stop-cause.js';
 import type { LineRange } from '../domain/suspect-ranges.js';
 import type { RunningJob } from '../ports/job-queue.js';
 import type { BatchWatch } from './batch-watch.js';
 import { rangeResults } from './attempts/range-results.js';
-import { runSuspect } from './attempts/run-suspect.js';
+import { checkOwnFailure, runSuspect } from './attempts/run-suspect.js';
 import { forgetRangeParts, noteLoss, RangeAttempt, readAttempts } from './attempts/shard-attempts.js';
-import { checkEngine } from './check-engine.js';
 import { giveUpShard, givenUpRecord, logGivenUp, rejectedRecord } from './give-up-shard.js';
 import { finishJob } from './jobs.js';
 import { runLine } from './line/run-line.js';
@@ -59,17 +58,10 @@ async function runWhole(world: Generator, work: ShardWork): Promise<Records | nu
   try {
     return await world.gate.shared(work.signal, () => runLines(world, work, whole));
   } catch (error) {
-    if (isStopCause(work.signal.reason) || !failsByItself(errorCode(error))) throw error;
-    await checkEngine(world);
+    await checkOwnFailure(world, work, whole, error);
     const attempt = await RangeAttempt.begin(world, job, whole, world.workerId);
     await attempt.failed(error);
     await attempt.end();
-    world.log.warn('shard.range_failed', {
-      ...job,
-      firstLine: shard.firstLine,
-      lines: shard.count,
-      code: errorCode(error),
-    });
     return null;
   }
 }
@@ -89,8 +81,7 @@ async function runShard(
   { stalls, isKnown }: Suspicion,
 ): Promise<{ readonly records: Records; readonly isSuspect: boolean }> {
   if (stalls > 0) await noteLoss(world, work.job, stalls, world.workerId);
-  const isSuspect = stalls > 0 || (isKnown && (await readAttempts(world.store, work.job)).any);
-  const whole = isSuspect ? null : await runWhole(world, work);
+  const whole = stalls > 0 || isKnown ? null : await runWhole(world, work);
   if (whole) return { records: whole, isSuspect: false };
   const { failures } = await readAttempts(world.store, work.job);
   const records = await world.gate.alone(failures, work.signal, () =>

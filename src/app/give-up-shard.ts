@@ -5,14 +5,19 @@ import { errorCode, type ErrorCode, type EyrieError } from '../domain/errors.js'
 import { keys } from '../domain/object-keys.js';
 import { rangeResults } from './attempts/range-results.js';
 import { forgetRangeParts } from './attempts/shard-attempts.js';
-import { failureRecord, unexecutedRecord, type LineRecord } from './line/line-record.js';
+import { failureRecord, unexecutedRecord, type LineIds, type LineRecord } from './line/line-record.js';
 import { readLine } from './line/read-line.js';
 import { encodePart } from './part.js';
 import { readShard } from './read-shard.js';
 import type { World } from './world.js';
 
+interface Reason {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 /** What an unexecuted line says, by the verdict on its shard. */
-const reasons: Readonly<Record<Verdict, { readonly code: ErrorCode; readonly message: string }>> = {
+export const unexecuted: Readonly<Record<Verdict, Reason>> = {
   cancelled: { code: 'batch_cancelled', message: 'This request was not executed: the batch was cancelled.' },
   expired: {
     code: 'batch_expired',
@@ -28,28 +33,46 @@ export const noWaste = Object.freeze({
   overrun_tokens: 0,
 });
 
-/** The record of a line that is not executed: its own error when it is no request, else the verdict's. */
-export function givenUpRecord(
-  world: World,
+interface LineMaker {
+  readonly ids: LineIds;
+  readonly model: World['model'];
+}
+
+/** The record of a line that validation found to be no request (lenient batches). */
+export const rejectedRecord = (
+  { ids }: Pick<LineMaker, 'ids'>,
+  rejected: PlannedShard['rejected'][number],
+): LineRecord =>
+  failureRecord(ids, rejected.customId, {
+    code: errorCode(rejected),
+    message: `Line ${rejected.line}: ${rejected.message}`,
+    param: rejected.param,
+  });
+
+/** The record of a line without a result: its own error when it is no request, else the one given. `line`: undefined when the input is gone. */
+export function withoutResult(
+  maker: LineMaker,
+  plan: WorkPlan,
+  shard: PlannedShard,
+  at: number,
+  line: Uint8Array | null | undefined,
+  { code, message }: Reason,
+): LineRecord {
+  const rejected = shard.rejected.find(({ index }) => index === shard.firstLine + at);
+  if (rejected) return rejectedRecord(maker, rejected);
+  const customId = line === undefined ? null : readLine(line, plan.endpoint, maker.model).customId;
+  return unexecutedRecord(maker.ids, customId, code, message);
+}
+
+/** The record of a line that is not executed, by the verdict on its shard. */
+export const givenUpRecord = (
+  maker: LineMaker,
   plan: WorkPlan,
   shard: PlannedShard,
   at: number,
   line: Uint8Array | null,
   verdict: Verdict,
-): LineRecord {
-  const rejected = shard.rejected.find(({ index }) => index === shard.firstLine + at);
-  if (rejected) return rejectedRecord(world, rejected);
-  const { code, message } = reasons[verdict];
-  return unexecutedRecord(world.ids, readLine(line, plan.endpoint, world.model).customId, code, message);
-}
-
-/** The record of a line that validation found to be no request (lenient batches). */
-export const rejectedRecord = (world: World, rejected: PlannedShard['rejected'][number]): LineRecord =>
-  failureRecord(world.ids, rejected.customId, {
-    code: errorCode(rejected),
-    message: `Line ${rejected.line}: ${rejected.message}`,
-    param: rejected.param,
-  });
+): LineRecord => withoutResult(maker, plan, shard, at, line, unexecuted[verdict]);
 
 /** Says once, when the shard is decided, which of its lines were never carried out, and why. */
 export function logGivenUp({ log }: Pick<World, 'log'>, shard: ShardJob, { givenUp }: PartHeader): void {
@@ -57,8 +80,8 @@ export function logGivenUp({ log }: Pick<World, 'log'>, shard: ShardJob, { given
 }
 
 /**
- * Decides a shard without running it: each line that has no result so far gets its error. Safe beside a worker that still runs it: the first part
- * written counts. Returns whether this one did.
+ * Decides a shard without running it: each line that has no result so far gets its error. Safe beside a worker that still runs it:
+ * the first part written counts. Returns whether this one did.
  */
 export async function giveUpShard(
   world: World,

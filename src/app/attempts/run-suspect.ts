@@ -4,10 +4,9 @@ import { keys } from '../../domain/object-keys.js';
 import { decidesShard, isStopCause } from '../../domain/stop-cause.js';
 import { parseRange, rangeName, rangesToDo, type LineRange } from '../../domain/suspect-ranges.js';
 import { checkEngine } from '../check-engine.js';
-import { noWaste, rejectedRecord } from '../give-up-shard.js';
+import { noWaste, withoutResult } from '../give-up-shard.js';
 import type { Generator, Records, ShardWork } from '../shard-work.js';
-import { unexecutedRecord, type LineRecord } from '../line/line-record.js';
-import { readLine } from '../line/read-line.js';
+import type { LineRecord } from '../line/line-record.js';
 import { encodePart } from '../part.js';
 import { readBatchAttempts } from './batch-attempts.js';
 import { readRange } from './range-results.js';
@@ -25,13 +24,10 @@ function givenUpMessage(code: ErrorCode, count: number): string {
 /** Errors in the place of the lines of a range that is given up. Lines that are no requests keep their own. */
 function giveUpRange(world: Generator, work: ShardWork, range: LineRange, code: ErrorCode): LineRecord[] {
   const { plan, shard, lines } = work;
-  return lines.slice(range.first, range.first + range.count).map((line, at) => {
-    const index = shard.firstLine + range.first + at;
-    const rejected = shard.rejected.find((other) => other.index === index);
-    if (rejected) return rejectedRecord(world, rejected);
-    const { customId } = readLine(line, plan.endpoint, world.model);
-    return unexecutedRecord(world.ids, customId, code, givenUpMessage(code, range.count));
-  });
+  const reason = { code, message: givenUpMessage(code, range.count) };
+  return lines
+    .slice(range.first, range.first + range.count)
+    .map((line, at) => withoutResult(world, plan, shard, range.first + at, line, reason));
 }
 
 /** The code of a range's newest failure. What is left of a range that was divided failed with that range. */
@@ -44,14 +40,32 @@ function codeOf({ ranges }: AttemptsOfShard, { first, count }: LineRange): Error
   return around[0]?.code ?? 'worker_crashed';
 }
 
-/** Runs one range and keeps its results. false: it failed for a reason of its own, and that was noted. */
+/** After a failure: whether the lines are to blame. Throws when something around them is, or the engine itself. */
+export async function checkOwnFailure(
+  world: Generator,
+  { job, shard, signal }: ShardWork,
+  range: LineRange,
+  error: unknown,
+): Promise<void> {
+  const code = errorCode(error);
+  if (isStopCause(signal.reason) || !failsByItself(code)) throw error;
+  await checkEngine(world);
+  world.log.warn('shard.range_failed', {
+    ...job,
+    firstLine: shard.firstLine + range.first,
+    lines: range.count,
+    code,
+  });
+}
+
+/** Runs one range and keeps its results. 'failed': it did for a reason of its own, and that was noted. */
 async function runRange(
   world: Generator,
   work: ShardWork,
   range: LineRange,
   runLines: RunLines,
 ): Promise<Records | 'failed'> {
-  const { job, signal } = work;
+  const { job } = work;
   const attempt = await RangeAttempt.begin(world, job, range, world.workerId);
   try {
     const records = await runLines(work, range);
@@ -66,18 +80,8 @@ async function runRange(
     await world.store.create(key, bytes);
     return records;
   } catch (error) {
-    if (isStopCause(signal.reason) || !failsByItself(errorCode(error))) throw error;
-    // When the worker itself is broken, the lines are not to blame.
-    await checkEngine(world);
+    await checkOwnFailure(world, work, range, error);
     await attempt.failed(error);
-    world.log.warn('shard.range_failed', {
-      tenant: job.tenant,
-      batchId: job.batchId,
-      shard: job.shard,
-      firstLine: work.shard.firstLine + range.first,
-      lines: range.count,
-      code: errorCode(error),
-    });
     return 'failed';
   } finally {
     await attempt.end();

@@ -1,11 +1,9 @@
 import type { PlannedShard, SubmitObject, WorkPlan } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
-import { errorCode, type ErrorCode } from '../../domain/errors.js';
+import { errorCode } from '../../domain/errors.js';
 import { derivedId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
-import { noWaste } from '../give-up-shard.js';
-import { failureRecord, unexecutedRecord } from '../line/line-record.js';
-import { readLine } from '../line/read-line.js';
+import { noWaste, unexecuted, withoutResult } from '../give-up-shard.js';
 import { decodePart, encodePart, type DecodedPart } from '../part.js';
 import { readShard } from '../read-shard.js';
 import type { World } from '../world.js';
@@ -16,10 +14,13 @@ export type PartReader = Pick<World, 'store' | 'clock' | 'model' | 'idSecret'>;
 export const isOverdue = ({ clock }: Pick<World, 'clock'>, { expiresMs }: SubmitObject): boolean =>
   clock.now() >= expiresMs + bounds.finishLateMs;
 
-const reasons: Readonly<Record<'internal_error' | 'batch_expired', string>> = {
-  internal_error: 'The stored result of this request cannot be read any more. Run it again with retry_failed.',
-  batch_expired: 'This request could not be executed before the completion window expired.',
-};
+const reasons = {
+  internal_error: {
+    code: 'internal_error',
+    message: 'The stored result of this request cannot be read any more. Run it again with retry_failed.',
+  },
+  batch_expired: unexecuted.expired,
+} as const;
 
 /** The lines as they were accepted; nulls when the input is gone. */
 async function inputLines(
@@ -52,13 +53,8 @@ export async function lostPart(
     const ids = {
       next: (kind: 'line' | 'request') => derivedId(kind, world.idSecret, submit.batchId, 'lost', String(index)),
     };
-    const rejected = shard.rejected.find((other) => other.index === index);
-    if (rejected) {
-      const message = `Line ${rejected.line}: ${rejected.message}`;
-      return failureRecord(ids, rejected.customId, { code: errorCode(rejected), message, param: rejected.param });
-    }
-    const customId = lines && readLine(lines[at] ?? null, plan.endpoint, world.model).customId;
-    return unexecutedRecord(ids, customId, code satisfies ErrorCode, reasons[code]);
+    const line = lines === null ? undefined : (lines[at] ?? null);
+    return withoutResult({ ids, model: world.model }, plan, shard, at, line, reasons[code]);
   });
   const verdict = code === 'batch_expired' ? 'expired' : 'failed';
   const times = { startedMs: plan.plannedMs, finishedMs: plan.plannedMs };
