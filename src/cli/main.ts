@@ -8,6 +8,7 @@ import type { LocalParts } from './dev/local-service.js';
 import { wholeNumber } from './option-numbers.js';
 import { reportError, reportJsonError } from './output.js';
 import { addPlanCommand } from './plan-command.js';
+import { addSelfcheckCommand } from './selfcheck-command.js';
 
 /** The `eyrie` command. Everything behind a command is loaded when that command runs, so that `--help` is quick. */
 
@@ -178,6 +179,7 @@ async function openOffline(options: RunBatchFlags) {
 }
 
 addPlanCommand(program);
+addSelfcheckCommand(program);
 addAdminCommands(program, async () => {
   const [{ readStoreSettings }, { openStore }, { SystemClock }, { UlidIds }, { PinoLog }] = await Promise.all([
     import('../config/read-environment.js'),
