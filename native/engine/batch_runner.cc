@@ -75,6 +75,7 @@ void BatchRunner::step(std::vector<Outcome>& outcomes, std::vector<TokenNews>& n
   }
   for (const Admission& admission : plan_.admissions) {
     Sequence& sequence = *sequences_.at(admission.id);
+    sequence.begin(options_);
     in_slot_[admission.slot] = &sequence;
     std::unique_ptr<TokenHistory>& history = histories_[admission.slot];
     if (!history) history = std::make_unique<TokenHistory>(options_.config.vocab_size);
