@@ -99,9 +99,8 @@ __device__ __forceinline__ void advance(const SlotStates& states, int slot, int 
   entry = static_cast<uint16_t>(0x8000u | (count < 0x7fffu ? count + 1 : count));
 }
 
-__global__ void __launch_bounds__(kThreads, 2)
-    draw_rows_kernel(const float* logits, const SampleRow* rows, const uint32_t* masks, SlotStates states, float* scratch,
-                     SampleResult* results) {
+__global__ void __launch_bounds__(kThreads, 2) draw_rows_kernel(const float* logits, const SampleRow* rows, const uint32_t* masks,
+                                                                SlotStates states, float* scratch, SampleResult* results) {
   const int vocab = states.vocab;
   const Shared shared = divide_shared(vocab);
   const SampleRow row = rows[blockIdx.x];
