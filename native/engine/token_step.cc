@@ -4,11 +4,11 @@
 #include <limits>
 #include <string_view>
 
+#include "cpu/sampler/log_softmax.h"
 #include "cpu/vector/vector_kernels.h"
 #include "engine/grammar_step.h"
 #include "engine/stop_matcher.h"
 #include "error.h"
-#include "sampling/log_softmax.h"
 
 namespace eyrie {
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "cpu/compute.h"
+#include "cpu/sampler/sample.h"
 #include "engine/engine_options.h"
 #include "engine/sequence.h"
-#include "sampling/sample.h"
 
 namespace eyrie {
 
