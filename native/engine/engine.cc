@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cpu/backend/cpu_weight_sink.h"
 #include "cpu/backend/memory_plan.h"
 #include "cpu/isa.h"
 #include "engine/check_request.h"
@@ -36,7 +37,7 @@ std::unique_ptr<Engine> Engine::open(EngineOptions options, EngineEvents events,
   std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(events)));
   engine->pool_ = std::make_unique<ThreadPool>(static_cast<int>(engine->options_.threads), should_pin(engine->options_.threads));
   const Compute compute = make_compute(*engine->pool_, isa);
-  auto weights = load_falcon(engine->options_.model_directory, engine->options_.config, dtype, compute, on_progress, cancelled);
+  auto weights = load_cpu_weights(engine->options_.model_directory, engine->options_.config, dtype, compute, on_progress, cancelled);
   engine->runner_ = std::make_unique<BatchRunner>(engine->options_, std::move(weights), dtype, compute);
   const FalconModel& model = engine->runner_->model();
   engine->info_ = {isa_name(isa), engine->options_.dtype, model.weight_bytes(), model.kv_cache_bytes(), kNumericsVersion};
