@@ -66,7 +66,7 @@ struct BackendInfo {
 
 /// One resident model on one device or group of devices. Called by one thread at a time. An exception out of any call but
 /// open_slot() means that the device cannot go on.
-class Backend {
+class [[gnu::visibility("default")]] Backend {
  public:
   virtual ~Backend() = default;
   virtual const BackendInfo& info() const = 0;
