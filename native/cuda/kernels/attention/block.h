@@ -16,9 +16,9 @@
 
 #include <cstdint>
 
+#include "cuda/kernels/numbers.h"
 #include "cuda/kernels/pass.h"
 #include "cuda/kernels/ptx.h"
-#include "numbers/bfloat16.h"
 #include "numbers/exp.h"
 
 namespace eyrie::cuda::attention {
@@ -44,7 +44,7 @@ __device__ __forceinline__ int swizzled(int key, int chunk) {
 /// Copies `keys` rows of kHeadDim values, of which the first `valid` exist; the others become zeros and are not read. Threads
 /// `thread` of `kThreads` take part.
 template <int kHeadDim, int kThreads>
-__device__ __forceinline__ void start_block_copy(eyrie::bf16* shared, const eyrie::bf16* global, int valid, int thread) {
+__device__ __forceinline__ void start_block_copy(bf16* shared, const bf16* global, int valid, int thread) {
   constexpr int kChunks = kHeadDim / 8;
 #pragma unroll
   for (int i = 0; i < kBlockKeys * kChunks / kThreads; ++i) {
@@ -55,7 +55,7 @@ __device__ __forceinline__ void start_block_copy(eyrie::bf16* shared, const eyri
 
 /// Queries as the left operand, 16 dims a step. `heads`: the first of `count` heads; the rest of the 16 are zeros.
 template <int kHeadDim>
-__device__ __forceinline__ void load_queries(uint32_t (&q)[kHeadDim / 16][4], const eyrie::bf16* heads, int count, int lane) {
+__device__ __forceinline__ void load_queries(uint32_t (&q)[kHeadDim / 16][4], const bf16* heads, int count, int lane) {
 #pragma unroll
   for (int row = 0; row < 2; ++row) {
     const int head = lane / 4 + 8 * row;
@@ -70,7 +70,7 @@ __device__ __forceinline__ void load_queries(uint32_t (&q)[kHeadDim / 16][4], co
 
 /// s[n]: the products of the queries with keys 8n to 8n + 7.
 template <int kHeadDim>
-__device__ __forceinline__ void block_scores(float (&s)[8][4], const uint32_t (&q)[kHeadDim / 16][4], const eyrie::bf16* keys, int lane) {
+__device__ __forceinline__ void block_scores(float (&s)[8][4], const uint32_t (&q)[kHeadDim / 16][4], const bf16* keys, int lane) {
 #pragma unroll
   for (int n = 0; n < 8; ++n) {
     s[n][0] = s[n][1] = s[n][2] = s[n][3] = 0.0f;
@@ -106,11 +106,11 @@ __device__ __forceinline__ void block_probabilities(uint32_t (&p)[8][2], Softmax
     float sum = 0.0f;
 #pragma unroll
     for (int n = 0; n < 8; ++n) {
-      const eyrie::bf16 first = eyrie::to_bf16(eyrie::exp_one(s[n][2 * row] - largest[row]));
-      const eyrie::bf16 second = eyrie::to_bf16(eyrie::exp_one(s[n][2 * row + 1] - largest[row]));
-      p[n][row] = first.bits | static_cast<uint32_t>(second.bits) << 16;
-      sum = sum + eyrie::to_float(first);
-      sum = sum + eyrie::to_float(second);
+      const bf16 first = to_bf16(exp_one(s[n][2 * row] - largest[row]));
+      const bf16 second = to_bf16(exp_one(s[n][2 * row + 1] - largest[row]));
+      p[n][row] = pack(first, second);
+      sum = sum + to_float(first);
+      sum = sum + to_float(second);
     }
     sum = sum + __shfl_xor_sync(0xffffffffu, sum, 1);
     sum = sum + __shfl_xor_sync(0xffffffffu, sum, 2);
@@ -121,7 +121,7 @@ __device__ __forceinline__ void block_probabilities(uint32_t (&p)[8][2], Softmax
 /// o[n]: probabilities . values for dims 16 * pair + 8n on. kCut: values of keys from `valid` on are taken as zeros, whatever they are
 /// (0 * NaN would be NaN); without, the block holds zeros there.
 template <int kHeadDim, bool kCut>
-__device__ __forceinline__ void block_values(float (&o)[2][4], const uint32_t (&p)[8][2], const eyrie::bf16* values, int pair, int valid, int lane) {
+__device__ __forceinline__ void block_values(float (&o)[2][4], const uint32_t (&p)[8][2], const bf16* values, int pair, int valid, int lane) {
 #pragma unroll
   for (int n = 0; n < 2; ++n) o[n][0] = o[n][1] = o[n][2] = o[n][3] = 0.0f;
 #pragma unroll
@@ -153,7 +153,7 @@ struct MergeFactors {
 /// `state` takes in the keys of `added`, which come after its own.
 __device__ __forceinline__ MergeFactors merge(Softmax& state, const Softmax& added) {
   const float max = fmaxf(state.max, added.max);
-  const MergeFactors factors{eyrie::exp_one(state.max - max), eyrie::exp_one(added.max - max)};
+  const MergeFactors factors{exp_one(state.max - max), exp_one(added.max - max)};
   state.sum = fmaf(added.sum, factors.added, state.sum * factors.kept);
   state.max = max;
   return factors;
@@ -164,6 +164,6 @@ __device__ __forceinline__ float merged(float value, float added, const MergeFac
 }
 
 /// The result: what was summed, as a mean.
-__device__ __forceinline__ eyrie::bf16 mean(float value, float sum) { return eyrie::to_bf16(value / sum); }
+__device__ __forceinline__ bf16 mean(float value, float sum) { return to_bf16(value / sum); }
 
 }  // namespace eyrie::cuda::attention

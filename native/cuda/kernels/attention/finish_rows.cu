@@ -14,10 +14,6 @@ constexpr int kThreads = 256;          // bfloat16: many blocks of threads for a
 constexpr int kQuantiseThreads = 1024;  // 8 bits: one
 constexpr int kAhead = 4;              // splits that are read before the first of them is merged
 
-__device__ __forceinline__ uint2 pack_four(eyrie::bf16 a, eyrie::bf16 b, eyrie::bf16 c, eyrie::bf16 d) {
-  return {a.bits | static_cast<uint32_t>(b.bits) << 16, c.bits | static_cast<uint32_t>(d.bits) << 16};
-}
-
 /// Four dims of a row from its partial results. `values`, `softmax`: those of the head's first split.
 __device__ __forceinline__ uint2 merge_splits(const float* values, const float* softmax, int head_dim, int splits) {
   Softmax state{};
@@ -46,7 +42,7 @@ __device__ __forceinline__ uint2 merge_splits(const float* values, const float* 
       }
     }
   }
-  return pack_four(mean(o[0], state.sum), mean(o[1], state.sum), mean(o[2], state.sum), mean(o[3], state.sum));
+  return {pack(mean(o[0], state.sum), mean(o[1], state.sum)), pack(mean(o[2], state.sum), mean(o[3], state.sum))};
 }
 
 /// Dims 4 * `four` to + 3 of the row.
@@ -58,7 +54,7 @@ __device__ __forceinline__ uint2 merged_four(const Call& call, const AttentionPl
   return merge_splits(call.values + at * head_dim + dim, call.softmax + at * 2, head_dim, splits);
 }
 
-__global__ void __launch_bounds__(kThreads) finish_bf16(Call call, AttentionPlan plan, eyrie::bf16* out) {
+__global__ void __launch_bounds__(kThreads) finish_bf16(Call call, AttentionPlan plan, bf16* out) {
   const int row = plan.singles[blockIdx.x];
   if (row < 0) return;
   const int position = call.pass.positions[row];
@@ -76,18 +72,19 @@ __device__ __forceinline__ void write_quantised(const uint2* row, uint32_t* larg
   uint32_t largest = 0;
   for (int i = static_cast<int>(threadIdx.x); i < fours; i += kQuantiseThreads) largest = largest_magnitude(row[i], largest);
 #pragma unroll
-  for (int distance = 16; distance > 0; distance /= 2) largest = max(largest, __shfl_xor_sync(0xffffffffu, largest, distance));
+  for (int distance = 16; distance > 0; distance /= 2) largest = ::max(largest, __shfl_xor_sync(0xffffffffu, largest, distance));
   if (lane == 0) largest_of_warp[warp] = largest;
   __syncthreads();
   largest = 0;
-  for (int i = 0; i < kQuantiseThreads / 32; ++i) largest = max(largest, largest_of_warp[i]);
-  const float scale = scale_of<kFormat>(largest);
+  for (int i = 0; i < kQuantiseThreads / 32; ++i) largest = ::max(largest, largest_of_warp[i]);
+  const float scale = row_scale(__uint_as_float(largest), kFormat == RowFormat::e4m3 ? kLargestE4m3 : kLargestInt8);
+  const float inverse = reciprocal(scale);
   if (threadIdx.x == 0) *scale_out = scale;
-  for (int i = static_cast<int>(threadIdx.x); i < fours; i += kQuantiseThreads) out[i] = quantise_four<kFormat>(row[i], scale);
+  for (int i = static_cast<int>(threadIdx.x); i < fours; i += kQuantiseThreads) out[i] = quantise_four<kFormat>(row[i], inverse);
 }
 
 constexpr size_t quantise_shared_bytes(const Call& call) {
-  return sizeof(eyrie::bf16) * static_cast<size_t>(call.shape.query_heads) * static_cast<size_t>(call.shape.head_dim) +
+  return sizeof(bf16) * static_cast<size_t>(call.shape.query_heads) * static_cast<size_t>(call.shape.head_dim) +
          sizeof(uint32_t) * (kQuantiseThreads / 32);
 }
 
@@ -138,7 +135,7 @@ void finish_single_rows(Stream& stream, const Call& call, const AttentionPlan& p
     case RowFormat::bf16: {
       const int fours = call.shape.query_heads * call.shape.head_dim / 4;
       const dim3 grid(static_cast<unsigned>(plan.single_rows), static_cast<unsigned>((fours + kThreads - 1) / kThreads));
-      EYRIE_LAUNCH(finish_bf16, grid, kThreads, 0, stream, call, plan, static_cast<eyrie::bf16*>(out.values));
+      EYRIE_LAUNCH(finish_bf16, grid, kThreads, 0, stream, call, plan, static_cast<bf16*>(out.values));
       break;
     }
     case RowFormat::e4m3: start_finish<RowFormat::e4m3>(stream, call, plan, out); break;

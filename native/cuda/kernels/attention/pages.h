@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "cuda/kernels/launch.h"
+#include "cuda/kernels/numbers.h"
 #include "cuda/kernels/pass.h"
-#include "numbers/bfloat16.h"
 
 namespace eyrie::cuda::attention {
 
@@ -19,9 +19,9 @@ __device__ __forceinline__ int page_number(const PagedCache& cache, int slot, in
 
 /// The keys of one head in a page, [kPageTokens][head_dim]; its values follow them. Page -1 gives the address of page 0: for copies that
 /// fill with zeros and do not read.
-__device__ __forceinline__ eyrie::bf16* page_keys(const PagedCache& cache, int layer, int page, int kv_head) {
+__device__ __forceinline__ bf16* page_keys(const PagedCache& cache, int layer, int page, int kv_head) {
   const int64_t at = layer * cache.layer_values() + (page < 0 ? 0 : page) * cache.page_values();
-  return static_cast<eyrie::bf16*>(cache.memory) + at + static_cast<int64_t>(kv_head) * 2 * kPageTokens * cache.head_dim;
+  return static_cast<bf16*>(cache.memory) + at + static_cast<int64_t>(kv_head) * 2 * kPageTokens * cache.head_dim;
 }
 
 }  // namespace eyrie::cuda::attention

@@ -16,7 +16,7 @@ struct Call {
   AttentionShape shape;
   PagedCache cache;
   int layer = 0;
-  eyrie::bf16* qkv = nullptr;
+  bf16* qkv = nullptr;
   // Partial results of rows that attend alone, one for each of their splits.
   float* values = nullptr;   // [single rows][query heads][splits_max][head_dim]
   float* softmax = nullptr;  // [single rows][query heads][splits_max][maximum, sum]
@@ -26,7 +26,7 @@ struct Call {
 void attend_single_rows(Stream& stream, const Call& call, const AttentionPlan& plan);
 
 /// Results of the tiles as bfloat16, row r at out + r * row_stride.
-void attend_tiles(Stream& stream, const Call& call, const AttentionPlan& plan, eyrie::bf16* out, int64_t row_stride);
+void attend_tiles(Stream& stream, const Call& call, const AttentionPlan& plan, bf16* out, int64_t row_stride);
 
 /// Merges the splits of the single rows and writes the result in its format.
 void finish_single_rows(Stream& stream, const Call& call, const AttentionPlan& plan, const RowsOut& out);

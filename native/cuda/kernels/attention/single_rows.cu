@@ -39,12 +39,12 @@ __global__ void __launch_bounds__(kThreads) attend_split(Call call, AttentionPla
   const int row = plan.singles[single];
   if (row < 0) return;
   const int position = call.pass.positions[row];
-  const int keys_of_split = min(position + 1 - split * kPageTokens, kPageTokens);
+  const int keys_of_split = ::min(position + 1 - split * kPageTokens, kPageTokens);
   if (position < 0 || keys_of_split <= 0) return;
 
   auto* shared = shared_memory<char>();
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
-  auto* keys = reinterpret_cast<eyrie::bf16*>(shared) + warp * Layout::kWarpValues;
+  auto* keys = reinterpret_cast<bf16*>(shared) + warp * Layout::kWarpValues;
   auto* values = Layout::kValuesReplaceKeys ? keys : keys + Layout::kBlockValues;
   auto* results = Layout::kResultsReplaceKeys ? reinterpret_cast<float4*>(shared) : reinterpret_cast<float4*>(shared + Layout::kCopiesBytes);
   constexpr int kResultStride = Layout::kResultsReplaceKeys ? Layout::kWarpValues / 8 : Layout::kResultValues / 4;  // float4, warp to warp
@@ -52,17 +52,17 @@ __global__ void __launch_bounds__(kThreads) attend_split(Call call, AttentionPla
 
   const int page = page_number(call.cache, call.pass.slots[row], split);
   const int blocks = (keys_of_split + kBlockKeys - 1) / kBlockKeys;
-  const int valid = min(keys_of_split - warp * kBlockKeys, kBlockKeys);  // of this warp's block; may be <= 0
+  const int valid = ::min(keys_of_split - warp * kBlockKeys, kBlockKeys);  // of this warp's block; may be <= 0
   const int copied = page < 0 ? 0 : valid;
-  const eyrie::bf16* from_keys = page_keys(call.cache, call.layer, page, kv_head) + warp * Layout::kBlockValues;
-  const eyrie::bf16* from_values = from_keys + kPageTokens * kHeadDim;
+  const bf16* from_keys = page_keys(call.cache, call.layer, page, kv_head) + warp * Layout::kBlockValues;
+  const bf16* from_values = from_keys + kPageTokens * kHeadDim;
 
   const int group = call.shape.query_heads / call.shape.kv_heads;
   const int64_t width = (call.shape.query_heads + 2 * call.shape.kv_heads) * static_cast<int64_t>(kHeadDim);
-  const eyrie::bf16* queries = call.qkv + row * width + static_cast<int64_t>(kv_head) * group * kHeadDim;
+  const bf16* queries = call.qkv + row * width + static_cast<int64_t>(kv_head) * group * kHeadDim;
 
   for (int first_head = 0; first_head < group; first_head += kTileHeads) {
-    const int heads = min(group - first_head, kTileHeads);
+    const int heads = ::min(group - first_head, kTileHeads);
     if (first_head > 0) __syncthreads();  // everybody has read the results of the tile before
     if (valid > 0) {
       if (first_head == 0 || Layout::kValuesReplaceKeys) {

@@ -30,7 +30,7 @@ struct RowState {
 /// Takes the block's values into the split, where it is the first one if `first`.
 template <int kHeadDim, bool kCut>
 __device__ __forceinline__ void take_values(RowState<kHeadDim>& row, const uint32_t (&p)[8][2], const MergeFactors (&factors)[2], bool first,
-                                            const eyrie::bf16* values, int valid, int lane) {
+                                            const bf16* values, int valid, int lane) {
 #pragma unroll
   for (int pair = 0; pair < kHeadDim / 16; ++pair) {
     float o[2][4];
@@ -68,26 +68,26 @@ __device__ __forceinline__ void take_split(RowState<kHeadDim>& row, bool first) 
 
 template <int kHeadDim>
 __global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 2 : 1)
-    attend_tile(Call call, const RowChunk* chunks, int head_tiles, eyrie::bf16* out, int64_t row_stride) {
+    attend_tile(Call call, const RowChunk* chunks, int head_tiles, bf16* out, int64_t row_stride) {
   const RowChunk chunk = chunks[blockIdx.y];
   if (chunk.rows <= 0) return;
   const int kv_head = static_cast<int>(blockIdx.x) / head_tiles;
   const int first_head = static_cast<int>(blockIdx.x) % head_tiles * kTileHeads;
-  const int group = call.shape.query_heads / call.shape.kv_heads, heads = min(group - first_head, kTileHeads);
+  const int group = call.shape.query_heads / call.shape.kv_heads, heads = ::min(group - first_head, kTileHeads);
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
 
-  const int row = chunk.first_row + min(warp, chunk.rows - 1);
+  const int row = chunk.first_row + ::min(warp, chunk.rows - 1);
   const int slot = call.pass.slots[chunk.first_row];
   const int longest = call.pass.positions[chunk.first_row + chunk.rows - 1] + 1;
   const int length = warp < chunk.rows ? call.pass.positions[row] + 1 : 0;
   const int64_t width = (call.shape.query_heads + 2 * call.shape.kv_heads) * static_cast<int64_t>(kHeadDim);
   const int64_t head_at = (static_cast<int64_t>(kv_head) * group + first_head) * kHeadDim;
 
-  auto* stages = shared_memory<eyrie::bf16>();
+  auto* stages = shared_memory<bf16>();
   const auto start_copy = [&](int block, int page) {
-    eyrie::bf16* keys = stages + block % kStages * kStageValues<kHeadDim>;
+    bf16* keys = stages + block % kStages * kStageValues<kHeadDim>;
     const int valid = page < 0 ? 0 : longest - block * kBlockKeys;
-    const eyrie::bf16* from = page_keys(call.cache, call.layer, page, kv_head) + block % kBlocksPerSplit * kBlockKeys * kHeadDim;
+    const bf16* from = page_keys(call.cache, call.layer, page, kv_head) + block % kBlocksPerSplit * kBlockKeys * kHeadDim;
     start_block_copy<kHeadDim, kThreads>(keys, from, valid, static_cast<int>(threadIdx.x));
     start_block_copy<kHeadDim, kThreads>(keys + kBlockKeys * kHeadDim, from + kPageTokens * kHeadDim, valid, static_cast<int>(threadIdx.x));
   };
@@ -108,10 +108,10 @@ __global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 2 : 1)
     cp_async_commit();
     cp_async_wait<1>();
     __syncthreads();
-    const int valid = min(length - block * kBlockKeys, kBlockKeys);
+    const int valid = ::min(length - block * kBlockKeys, kBlockKeys);
     if (valid > 0) {
-      const eyrie::bf16* keys = stages + block % kStages * kStageValues<kHeadDim>;
-      const eyrie::bf16* values = keys + kBlockKeys * kHeadDim;
+      const bf16* keys = stages + block % kStages * kStageValues<kHeadDim>;
+      const bf16* values = keys + kBlockKeys * kHeadDim;
       uint32_t p[8][2];
       Softmax added[2];
       {
@@ -147,24 +147,23 @@ __global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 2 : 1)
     auto* to = reinterpret_cast<uint32_t*>(out + row * row_stride + head_at + head * kHeadDim) + lane % 4;
 #pragma unroll
     for (int n = 0; n < kHeadDim / 8; ++n) {
-      const eyrie::bf16 first = mean(state.whole_values[n][2 * half], state.whole[half].sum);
-      const eyrie::bf16 second = mean(state.whole_values[n][2 * half + 1], state.whole[half].sum);
-      to[n * 4] = first.bits | static_cast<uint32_t>(second.bits) << 16;
+      const float sum = state.whole[half].sum;
+      to[n * 4] = pack(mean(state.whole_values[n][2 * half], sum), mean(state.whole_values[n][2 * half + 1], sum));
     }
   }
 }
 
 template <int kHeadDim>
-void start(Stream& stream, const Call& call, const AttentionPlan& plan, eyrie::bf16* out, int64_t row_stride) {
+void start(Stream& stream, const Call& call, const AttentionPlan& plan, bf16* out, int64_t row_stride) {
   const int head_tiles = (call.shape.query_heads / call.shape.kv_heads + kTileHeads - 1) / kTileHeads;
   const dim3 grid(static_cast<unsigned>(call.shape.kv_heads * head_tiles), static_cast<unsigned>(plan.tiles));
-  EYRIE_LAUNCH(attend_tile<kHeadDim>, grid, kThreads, sizeof(eyrie::bf16) * kStages * kStageValues<kHeadDim>, stream, call, plan.tile_rows,
+  EYRIE_LAUNCH(attend_tile<kHeadDim>, grid, kThreads, sizeof(bf16) * kStages * kStageValues<kHeadDim>, stream, call, plan.tile_rows,
                head_tiles, out, row_stride);
 }
 
 }  // namespace
 
-void attend_tiles(Stream& stream, const Call& call, const AttentionPlan& plan, eyrie::bf16* out, int64_t row_stride) {
+void attend_tiles(Stream& stream, const Call& call, const AttentionPlan& plan, bf16* out, int64_t row_stride) {
   if (call.shape.head_dim == 64) {
     start<64>(stream, call, plan, out, row_stride);
   } else {
