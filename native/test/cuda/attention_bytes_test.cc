@@ -22,8 +22,7 @@ TEST(AttentionBytes, PromptChunksAndStepsAreTheSame) {
     for (int first = 0, i = 0; first < length; ++i) {
       const int count = std::min(std::vector<int>{1, 7, 64, 190, 3}[static_cast<size_t>(i) % 5], length - first);
       const Output chunk = model.run(rows_of(1, 1, first, count), in_tiles(count, {3, 1, 8, 5, 2}));
-      for (int r = 0; r < count; ++r)
-        expect_same_row(prompt, static_cast<size_t>(first + r), chunk, static_cast<size_t>(r), "chunk");
+      for (int r = 0; r < count; ++r) expect_same_row(prompt, static_cast<size_t>(first + r), chunk, static_cast<size_t>(r), "chunk");
       first += count;
     }
     // Rows that attend alone: the lengths at which something begins or ends.

@@ -23,7 +23,8 @@ TEST(AttentionCache, StalePagesAreNotSeen) {
       ASSERT_TRUE(finite(stale_single, last) && finite(stale_tiles, last));
       ASSERT_EQ(single.bytes(last), stale_single.bytes(last));
       ASSERT_EQ(single.values.size(), tiles.values.size());
-      for (int r = length - tile; r < length; ++r) ASSERT_EQ(tiles.bytes(static_cast<size_t>(r)), stale_tiles.bytes(static_cast<size_t>(r)));
+      for (int r = length - tile; r < length; ++r)
+        ASSERT_EQ(tiles.bytes(static_cast<size_t>(r)), stale_tiles.bytes(static_cast<size_t>(r)));
       ASSERT_EQ(single.bytes(last), tiles.bytes(last));
     }
   }
@@ -112,7 +113,8 @@ TEST(CopyPrefix, CopiesThePositionsAndNoMore) {
     for (int head = 0; head < 2; ++head) {
       for (const int position : {0, tokens / 2, tokens - 1}) {
         for (const bool values : {false, true}) {
-          const auto from = model.cached(PagedModel::kLayer, 0, position, head, values), to = model.cached(PagedModel::kLayer, 1, position, head, values);
+          const auto from = model.cached(PagedModel::kLayer, 0, position, head, values),
+                     to = model.cached(PagedModel::kLayer, 1, position, head, values);
           ASSERT_EQ(0, std::memcmp(from.data(), to.data(), from.size() * sizeof(bf16))) << position;
           ASSERT_NE(to[0].bits, 0xffff);
         }

@@ -10,7 +10,8 @@ namespace eyrie::cuda::test {
 namespace {
 
 // 40B, 7B, 180B, 11B, and the small ones of the tests' models.
-const Heads kAllHeads[] = {{32, 2, 64}, {71, 1, 64}, {58, 2, 64}, {8, 2, 128}, {4, 2, 64}, {3, 1, 64}, {2, 1, 128}, {20, 1, 128}, {2, 2, 64}};
+const Heads kAllHeads[] = {{32, 2, 64}, {71, 1, 64}, {58, 2, 64},  {8, 2, 128}, {4, 2, 64},
+                           {3, 1, 64},  {2, 1, 128}, {20, 1, 128}, {2, 2, 64}};
 
 struct Wanted {
   std::vector<double> value, magnitude;  // sum of p v and of p |v|
@@ -86,11 +87,8 @@ TEST(Attention, MatchesTheCpu) {
     const int length = 301;
     PagedModel model(heads, 1, 2);
     const std::vector<Row> rows = rows_of(5, 0, 0, length);
-    const eyrie::AttentionShape shape{.q_heads = heads.query,
-                                      .kv_heads = heads.kv,
-                                      .head_dim = heads.dim,
-                                      .cache_dtype = DType::bfloat16,
-                                      .scale = model.shape.scale};
+    const eyrie::AttentionShape shape{
+        .q_heads = heads.query, .kv_heads = heads.kv, .head_dim = heads.dim, .cache_dtype = DType::bfloat16, .scale = model.shape.scale};
     const int64_t capacity = 320, width = model.width();
     HugeBuffer keys(kv_bytes(shape, capacity)), values(kv_bytes(shape, capacity));
     std::vector<float> qkv;

@@ -23,10 +23,8 @@ struct Heads {
 };
 
 inline AttentionShape shape_of(const Heads& heads) {
-  return {.query_heads = heads.query,
-          .kv_heads = heads.kv,
-          .head_dim = heads.dim,
-          .scale = 1.0f / std::sqrt(static_cast<float>(heads.dim))};
+  return {
+      .query_heads = heads.query, .kv_heads = heads.kv, .head_dim = heads.dim, .scale = 1.0f / std::sqrt(static_cast<float>(heads.dim))};
 }
 
 /// A position of a sequence that lies in a slot.
@@ -110,7 +108,8 @@ class PagedModel : public Card {
       values[i] = to_bf16(u * (1.5f + static_cast<float>(i / static_cast<size_t>(shape.head_dim) % 5)));
     }
     const auto changed = changes.find({row.sequence, row.position});
-    if (changed != changes.end()) std::fill(values.begin() + query_width() + shape.kv_heads * shape.head_dim, values.end(), changed->second);
+    if (changed != changes.end())
+      std::fill(values.begin() + query_width() + shape.kv_heads * shape.head_dim, values.end(), changed->second);
     return values;
   }
 
@@ -189,7 +188,8 @@ class PagedModel : public Card {
     const std::vector<bf16> all = get<bf16>(memory_);
     const int64_t page = table[static_cast<size_t>(slot * cache.pages_per_slot + position / kPageTokens)];
     const int64_t at = layer * cache.layer_values() + page * cache.page_values() +
-                       (int64_t{kv_head} * 2 + (values ? 1 : 0)) * kPageTokens * cache.head_dim + int64_t{position % kPageTokens} * cache.head_dim;
+                       (int64_t{kv_head} * 2 + (values ? 1 : 0)) * kPageTokens * cache.head_dim +
+                       int64_t{position % kPageTokens} * cache.head_dim;
     return {all.begin() + at, all.begin() + at + cache.head_dim};
   }
   std::vector<bf16> whole_cache() { return get<bf16>(memory_); }
@@ -197,8 +197,8 @@ class PagedModel : public Card {
 
   AttentionShape shape;
   PagedCache cache;
-  std::vector<int32_t> table;                         // page table; uploaded by append()
-  std::map<std::pair<int, int>, bf16> changes;        // (sequence, position) whose values are all this
+  std::vector<int32_t> table;                   // page table; uploaded by append()
+  std::map<std::pair<int, int>, bf16> changes;  // (sequence, position) whose values are all this
 
  private:
   RotaryTable rotary_;
