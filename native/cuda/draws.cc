@@ -16,9 +16,7 @@ size_t mask_words(const DrawLimits& limits) { return (size_t{limits.vocab} + 31)
 size_t rows_bytes(const DrawLimits& limits) { return (limits.rows_max * sizeof(SampleRow) + 15) / 16 * 16; }
 
 /// Each slot draws at most once in a pass, so there are at most as many bitmaps as slots.
-size_t block_bytes(const DrawLimits& limits) {
-  return rows_bytes(limits) + size_t{limits.slots} * mask_words(limits) * sizeof(uint32_t);
-}
+size_t block_bytes(const DrawLimits& limits) { return rows_bytes(limits) + size_t{limits.slots} * mask_words(limits) * sizeof(uint32_t); }
 
 size_t scratch_bytes(const DrawLimits& limits) {
   return sampler_scratch_bytes(static_cast<int>(limits.head_rows_max), static_cast<int>(limits.vocab));
@@ -46,8 +44,9 @@ Draws::Draws(const Device& device, const DrawLimits& limits)
       block_(device.alloc(block_bytes(limits))),
       results_(device.alloc(limits.rows_max * sizeof(SampleResult))),
       scratch_(device.alloc(scratch_bytes(limits))),
-      flights_{Flight{device.alloc_pinned(block_bytes(limits)), device.alloc_pinned(limits.rows_max * sizeof(SampleResult)), Event(device)},
-               Flight{device.alloc_pinned(block_bytes(limits)), device.alloc_pinned(limits.rows_max * sizeof(SampleResult)), Event(device)}} {
+      flights_{
+          Flight{device.alloc_pinned(block_bytes(limits)), device.alloc_pinned(limits.rows_max * sizeof(SampleResult)), Event(device)},
+          Flight{device.alloc_pinned(block_bytes(limits)), device.alloc_pinned(limits.rows_max * sizeof(SampleResult)), Event(device)}} {
   told_.reserve(limits.rows_max);
 }
 
@@ -77,7 +76,8 @@ void Draws::start(Stream& stream, std::span<const HeadRow> rows, float* logits, 
                   const std::function<void(uint32_t first)>& next_logits) {
   if (started_ - collected_ == flights_.size()) throw Error(ErrorCode::internal_error, "a third draw() before the first was collected");
   if (rows.size() > limits_.rows_max) {
-    throw Error(ErrorCode::internal_error, "draw() of " + std::to_string(rows.size()) + " rows, planned were " + std::to_string(limits_.rows_max));
+    throw Error(ErrorCode::internal_error,
+                "draw() of " + std::to_string(rows.size()) + " rows, planned were " + std::to_string(limits_.rows_max));
   }
   Flight& flight = flights_[started_ % flights_.size()];
   flight.rows = static_cast<uint32_t>(rows.size());

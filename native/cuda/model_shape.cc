@@ -13,26 +13,34 @@ constexpr const char* kNextStep = "; run it on the CPU (--device cpu)";
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::unsupported_device, message + kNextStep); }
 
-GemmShape shape_of(const Matrix& matrix, SumFormat result, bool slow_accumulation, const char* name) {
-  return {matrix.n, matrix.k, matrix.format, matrix.format == RowFormat::int8 ? SumFormat::int32 : result, slow_accumulation, name};
+GemmShape shape_of(int64_t n, int64_t k, RowFormat format, bool slow_accumulation, const char* name) {
+  return {n, k, format, format == RowFormat::int8 ? SumFormat::int32 : SumFormat::bf16, slow_accumulation, name};
 }
 
 }  // namespace
 
-std::vector<GemmShape> gemm_shapes(const Weights& weights) {
+LayerFormats formats_of(const Weights& weights) {
   const LayerMatrices& layer = weights.layers.front();
+  return {layer.qkv.format, layer.dense.format, layer.up.format, layer.down.format};
+}
+
+std::vector<GemmShape> gemm_shapes(const FalconConfig& config, const LayerFormats& formats, const RankShare& share) {
+  const int64_t hidden = config.hidden_size;
+  const int64_t queries = config.query_size() / static_cast<uint32_t>(share.ranks);
+  const int64_t qkv = config.qkv_size() / static_cast<uint32_t>(share.ranks);
+  const int64_t ffn = config.ffn_size / static_cast<uint32_t>(share.ranks);
   std::vector<GemmShape> shapes(kProducts);
-  shapes[kQkv] = shape_of(layer.qkv, SumFormat::bf16, false, "qkv");
-  shapes[kDense] = shape_of(layer.dense, SumFormat::bf16, true, "dense");
-  shapes[kUp] = shape_of(layer.up, SumFormat::bf16, false, "up");
-  shapes[kDown] = shape_of(layer.down, SumFormat::bf16, true, "down");
-  shapes[kHead] = shape_of(weights.head, SumFormat::float32, true, "head");
+  shapes[kQkv] = shape_of(qkv, hidden, formats.qkv, false, "qkv");
+  shapes[kDense] = shape_of(hidden, queries, formats.dense, true, "dense");
+  shapes[kUp] = shape_of(ffn, hidden, formats.up, false, "up");
+  shapes[kDown] = shape_of(hidden, ffn, formats.down, true, "down");
+  shapes[kHead] = {config.vocab_size, hidden, RowFormat::bf16, SumFormat::float32, true, "head"};
   return shapes;
 }
 
 AttentionShape attention_shape(const FalconConfig& config, const RankShare& share) {
-  return {static_cast<int>(config.query_heads) / share.ranks, static_cast<int>(config.kv_heads) / share.ranks, static_cast<int>(config.head_dim),
-          static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)))};
+  return {static_cast<int>(config.query_heads) / share.ranks, static_cast<int>(config.kv_heads) / share.ranks,
+          static_cast<int>(config.head_dim), static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)))};
 }
 
 void check_model_form(const FalconConfig& config, RowFormat format, const RankShare& share) {

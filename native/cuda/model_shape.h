@@ -14,9 +14,16 @@ namespace eyrie::cuda {
 /// Places in the shapes that the Gemm is opened with.
 enum Product : int { kQkv, kDense, kUp, kDown, kHead, kProducts };
 
-/// Of `weights`, whose matrices need no values yet. All layers are alike. e4m3: dense and down, whose inputs vary most and whose sums are
-/// long, add every product in float32; qkv and up take the faster sums of the card.
-std::vector<GemmShape> gemm_shapes(const Weights& weights);
+/// Forms of the matrices of all layers; embedding and head are bfloat16.
+struct LayerFormats {
+  RowFormat qkv, dense, up, down;
+};
+LayerFormats formats_of(const Weights& weights);
+constexpr LayerFormats all_of(RowFormat format) { return {format, format, format, format}; }
+
+/// Of this rank. e4m3: dense and down, whose inputs vary most and whose sums are long, add every product in float32; qkv and up take the
+/// faster sums of the card.
+std::vector<GemmShape> gemm_shapes(const FalconConfig& config, const LayerFormats& formats, const RankShare& share);
 
 /// The heads of this rank.
 AttentionShape attention_shape(const FalconConfig& config, const RankShare& share);

@@ -15,9 +15,7 @@ struct Bytes {
 Bytes bytes_of(const std::vector<GemmShape>& shapes, const BufferSizes& sizes) {
   const auto rows = static_cast<uint64_t>(sizes.rows);
   const auto n = [&](Product product) { return static_cast<uint64_t>(shapes[product].n); };
-  const auto in = [&](Product product) {
-    return rows * static_cast<uint64_t>(shapes[product].k) * format_bytes(shapes[product].operands);
-  };
+  const auto in = [&](Product product) { return rows * static_cast<uint64_t>(shapes[product].k) * format_bytes(shapes[product].operands); };
   const uint64_t hidden = n(kDense);
   uint64_t widest_sums = 0;
   for (const Product product : {kQkv, kDense, kUp, kDown}) {

@@ -53,7 +53,8 @@ PassInputs::PassInputs(Device& device, const PassLimits& limits)
     : limits_(limits),
       offsets_(offsets_for(limits)),
       block_(device.alloc(bytes_needed(limits))),
-      staging_{Staging{device.alloc_pinned(bytes_needed(limits)), Event(device)}, Staging{device.alloc_pinned(bytes_needed(limits)), Event(device)}} {}
+      staging_{Staging{device.alloc_pinned(bytes_needed(limits)), Event(device)},
+               Staging{device.alloc_pinned(bytes_needed(limits)), Event(device)}} {}
 
 PassShape PassInputs::put(Stream& stream, std::span<const int32_t> tokens, std::span<const PassSpan> spans,
                           std::span<const int32_t> page_table) {

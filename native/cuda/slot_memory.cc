@@ -17,7 +17,8 @@ size_t aligned(size_t bytes) { return (bytes + kStagingAlignment - 1) / kStaging
 
 /// The most that one open() stages.
 size_t staged_bytes_max(const SlotLimits& limits) {
-  return aligned(sizeof(SlotSampling)) + aligned(SlotMemory::kBiasesMax * sizeof(LogitBias)) + aligned(limits.slot_tokens * sizeof(int32_t));
+  return aligned(sizeof(SlotSampling)) + aligned(SlotMemory::kBiasesMax * sizeof(LogitBias)) +
+         aligned(limits.slot_tokens * sizeof(int32_t));
 }
 
 SlotSampling to_slot_sampling(const SamplingParams& params) {
@@ -92,8 +93,9 @@ void* SlotMemory::stage(Stream& stream, size_t bytes) {
 
 void SlotMemory::check(const SamplingParams& sampling) const {
   if (sampling.logit_bias.size() > kBiasesMax) {
-    throw Error(ErrorCode::invalid_request, "logitBiasIds has " + std::to_string(sampling.logit_bias.size()) + " entries, on a card at most " +
-                                                std::to_string(kBiasesMax) + " are allowed; give fewer, or run it on the CPU (--device cpu)");
+    throw Error(ErrorCode::invalid_request, "logitBiasIds has " + std::to_string(sampling.logit_bias.size()) +
+                                                " entries, on a card at most " + std::to_string(kBiasesMax) +
+                                                " are allowed; give fewer, or run it on the CPU (--device cpu)");
   }
   if (!sampling.stop_ids.empty() && sampling.stop_ids != limits_.stop_ids) {
     throw Error(ErrorCode::internal_error, "a sequence has stop ids other than those that the model was opened with");
@@ -101,7 +103,6 @@ void SlotMemory::check(const SamplingParams& sampling) const {
 }
 
 void SlotMemory::open(Stream& stream, uint32_t slot, const SamplingParams& sampling, std::span<const uint32_t> prompt) {
-  check(sampling);
   auto* const parameters = static_cast<SlotSampling*>(stage(stream, sizeof(SlotSampling)));
   *parameters = to_slot_sampling(sampling);
   stream.copy_to_device(states_.sampling + slot, parameters, sizeof(SlotSampling));

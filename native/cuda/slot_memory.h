@@ -26,14 +26,15 @@ class SlotMemory {
   SlotMemory(const Device& device, Stream& stream, const SlotLimits& limits);
   static uint64_t bytes_needed(const SlotLimits& limits);
 
-  /// Starts the copies for a sequence that enters `slot`. Throws invalid_request for more biases than kBiasesMax.
+  /// Throws invalid_request for more biases than kBiasesMax.
+  void check(const SamplingParams& sampling) const;
+  /// Starts the copies for a sequence that enters `slot`; its parameters must have passed check().
   void open(Stream& stream, uint32_t slot, const SamplingParams& sampling, std::span<const uint32_t> prompt);
   const SlotStates& states() const { return states_; }
 
  private:
   /// Pinned memory from which copies are made, in two halves: one is filled while those of the other are under way.
   void* stage(Stream& stream, size_t bytes);
-  void check(const SamplingParams& sampling) const;
 
   SlotLimits limits_;
   SlotStates states_;
