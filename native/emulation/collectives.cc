@@ -1,10 +1,16 @@
 // What device code calls of the emulation.
 
+#include <bit>
+
 #include "emulation/block_run.h"
 
 namespace eyrie::emulation {
 
-void* shared_bytes_of_block() { return BlockRun::current().shared(); }
+void* shared_bytes_of_block() {
+  BlockRun& run = BlockRun::current();
+  if (run.shared_size() == 0) run.fail("shared_memory() in a kernel that was launched with no shared memory");
+  return run.shared();
+}
 
 void fail(const std::string& what) { BlockRun::current().fail(what); }
 
@@ -36,8 +42,8 @@ uint64_t exchange(Collective kind, uint32_t mask, uint64_t value, unsigned sourc
   Warp& warp = run.warp();
   const unsigned lane = run.lane();
   if (source >= 32 || (mask >> source & 1) == 0) {
-    run.fail(std::string(name_of(kind)) + " at " + text_of(site) + ": lane " + std::to_string(lane) + " reads lane " + std::to_string(source) +
-             ", which the mask does not name");
+    run.fail(std::string(name_of(kind)) + " at " + text_of(site) + ": lane " + std::to_string(lane) + " reads lane " +
+             std::to_string(source) + ", which the mask does not name");
   }
   warp.value[lane] = value;
   warp.source[lane] = source;
