@@ -22,6 +22,8 @@ bool has_grammar(const Sequence& sequence) { return sequence.request.grammar != 
 
 }  // namespace
 
+KvBudget kv_budget(const BackendInfo& info) { return {info.kv_page_tokens, info.kv_pages}; }
+
 uint32_t pass_rows_max(uint32_t slots, uint32_t prefill_tokens) { return slots + std::max(prefill_tokens, kChunkTokens); }
 
 uint32_t head_rows_max(uint32_t slots) { return std::clamp(slots, kHeadRowsMin, kHeadRowsMax); }
@@ -30,7 +32,7 @@ BatchRunner::BatchRunner(const EngineOptions& options, std::unique_ptr<Backend> 
     : options_(options),
       pool_(pool),
       backend_(std::move(backend)),
-      scheduler_(options.slots, options.prefill_tokens),
+      scheduler_(options.slots, options.prefill_tokens, kv_budget(backend_->info())),
       slots_(options.slots),
       masks_(options.slots) {
   tokens_.reserve(pass_rows_max(options.slots, options.prefill_tokens));
@@ -95,6 +97,7 @@ bool BatchRunner::launch() {
 }
 
 void BatchRunner::admit(const PassPlan& plan) {
+  for (const uint32_t slot : plan.released) backend_->release_pages(slot);
   for (const Admission& admission : plan.admissions) {
     Sequence& sequence = *sequences_.at(admission.id);
     slots_[admission.slot].sequence = &sequence;

@@ -28,6 +28,8 @@
 
 namespace eyrie {
 
+KvBudget kv_budget(const BackendInfo& info);
+
 /// Rows of the largest pass, and rows that get logits at a time.
 uint32_t pass_rows_max(uint32_t slots, uint32_t prefill_tokens);
 uint32_t head_rows_max(uint32_t slots);

@@ -86,6 +86,9 @@ class Scheduler {
   bool remove_waiting(uint64_t id) { return waiting_.remove(id); }
   /// Overwrites `plan`, whose vectors keep their capacity. Afterwards the plan counts as computed.
   void next_pass(PassPlan& plan);
+  /// The sequence in `slot` is over, but passes that are under way hold the slot: it gets no further rows, and is not free before
+  /// end_sequence().
+  void stop_sequence(uint32_t slot);
   /// The sequence in `slot` is over after `generated_tokens` tokens.
   void end_sequence(uint32_t slot, uint32_t generated_tokens);
   bool idle() const { return waiting_.size() == 0 && free_slots_.size() == slots_.size(); }

@@ -14,14 +14,6 @@
 
 namespace eyrie {
 
-/// What an engine asks of a backend at most.
-struct BatchShape {
-  uint32_t slots = 0;
-  uint32_t slot_tokens = 0;
-  uint32_t rows_max = 0;       ///< rows of the largest pass
-  uint32_t head_rows_max = 0;  ///< rows that get logits at a time
-};
-
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const FalconConfig& config, DType dtype, std::unique_ptr<FalconWeights> weights, const Compute& compute,

@@ -59,8 +59,7 @@ void RowDrawer::draw_token(const Compute& compute, const HeadRow& row, std::span
     logits_.assign(logits.begin(), logits.end());
     own = logits_;
   }
-  result.token =
-      sample(compute, own.data(), static_cast<int64_t>(own.size()), slot.sampling, *slot.history, row.allowed, scratch_);
+  result.token = sample(compute, own.data(), static_cast<int64_t>(own.size()), slot.sampling, *slot.history, row.allowed, scratch_);
   if (row.top >= 0) tell(best, logits[static_cast<size_t>(result.token)], result);
   slot.drawn = result.token;
   slot.history->add_output(result.token);
