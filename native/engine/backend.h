@@ -64,6 +64,14 @@ struct BackendInfo {
   uint32_t kv_pages = 0;        ///< pages in all
 };
 
+/// What an engine asks of a backend at most.
+struct BatchShape {
+  uint32_t slots = 0;
+  uint32_t slot_tokens = 0;    ///< positions of the longest sequence
+  uint32_t rows_max = 0;       ///< rows of the largest pass
+  uint32_t head_rows_max = 0;  ///< of which so many get logits at a time on the CPU
+};
+
 /// One resident model on one device or group of devices. Called by one thread at a time. An exception out of any call but
 /// open_slot() means that the device cannot go on.
 class [[gnu::visibility("default")]] Backend {

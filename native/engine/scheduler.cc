@@ -1,8 +1,10 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
-#include <optional>
+#include <string>
 #include <utility>
+
+#include "error.h"
 
 namespace eyrie {
 
@@ -19,12 +21,24 @@ uint32_t decode_rung(uint32_t rows, uint32_t slots) {
   return std::min(rung, slots);
 }
 
-Scheduler::Scheduler(uint32_t slots, uint32_t prefill_tokens) : prefill_tokens_(std::max(prefill_tokens, kChunkTokens)), slots_(slots) {
+Scheduler::Scheduler(uint32_t slots, uint32_t prefill_tokens, KvBudget budget)
+    : prefill_tokens_(std::max(prefill_tokens, kChunkTokens)), pages_(budget, slots), slots_(slots) {
   for (uint32_t slot = 0; slot < slots; ++slot) free_slots_.push_back(slot);
   prefilling_.reserve(slots);
 }
 
+void Scheduler::add(const WaitingRequest& request) {
+  const uint64_t tokens = request.prompt_ids.size() + request.max_tokens;
+  if (pages_.budget().pages_for(tokens) > pages_.budget().pages) {
+    throw Error(ErrorCode::internal_error, "a request of " + std::to_string(tokens) + " tokens was let in although there are only " +
+                                               std::to_string(pages_.budget().pages) + " pages of " +
+                                               std::to_string(pages_.budget().page_tokens));
+  }
+  waiting_.add(request);
+}
+
 void Scheduler::next_pass(PassPlan& plan) {
+  plan.released.clear();
   plan.admissions.clear();
   plan.copies.clear();
   plan.decode_slots.clear();
@@ -41,25 +55,59 @@ void Scheduler::next_pass(PassPlan& plan) {
 
 void Scheduler::admit(PassPlan& plan) {
   while (!free_slots_.empty()) {
-    const std::optional<WaitingRequest> request = waiting_.take_next(estimate_);
-    if (!request) return;
+    const WaitingRequest* next = waiting_.next(estimate_);
+    if (!next) return;
+    const WaitingRequest request = *next;
     uint32_t shared = 0;
-    const uint32_t twin = request->may_copy_prefix ? best_twin(request->prompt_ids, kNoSlot, shared) : kNoSlot;
+    const uint32_t twin = request.may_copy_prefix ? best_twin(request.prompt_ids, kNoSlot, shared) : kNoSlot;
     // A free slot that already holds the prefix needs no copy at all.
     const bool in_place = twin != kNoSlot && slots_[twin].phase == Phase::free;
     const auto chosen = in_place ? std::find(free_slots_.begin(), free_slots_.end(), twin) : free_slots_.begin();
     const uint32_t index = *chosen;
+    if (!make_room(index, twin, request.prompt_ids.size() + request.max_tokens, plan)) return;
+    waiting_.take();
     free_slots_.erase(chosen);
     Slot& slot = slots_[index];
     slot.phase = Phase::prefilling;
-    slot.urgent = request->urgent;
-    slot.prompt_ids.assign(request->prompt_ids.begin(), request->prompt_ids.end());
+    slot.urgent = request.urgent;
+    slot.prompt_ids.assign(request.prompt_ids.begin(), request.prompt_ids.end());
     slot.prefilled = in_place ? shared : 0;
+    slot.max_tokens = request.max_tokens;
+    slot.planned_tokens = 0;
     slot.twin = in_place ? kNoSlot : twin;
     slot.shared_tokens = shared;
     begin_prefill(index);
-    plan.admissions.push_back({request->id, index});
+    plan.admissions.push_back({request.id, index});
   }
+}
+
+/// Reserves what the slot needs, at the cost of slots that have been free longest. false: there is not enough, and nothing changed.
+bool Scheduler::make_room(uint32_t index, uint32_t twin, uint64_t tokens, PassPlan& plan) {
+  const uint32_t wanted = pages_.budget().pages_for(tokens);
+  uint32_t available = pages_.of_slot(index) + pages_.free();
+  const size_t released_before = plan.released.size();
+  for (auto other = free_slots_.begin(); available < wanted && other != free_slots_.end(); ++other) {
+    if (*other == index || *other == twin || pages_.of_slot(*other) == 0 || is_wanted(*other)) continue;
+    available += pages_.of_slot(*other);
+    plan.released.push_back(*other);
+  }
+  if (available < wanted) {
+    plan.released.resize(released_before);
+    return false;
+  }
+  for (size_t i = released_before; i < plan.released.size(); ++i) {
+    Slot& slot = slots_[plan.released[i]];
+    pages_.release_pages(plan.released[i]);
+    slot.prompt_ids.clear();
+    slot.prefilled = 0;
+  }
+  pages_.open_slot(index, tokens);
+  return true;
+}
+
+/// Whether a slot that is still prefilling waits for the prefix that this one holds.
+bool Scheduler::is_wanted(uint32_t index) const {
+  return std::any_of(prefilling_.begin(), prefilling_.end(), [&](uint32_t other) { return slots_[other].twin == index; });
 }
 
 void Scheduler::begin_prefill(uint32_t index) {
@@ -132,13 +180,24 @@ void Scheduler::fill(PassPlan& plan) {
 
 /// After fill(), so that no copy of this pass reads what this very pass computes.
 void Scheduler::assume_computed(const PassPlan& plan) {
+  for (const uint32_t slot : plan.decode_slots) plan_token(slots_[slot]);
   for (const PrefillChunk& chunk : plan.prefill) {
     Slot& slot = slots_[chunk.slot];
     slot.prefilled += chunk.rows;
     if (!chunk.last) continue;
-    slot.phase = Phase::decoding;
     std::erase(prefilling_, chunk.slot);
+    plan_token(slot);
   }
+}
+
+void Scheduler::plan_token(Slot& slot) {
+  ++slot.planned_tokens;
+  slot.phase = slot.planned_tokens < slot.max_tokens ? Phase::decoding : Phase::ending;
+}
+
+void Scheduler::stop_sequence(uint32_t index) {
+  slots_[index].phase = Phase::ending;
+  std::erase(prefilling_, index);
 }
 
 void Scheduler::end_sequence(uint32_t index, uint32_t generated_tokens) {

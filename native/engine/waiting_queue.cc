@@ -21,6 +21,7 @@ void WaitingQueue::add(const WaitingRequest& request) {
   const auto behind_urgent = entries_.begin() + static_cast<std::ptrdiff_t>(urgent_);
   entries_.insert(request.urgent ? behind_urgent : entries_.end(), {request, hash_prefix(request), 0});
   if (request.urgent) ++urgent_;
+  head_ = kNone;
 }
 
 bool WaitingQueue::remove(uint64_t id) {
@@ -28,6 +29,7 @@ bool WaitingQueue::remove(uint64_t id) {
   if (found == entries_.end()) return false;
   if (found->request.urgent) --urgent_;
   entries_.erase(found);
+  head_ = kNone;
   return true;
 }
 
@@ -52,17 +54,25 @@ size_t WaitingQueue::choose(const OutputEstimate& estimate) const {
   return best;
 }
 
-std::optional<WaitingRequest> WaitingQueue::take_next(const OutputEstimate& estimate) {
-  if (entries_.empty()) return std::nullopt;
-  const auto chosen = entries_.begin() + static_cast<std::ptrdiff_t>(choose(estimate));
-  const WaitingRequest request = chosen->request;
+const WaitingRequest* WaitingQueue::next(const OutputEstimate& estimate) {
+  if (entries_.empty()) return nullptr;
+  if (urgent_ > 0) {
+    head_ = 0;
+  } else if (head_ == kNone) {
+    head_ = choose(estimate);
+  }
+  return &entries_[head_].request;
+}
+
+void WaitingQueue::take() {
+  const auto chosen = entries_.begin() + static_cast<std::ptrdiff_t>(head_);
   last_prefix_hash_ = chosen->prefix_hash;
   for (auto earlier = entries_.begin() + static_cast<std::ptrdiff_t>(urgent_); earlier < chosen; ++earlier) {
-    if (earlier->request.group != request.group) ++earlier->overtaken;
+    if (earlier->request.group != chosen->request.group) ++earlier->overtaken;
   }
-  if (request.urgent) --urgent_;
+  if (chosen->request.urgent) --urgent_;
   entries_.erase(chosen);
-  return request;
+  head_ = kNone;
 }
 
 }  // namespace eyrie

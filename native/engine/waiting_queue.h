@@ -12,7 +12,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -39,7 +38,11 @@ class WaitingQueue {
   void add(const WaitingRequest& request);
   /// false when `id` does not wait.
   bool remove(uint64_t id);
-  std::optional<WaitingRequest> take_next(const OutputEstimate& estimate);
+  /// The request that is next, nullptr when none waits; valid until the queue changes. It stays the next one until it is taken or
+  /// removed, unless an urgent one comes.
+  const WaitingRequest* next(const OutputEstimate& estimate);
+  /// Takes what next() has told.
+  void take();
   size_t size() const { return entries_.size(); }
 
  private:
@@ -53,11 +56,15 @@ class WaitingQueue {
     uint32_t overtaken = 0;
   };
 
+  static constexpr size_t kNone = SIZE_MAX;
+
   size_t choose(const OutputEstimate& estimate) const;
 
   /// Urgent ones at the front; both parts in order of arrival.
   std::vector<Entry> entries_;
   size_t urgent_ = 0;
+  /// Place of what next() told.
+  size_t head_ = kNone;
   uint64_t last_prefix_hash_ = 0;
 };
 
