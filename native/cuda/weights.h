@@ -49,7 +49,7 @@ class Weights {
   /// Of the buffers above: bytes_needed() of what it was made with.
   uint64_t bytes() const;
   /// Where a checkpoint is loaded to; must not outlive this. Rows are converted and quantised on the card, from a ring of pinned memory.
-  /// Needs one block of the ring (kLoadBufferBytes of model/load_falcon.h) on the card while it lives.
+  /// Needs one block of the ring (kLoadBlockBytes of model/load_falcon.h) on the card while it lives.
   std::unique_ptr<WeightSink> sink(Stream& stream);
   /// Random weights of the given seed, made on the card: for measuring speed without a checkpoint. A matrix has the deviation
   /// 1 / sqrt(k), so that activations keep their size, and norms are plain: a forward pass stays finite.
