@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "cpu/rotary_table.h"
 #include "cuda/card_plan.h"
@@ -73,23 +74,23 @@ DType dtype_of(RowFormat format) {
 
 }  // namespace
 
-CudaBackend::CudaBackend(Device& device, const CudaBackendOptions& options, RankGroup* group)
-    : options_(checked(device, options)),
-      device_(device),
+CudaBackend::CudaBackend(std::shared_ptr<Device> device, const CudaBackendOptions& options, RankGroup* group)
+    : options_(checked(*device, options)),
+      device_(std::move(device)),
       group_(group),
       // Before anything is allocated, since it counts on the memory that is free now.
-      pages_(options_.slots, options_.slot_tokens, pages_for(device, options_)),
-      stream_(device),
-      weights_(device, options_.config, options_.format, options_.share),
-      gemm_(open_gemm(device, stream_, gemm_shapes(options_.config, formats_of(weights_), options_.share), options_.rows_max)),
+      pages_(options_.slots, options_.slot_tokens, pages_for(*device_, options_)),
+      stream_(*device_),
+      weights_(*device_, options_.config, options_.format, options_.share),
+      gemm_(open_gemm(*device_, stream_, gemm_shapes(options_.config, formats_of(weights_), options_.share), options_.rows_max)),
       attention_(attention_shape(options_.config, options_.share)),
-      inputs_(device, pass_limits(options_, pages_.pages_per_slot())),
-      buffers_(device, gemm_shapes(options_.config, formats_of(weights_), options_.share),
+      inputs_(*device_, pass_limits(options_, pages_.pages_per_slot())),
+      buffers_(*device_, gemm_shapes(options_.config, formats_of(weights_), options_.share),
                buffer_sizes(*gemm_, options_, attention_, pages_.pages_per_slot())),
-      slots_(device, stream_, slot_limits(options_)),
-      draws_(device, {options_.rows_max, head_rows_for(options_.slots), options_.slots, options_.config.vocab_size}),
-      cos_sin_(rotary_table(device, stream_, options_)),
-      cache_(device.alloc(size_t{pages_.pages()} * page_bytes(options_))),
+      slots_(*device_, stream_, slot_limits(options_)),
+      draws_(*device_, {options_.rows_max, head_rows_for(options_.slots), options_.slots, options_.config.vocab_size}),
+      cos_sin_(rotary_table(*device_, stream_, options_)),
+      cache_(device_->alloc(size_t{pages_.pages()} * page_bytes(options_))),
       pass_(context()) {
   info_ = describe();
 }
@@ -178,7 +179,7 @@ PassContext CudaBackend::context() {
 }
 
 BackendInfo CudaBackend::describe() const {
-  const DeviceInfo& card = device_.info();
+  const DeviceInfo& card = device_->info();
   BackendInfo info;
   info.device = DeviceKind::cuda;
   info.kind = card.name + " sm_" + std::to_string(card.major) + std::to_string(card.minor);

@@ -40,9 +40,9 @@ struct CudaBackendOptions {
 /// Called by the thread that made it, or by one that has called Device::make_current().
 class CudaBackend : public Backend {
  public:
-  /// Takes all memory and chooses the matrix products; throws unsupported_device and out_of_memory. `device` and `group` (null: one card
-  /// has it all) must outlive the backend. The weights are to be filled before the first forward(): weights().sink(stream()).
-  CudaBackend(Device& device, const CudaBackendOptions& options, RankGroup* group = nullptr);
+  /// Takes all memory and chooses the matrix products; throws unsupported_device and out_of_memory. `group` (null: one card has it all)
+  /// must outlive the backend. The weights are to be filled before the first forward(): weights().sink(stream()).
+  CudaBackend(std::shared_ptr<Device> device, const CudaBackendOptions& options, RankGroup* group = nullptr);
   ~CudaBackend() override;
 
   Weights& weights() { return weights_; }
@@ -68,7 +68,7 @@ class CudaBackend : public Backend {
   BackendInfo describe() const;
 
   CudaBackendOptions options_;
-  Device& device_;
+  std::shared_ptr<Device> device_;
   RankGroup* group_;
   KvPages pages_;
   Stream stream_;

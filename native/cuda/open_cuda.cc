@@ -8,6 +8,7 @@
 #include "cuda/cuda_backend.h"
 #include "cuda/device.h"
 #include "cuda/model_shape.h"
+#include "cuda/rank_backend.h"
 
 namespace eyrie {
 
@@ -87,22 +88,36 @@ void check_cards(const CudaOpenOptions& options) {
   }
 }
 
-}  // namespace
-
-/// Owns the card beside the backend.
-namespace cuda {
-namespace {
-
-class OwnedBackend : public CudaBackend {
- public:
-  OwnedBackend(std::unique_ptr<Device> device, const CudaBackendOptions& options)
-      : CudaBackend(*device, options), device_holder_(std::move(device)) {}
-
- private:
-  std::unique_ptr<Device> device_holder_;
-};
+std::unique_ptr<Backend> open(const CudaOpenOptions& options, WeightLoad& load) {
+  check_cards(options);
+  if (options.cards > 1) return cuda::open_ranks(backend_options(options), options.first_card, options.cards, load);
+  auto device = std::make_shared<cuda::Device>(static_cast<int>(options.first_card));
+  auto backend = std::make_unique<cuda::CudaBackend>(std::move(device), backend_options(options));
+  const std::unique_ptr<WeightSink> sink = backend->weights().sink(backend->stream());
+  load.load(*sink);
+  return backend;
+}
 
 }  // namespace
-}  // namespace cuda
+
+extern "C" {
+
+uint32_t eyrie_cuda_border() { return kCudaBorder; }
+
+uint32_t eyrie_cuda_cards(CudaCard* cards, uint32_t max, CudaStatus* status) {
+  return guarded(*status, [&] {
+    const int count = cuda::Device::count();
+    for (int ordinal = 0; ordinal < std::min(count, static_cast<int>(max)); ++ordinal) {
+      cards[ordinal] = describe(cuda::Device(ordinal).info());
+    }
+    return static_cast<uint32_t>(count);
+  });
+}
+
+Backend* eyrie_open_cuda(const CudaOpenOptions* options, WeightLoad* weights, CudaStatus* status) {
+  return guarded(*status, [&] { return open(*options, *weights).release(); });
+}
+
+}  // extern "C"
 
 }  // namespace eyrie
