@@ -46,41 +46,45 @@ __device__ __forceinline__ int swizzled(int key, int chunk) {
 template <int kHeadDim, int kThreads>
 __device__ __forceinline__ void start_block_copy(bf16* shared, const bf16* global, int valid, int thread) {
   constexpr int kChunks = kHeadDim / 8;
-#pragma unroll
+  // Not more at once: the addresses and sizes of all copies would fill the registers.
+#pragma unroll 4
   for (int i = 0; i < kBlockKeys * kChunks / kThreads; ++i) {
     const int at = i * kThreads + thread, key = at / kChunks, chunk = at % kChunks;
     cp_async_16(shared + swizzled<kHeadDim>(key, chunk), global + key * kHeadDim + chunk * 8, key < valid);
   }
 }
 
-/// Queries as the left operand, 16 dims a step. `heads`: the first of `count` heads; the rest of the 16 are zeros.
+/// 16 dims of the 16 heads, as the left operand.
+struct alignas(16) QueryStep {
+  uint32_t a[4];
+};
+
+/// `heads`: the first of `count` heads; the rest of the 16 are zeros.
 template <int kHeadDim>
-__device__ __forceinline__ void load_queries(uint32_t (&q)[kHeadDim / 16][4], const bf16* heads, int count, int lane) {
+__device__ __forceinline__ void load_queries(QueryStep (&q)[kHeadDim / 16], const bf16* heads, int count, int lane) {
+  const int g = lane / 4;
+  const auto* pairs = reinterpret_cast<const uint32_t*>(heads + g * kHeadDim) + lane % 4;
 #pragma unroll
-  for (int row = 0; row < 2; ++row) {
-    const int head = lane / 4 + 8 * row;
-    const auto* pairs = reinterpret_cast<const uint32_t*>(heads + head * kHeadDim) + lane % 4;
+  for (int step = 0; step < kHeadDim / 16; ++step) {
 #pragma unroll
-    for (int step = 0; step < kHeadDim / 16; ++step) {
-      q[step][row] = head < count ? pairs[step * 8] : 0u;
-      q[step][2 + row] = head < count ? pairs[step * 8 + 4] : 0u;
-    }
+    for (int i = 0; i < 4; ++i) q[step].a[i] = g + i % 2 * 8 < count ? pairs[i % 2 * 4 * kHeadDim + step * 8 + i / 2 * 4] : 0u;
   }
 }
 
 /// s[n]: the products of the queries with keys 8n to 8n + 7.
 template <int kHeadDim>
-__device__ __forceinline__ void block_scores(float (&s)[8][4], const uint32_t (&q)[kHeadDim / 16][4], const bf16* keys, int lane) {
+__device__ __forceinline__ void block_scores(float (&s)[8][4], const QueryStep (&q)[kHeadDim / 16], const bf16* keys, int lane) {
 #pragma unroll
-  for (int n = 0; n < 8; ++n) {
-    s[n][0] = s[n][1] = s[n][2] = s[n][3] = 0.0f;
+  for (int n = 0; n < 8; ++n) s[n][0] = s[n][1] = s[n][2] = s[n][3] = 0.0f;
 #pragma unroll
-    for (int two_steps = 0; two_steps < kHeadDim / 32; ++two_steps) {
+  for (int step = 0; step < kHeadDim / 16; step += 2) {
+#pragma unroll
+    for (int n = 0; n < 8; ++n) {
       uint32_t k[4];  // 8 keys, 32 dims
-      ldmatrix_x4(k, keys + swizzled<kHeadDim>(8 * n + lane % 8, 4 * two_steps + lane / 8));
+      ldmatrix_x4(k, keys + swizzled<kHeadDim>(8 * n + lane % 8, 2 * step + lane / 8));
       const uint32_t first[2] = {k[0], k[1]}, second[2] = {k[2], k[3]};
-      mma_m16n8k16_bf16(s[n], q[2 * two_steps], first);
-      mma_m16n8k16_bf16(s[n], q[2 * two_steps + 1], second);
+      mma_m16n8k16_bf16(s[n], q[step].a, first);
+      mma_m16n8k16_bf16(s[n], q[step + 1].a, second);
     }
   }
 }

@@ -33,7 +33,7 @@ struct Shared {
 };
 
 template <int kHeadDim, bool kManyTiles>
-__global__ void __launch_bounds__(kThreads) attend_split(Call call, AttentionPlan plan) {
+__global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 3 : 2) attend_split(Call call, AttentionPlan plan) {
   using Layout = Shared<kHeadDim, kManyTiles>;
   const int kv_head = static_cast<int>(blockIdx.x), split = static_cast<int>(blockIdx.y), single = static_cast<int>(blockIdx.z);
   const int row = plan.singles[single];
@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(kThreads) attend_split(Call call, AttentionPla
         if (!Layout::kValuesReplaceKeys) start_block_copy<kHeadDim, 32>(values, from_values, copied, lane);
         cp_async_commit();
       }
-      uint32_t q[kHeadDim / 16][4];
+      QueryStep q[kHeadDim / 16];
       load_queries<kHeadDim>(q, queries + first_head * kHeadDim, heads, lane);
       float s[8][4];
       cp_async_wait<1>();

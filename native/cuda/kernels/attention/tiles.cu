@@ -1,6 +1,10 @@
 // Consecutive rows of one sequence (prompts and chunks of them): one block of threads for up to kTileRows rows and 16 query heads; a warp
 // has one row, all warps share the keys and values that they read, 64 at a time, the next 64 on their way meanwhile. A warp merges blocks
-// into splits and splits into the row as single rows do, so that both give the same bytes.
+// into splits and splits into the row as single rows do, so that both give the same bytes. What its complete splits gave lies in shared
+// memory, where it is touched once in 256 keys: in registers there is no room for it with head_dim 128.
+//
+// 8 warps run on an SM: more would have 128 registers, and ptxas needs some 20 more than that. Each multiplies by 16 KiB of keys and
+// values a block, so shared memory is about as busy as the tensor cores (64 mma a warp and block). Computed, not measured.
 //
 // Keys of later rows of the tile are masked for earlier ones, and their values are taken as zeros.
 
@@ -13,18 +17,31 @@ namespace eyrie::cuda::attention {
 
 namespace {
 
-constexpr int kThreads = 32 * kTileRows;
+/// Warps, and rows, of one block of threads: what 99 KiB of shared memory (sm_86, sm_89) allow. With fewer than 8 the same keys are read
+/// more often from the L2 cache.
+template <int kHeadDim>
+constexpr int kWarps = kHeadDim == 64 ? 8 : 4;
+
 constexpr int kStages = 2;
 
 /// bfloat16 values of a stage: keys, then values.
 template <int kHeadDim>
-constexpr int kStageValues = 2 * kBlockKeys* kHeadDim;
+constexpr int kStageValues = 2 * kBlockKeys * kHeadDim;
 
-/// What a warp has of its row: the splits that are complete, and the one under way.
+/// Stages, then for each warp its complete splits: values, float4 [kHeadDim / 8][32 lanes], and Softmax [32 lanes][2].
+template <int kHeadDim>
+constexpr size_t kWholeBytes = sizeof(float) * kTileHeads * kHeadDim + sizeof(Softmax) * 2 * 32;
+template <int kHeadDim>
+constexpr size_t kStagesBytes = sizeof(bf16) * kStages * kStageValues<kHeadDim>;
+template <int kHeadDim>
+constexpr size_t kSharedBytes = kStagesBytes<kHeadDim> + kWarps<kHeadDim> * kWholeBytes<kHeadDim>;
+
+/// What a lane has of its row: the splits that are complete, and the one under way.
 template <int kHeadDim>
 struct RowState {
-  Softmax whole[2], split[2];
-  float whole_values[kHeadDim / 8][4], split_values[kHeadDim / 8][4];
+  float4* whole;  // every 32nd: values, then the maximum and sum of both heads
+  Softmax split[2];
+  float split_values[kHeadDim / 8][4];
 };
 
 /// Takes the block's values into the split, where it is the first one if `first`.
@@ -45,31 +62,35 @@ __device__ __forceinline__ void take_values(RowState<kHeadDim>& row, const uint3
 
 /// The split is complete.
 template <int kHeadDim>
-__device__ __forceinline__ void take_split(RowState<kHeadDim>& row, bool first) {
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    MergeFactors factors{};
-    if (first) {
-      row.whole[half] = row.split[half];
-    } else {
-      factors = merge(row.whole[half], row.split[half]);
-    }
+__device__ __forceinline__ void take_split(const RowState<kHeadDim>& row, bool first) {
+  float4& softmax = row.whole[kHeadDim / 8 * 32];
+  if (first) {
+    softmax = make_float4(row.split[0].max, row.split[0].sum, row.split[1].max, row.split[1].sum);
 #pragma unroll
     for (int n = 0; n < kHeadDim / 8; ++n) {
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        float& value = row.whole_values[n][2 * half + i];
-        const float added = row.split_values[n][2 * half + i];
-        value = first ? added : merged(value, added, factors);
-      }
+      const float(&added)[4] = row.split_values[n];
+      row.whole[n * 32] = make_float4(added[0], added[1], added[2], added[3]);
     }
+    return;
+  }
+  Softmax whole[2] = {{softmax.x, softmax.y}, {softmax.z, softmax.w}};
+  const MergeFactors factors[2] = {merge(whole[0], row.split[0]), merge(whole[1], row.split[1])};
+  softmax = make_float4(whole[0].max, whole[0].sum, whole[1].max, whole[1].sum);
+#pragma unroll
+  for (int n = 0; n < kHeadDim / 8; ++n) {
+    const float(&added)[4] = row.split_values[n];
+    const float4 value = row.whole[n * 32];
+    row.whole[n * 32] = make_float4(merged(value.x, added[0], factors[0]), merged(value.y, added[1], factors[0]),
+                                    merged(value.z, added[2], factors[1]), merged(value.w, added[3], factors[1]));
   }
 }
 
 template <int kHeadDim>
-__global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 2 : 1)
-    attend_tile(Call call, const RowChunk* chunks, int head_tiles, bf16* out, int64_t row_stride) {
-  const RowChunk chunk = chunks[blockIdx.y];
+__global__ void __launch_bounds__(32 * kWarps<kHeadDim>, 8 / kWarps<kHeadDim>) attend_tile(Call call, const RowChunk* chunks, int head_tiles, bf16* out, int64_t row_stride) {
+  constexpr int kThreads = 32 * kWarps<kHeadDim>;
+  RowChunk chunk = chunks[blockIdx.y];
+  chunk.first_row += static_cast<int>(blockIdx.z) * kWarps<kHeadDim>;
+  chunk.rows = ::min(chunk.rows - static_cast<int>(blockIdx.z) * kWarps<kHeadDim>, kWarps<kHeadDim>);
   if (chunk.rows <= 0) return;
   const int kv_head = static_cast<int>(blockIdx.x) / head_tiles;
   const int first_head = static_cast<int>(blockIdx.x) % head_tiles * kTileHeads;
@@ -84,6 +105,7 @@ __global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 2 : 1)
   const int64_t head_at = (static_cast<int64_t>(kv_head) * group + first_head) * kHeadDim;
 
   auto* stages = shared_memory<bf16>();
+  char* of_warp = shared_memory<char>() + kStagesBytes<kHeadDim> + warp * kWholeBytes<kHeadDim>;
   const auto start_copy = [&](int block, int page) {
     bf16* keys = stages + block % kStages * kStageValues<kHeadDim>;
     const int valid = page < 0 ? 0 : longest - block * kBlockKeys;
@@ -92,9 +114,10 @@ __global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 2 : 1)
     start_block_copy<kHeadDim, kThreads>(keys + kBlockKeys * kHeadDim, from + kPageTokens * kHeadDim, valid, static_cast<int>(threadIdx.x));
   };
 
-  uint32_t q[kHeadDim / 16][4];
+  QueryStep q[kHeadDim / 16];
   load_queries<kHeadDim>(q, call.qkv + row * width + head_at, heads, lane);
   RowState<kHeadDim> state;
+  state.whole = reinterpret_cast<float4*>(of_warp) + lane;
   const int blocks = (longest + kBlockKeys - 1) / kBlockKeys;
   int page = page_number(call.cache, slot, 0);
   start_copy(0, page);
@@ -140,24 +163,21 @@ __global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 2 : 1)
     __syncthreads();  // the stage is filled anew
   }
   if (length <= 0) return;
+  auto* to = reinterpret_cast<uint32_t*>(out + row * row_stride + head_at + lane / 4 * kHeadDim) + lane % 4;
+  const float4 softmax = state.whole[kHeadDim / 8 * 32];
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int head = lane / 4 + 8 * half;
-    if (head >= heads) continue;
-    auto* to = reinterpret_cast<uint32_t*>(out + row * row_stride + head_at + head * kHeadDim) + lane % 4;
-#pragma unroll
-    for (int n = 0; n < kHeadDim / 8; ++n) {
-      const float sum = state.whole[half].sum;
-      to[n * 4] = pack(mean(state.whole_values[n][2 * half], sum), mean(state.whole_values[n][2 * half + 1], sum));
-    }
+  for (int n = 0; n < kHeadDim / 8; ++n) {
+    const float4 value = state.whole[n * 32];
+    if (lane / 4 < heads) to[n * 4] = pack(mean(value.x, softmax.y), mean(value.y, softmax.y));
+    if (lane / 4 + 8 < heads) to[n * 4 + 4 * kHeadDim] = pack(mean(value.z, softmax.w), mean(value.w, softmax.w));
   }
 }
 
 template <int kHeadDim>
 void start(Stream& stream, const Call& call, const AttentionPlan& plan, bf16* out, int64_t row_stride) {
   const int head_tiles = (call.shape.query_heads / call.shape.kv_heads + kTileHeads - 1) / kTileHeads;
-  const dim3 grid(static_cast<unsigned>(call.shape.kv_heads * head_tiles), static_cast<unsigned>(plan.tiles));
-  EYRIE_LAUNCH(attend_tile<kHeadDim>, grid, kThreads, sizeof(bf16) * kStages * kStageValues<kHeadDim>, stream, call, plan.tile_rows,
+  const dim3 grid(static_cast<unsigned>(call.shape.kv_heads * head_tiles), static_cast<unsigned>(plan.tiles), kTileRows / kWarps<kHeadDim>);
+  EYRIE_LAUNCH(attend_tile<kHeadDim>, grid, 32 * kWarps<kHeadDim>, kSharedBytes<kHeadDim>, stream, call, plan.tile_rows,
                head_tiles, out, row_stride);
 }
 
