@@ -20,7 +20,6 @@ namespace eyrie::cuda {
 namespace {
 
 constexpr int kReadersMax = 8;
-constexpr int64_t kStagedScalesMax = 1 << 16;
 
 RowFormat stored_format(TensorDtype type) { return type == TensorDtype::i8 ? RowFormat::int8 : RowFormat::e4m3; }
 
@@ -82,7 +81,8 @@ class CardSink : public WeightSink {
   PinnedBuffer ring_;
   std::vector<Event> read_;  // [blocks] passed when the block's rows are on the card
   DeviceBuffer staging_;     // [block_bytes] rows on the card, before they are converted
-  DeviceBuffer staged_scales_;
+  DeviceBuffer staged_scales_;                  // [n of the tallest matrix], of rows that are widened
+  std::deque<std::vector<float>> kept_scales_;  // of stored rows, until they have been copied: a few MiB in all
 };
 
 CardSink::CardSink(Weights& weights, Stream& stream)
@@ -103,11 +103,13 @@ CardSink::CardSink(Weights& weights, Stream& stream)
   }
   counted_.resize(matrices_.size());
   nonfinite_ = memory_.device.alloc(matrices_.size() * sizeof(uint32_t));
-  staged_scales_ = memory_.device.alloc(kStagedScalesMax * sizeof(float));
+  int64_t tallest = 0;
+  for (const CardMatrix& matrix : matrices_) tallest = std::max(tallest, matrix.n());
+  staged_scales_ = memory_.device.alloc(static_cast<size_t>(tallest) * sizeof(float));
   stream_.fill(nonfinite_.data(), 0, nonfinite_.size());
 }
 
-/// What a failed load has started still reads the ring.
+/// What a failed load has started still reads the ring and the scales.
 CardSink::~CardSink() {
   try {
     stream_.synchronize();
@@ -156,9 +158,9 @@ void CardMatrix::put_rows(int64_t first, int64_t count, const std::byte* rows, T
                       matrix_.scales == nullptr ? nullptr : matrix_.scales + row};
     stream.copy_to_device(sink_.staging_.data(), rows + (begin - first) * row_bytes, static_cast<size_t>(source.rows * row_bytes));
     if (scales != nullptr) {
-      if (source.rows > kStagedScalesMax) throw Error(ErrorCode::internal_error, "more rows in a block than scales are staged for");
+      const std::vector<float>& kept = sink_.kept_scales_.emplace_back(scales + (begin - first), scales + (end - first));
       float* const to = matrix_.format == RowFormat::bf16 ? sink_.staged_scales_.as<float>() : out.scales;
-      stream.copy_to_device(to, scales + (begin - first), static_cast<size_t>(source.rows) * sizeof(float));
+      stream.copy_to_device(to, kept.data(), kept.size() * sizeof(float));
       source.scales = to;
     }
     cuda::put_rows(stream, source, out, sink_.nonfinite_.as<uint32_t>() + number_);
@@ -174,6 +176,7 @@ void CardSink::finish() {
   stream_.synchronize();
   staging_ = {};
   ring_ = {};
+  kept_scales_.clear();
 }
 
 std::unique_ptr<WeightSink> Weights::sink(Stream& stream) { return std::make_unique<CardSink>(*this, stream); }
