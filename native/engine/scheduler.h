@@ -29,6 +29,7 @@
 
 #include "engine/kv_pages.h"
 #include "engine/output_estimate.h"
+#include "engine/slot_prefixes.h"
 #include "engine/waiting_queue.h"
 
 namespace eyrie {
@@ -84,7 +85,8 @@ class Scheduler {
   /// pages there are (check_request).
   void add(const WaitingRequest& request);
   bool remove_waiting(uint64_t id) { return waiting_.remove(id); }
-  /// Overwrites `plan`, whose vectors keep their capacity. Afterwards the plan counts as computed.
+  /// Overwrites `plan`, whose vectors keep their capacity. Afterwards the plan counts as computed. The plan is empty only when nothing
+  /// waits and nothing runs, or when all that runs is ending: then end_sequence() must come first.
   void next_pass(PassPlan& plan);
   /// The sequence in `slot` is over, but passes that are under way hold the slot: it gets no further rows, and is not free before
   /// end_sequence().
@@ -101,36 +103,51 @@ class Scheduler {
   struct Slot {
     Phase phase = Phase::free;
     bool urgent = false;
-    /// The prompt whose keys and values this slot holds, kept after the end; [0, prefilled) of it are valid.
-    std::vector<uint32_t> prompt_ids;
+    /// Of the prompt that this slot holds, also after its sequence ended, the keys and values of [0, prefilled) are valid.
     uint32_t prefilled = 0;
     uint32_t max_tokens = 0;
     uint32_t planned_tokens = 0;
+    /// Changes whenever the slot holds less of its prompt than it did or was about to, or another prompt.
+    uint32_t version = 0;
+    /// Slots whose twin this one is.
+    uint32_t wanted_by = 0;
+    /// The latest pass that considered prompt rows of this slot.
+    uint64_t turn = 0;
     /// Waits until this slot has prefilled `shared_tokens`.
     uint32_t twin = kNoSlot;
+    uint32_t twin_version = 0;
     uint32_t shared_tokens = 0;
   };
 
+  struct Twin {
+    uint32_t slot = kNoSlot;
+    uint32_t tokens = 0;
+  };
+
   void admit(PassPlan& plan);
-  bool make_room(uint32_t slot, uint32_t twin, uint64_t tokens, PassPlan& plan);
-  bool is_wanted(uint32_t slot) const;
+  uint32_t choose_slot(const Twin& twin) const;
+  bool make_room(uint32_t slot, const Twin& twin, uint64_t tokens, PassPlan& plan);
+  void enter(uint32_t slot, const WaitingRequest& request, const Twin& twin);
   void begin_prefill(uint32_t slot);
   void fill(PassPlan& plan);
   void assume_computed(const PassPlan& plan);
   static void plan_token(Slot& slot);
-  uint32_t shared_tokens(const Slot& slot, std::span<const uint32_t> prompt_ids) const;
-  uint32_t best_twin(std::span<const uint32_t> prompt_ids, uint32_t except, uint32_t& shared) const;
+  Twin best_twin(std::span<const uint32_t> prompt_ids, uint32_t except) const;
+  void set_twin(uint32_t slot, const Twin& twin);
   bool resolve_twin(uint32_t slot, PassPlan& plan);
+  void forget(uint32_t slot, uint32_t kept_tokens);
 
   uint32_t prefill_tokens_;
   KvPages pages_;
   WaitingQueue waiting_;
   OutputEstimate estimate_;
   std::vector<Slot> slots_;
+  SlotPrefixes prefixes_;
   /// Longest free first, so that recently used prompts stay available as prefixes.
   std::deque<uint32_t> free_slots_;
   /// Prefilling slots: urgent ones before the others, each part in order of admission.
   std::vector<uint32_t> prefilling_;
+  uint64_t pass_ = 0;
 };
 
 }  // namespace eyrie
