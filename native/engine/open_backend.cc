@@ -1,6 +1,7 @@
 #include "engine/open_backend.h"
 
 #include "cpu/backend/cpu_backend.h"
+#include "cpu/backend/cpu_weight_sink.h"
 #include "cpu/backend/memory_plan.h"
 #include "engine/batch_runner.h"
 #include "engine/cuda_library.h"
@@ -17,8 +18,7 @@ class CheckpointLoad final : public WeightLoad {
       : options_(options), on_progress_(on_progress), cancelled_(cancelled) {}
   void load(WeightSink& sink) override {
     begun_ = true;
-    static_cast<void>(sink);  // until load_falcon() fills sinks
-    throw Error(ErrorCode::internal_error, "weights cannot be loaded onto a card yet");
+    load_falcon(options_.model_directory, options_.config, sink, on_progress_, cancelled_);
   }
   bool begun() const { return begun_; }
 
@@ -42,7 +42,7 @@ std::unique_ptr<Backend> open_cpu(const EngineOptions& options, ThreadPool& pool
   check_memory(plan_memory(options.config, options.dtype, shape.slots, shape.slot_tokens, shape.rows_max, shape.head_rows_max),
                available_memory());
   const Compute compute = make_compute(pool, options.isa);
-  auto weights = load_falcon(options.model_directory, options.config, options.dtype, compute, on_progress, cancelled);
+  auto weights = load_cpu_weights(options.model_directory, options.config, options.dtype, compute, on_progress, cancelled);
   return std::make_unique<CpuBackend>(options.config, options.dtype, std::move(weights), compute, shape);
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "cpu/huge_buffer.h"
 #include "cpu/vector/vector_kernels.h"
 #include "error.h"
 #include "io/checkpoint.h"
@@ -195,7 +196,8 @@ void write_shard(const Checkpoint& checkpoint, const OutputShard& shard, const s
     const uint64_t bytes = row_bytes(*block.conversion->source);
     ranges.push_back({block.conversion->source, block.first_row * bytes, block.rows * bytes});
   }
-  BlockReader reader(checkpoint, std::move(ranges), buffer_bytes, kBuffers);
+  const HugeBuffer buffers(buffer_bytes * kBuffers);
+  BlockReader reader(checkpoint, std::move(ranges), {{buffers.as<std::byte>(), buffers.size()}, buffer_bytes, 1, {}});
   OutputFile file(directory + "/" + shard.file_name);
   file.write_at(0, std::as_bytes(std::span(shard.header)));
   for (const Block& block : blocks) {

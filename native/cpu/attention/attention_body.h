@@ -6,7 +6,7 @@
 
 #include "cpu/attention/attention_kernels.h"
 #include "cpu/kv/kv_layout.h"
-#include "cpu/simd/exp.h"
+#include "numbers/exp.h"
 #include "cpu/vector/alibi.h"
 
 namespace eyrie {

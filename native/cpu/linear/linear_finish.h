@@ -3,7 +3,7 @@
 
 #include "cpu/linear/linear_kernels.h"
 #include "cpu/packing/panel_layout.h"
-#include "cpu/simd/gelu.h"
+#include "numbers/gelu.h"
 #include "cpu/simd/row_loops.h"
 
 namespace eyrie {

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "cpu/simd/gelu.h"
+#include "numbers/gelu.h"
 #include "cpu/simd/row_loops.h"
 #include "cpu/vector/vector_kernels.h"
 

@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "error.h"
-#include "oracle.h"
+#include "test/cpu/oracle.h"
 #include "sampling/kept_tokens.h"
 #include "sampling/log_softmax.h"
 #include "sampling/philox.h"

@@ -1,10 +1,12 @@
 #pragma once
-#include "cpu/simd/exp.h"
+// The exact GELU over a vector type (cpu/simd, or one Lane): the same bytes on every level and on a card.
+
+#include "numbers/exp.h"
 
 namespace eyrie {
 
 /// x Phi(x), with Phi(-a) = e^(-a^2/2) t Q(t), t = 1 / (1 + 0.3 a): a form that keeps its relative accuracy in the
-/// negative tail, where 1 + erf(x / sqrt 2) has lost all digits. Coefficients: lab/fit_polynomials.py.
+/// negative tail, where 1 + erf(x / sqrt 2) has lost all digits. Coefficients: cpu/lab/fit_polynomials.py.
 template <class V>
 EYRIE_INLINE V gelu(V x) {
   const V a = abs(x), one = V::set(1.0f);
@@ -20,5 +22,8 @@ EYRIE_INLINE V gelu(V x) {
   const V below = exp(a * a * V::set(-0.5f)) * (t * q);  // Phi(-a)
   return x * where_less(x, V::zero(), below, one - below);
 }
+
+/// The same of one value.
+EYRIE_INLINE float gelu_one(float x) { return gelu(Lane{x}).v; }
 
 }  // namespace eyrie

@@ -1,10 +1,13 @@
 #pragma once
-#include "numbers/bfloat16.h"
+// e^x over a vector type (cpu/simd, or one Lane): the same bytes on every level and on a card.
+
+#include "numbers/hd.h"
+#include "numbers/lane.h"
 
 namespace eyrie {
 
 /// e^x, relative error below 2e-7 for x in [-87, 0] and 3e-7 up to 88; 0 below -87.3 (so e^-inf is exactly 0), e^0
-/// exactly 1, NaN for NaN. Coefficients: lab/fit_polynomials.py.
+/// exactly 1, NaN for NaN. Coefficients: cpu/lab/fit_polynomials.py.
 template <class V>
 EYRIE_INLINE V exp(V x) {
   const V low = V::set(-87.3f);
@@ -21,5 +24,8 @@ EYRIE_INLINE V exp(V x) {
   p = fma(p * r, r, r) + V::set(1.0f);
   return where_less(x, low, V::zero(), p * power_of_two(n));
 }
+
+/// The same of one value.
+EYRIE_INLINE float exp_one(float x) { return exp(Lane{x}).v; }
 
 }  // namespace eyrie
