@@ -11,6 +11,7 @@
 #include <string>
 
 #include "numbers/dtype.h"
+#include "sampling/draw_error.h"
 #include "sampling/sampling_params.h"
 
 namespace eyrie {
@@ -38,8 +39,6 @@ struct HeadRow {
   int32_t top = -1;                   ///< best tokens reported, 0 to kTopLogprobsMax; -1: no log-probabilities at all
   const uint32_t* allowed = nullptr;  ///< bitmap of a grammar, [(vocab + 31) / 32]; read before draw() returns
 };
-
-enum class DrawError : uint8_t { none, not_a_number, infinity, nothing_allowed };
 
 /// What came of one HeadRow. Log-probabilities are of the raw logits, over the whole vocabulary.
 struct HeadResult {

@@ -8,8 +8,8 @@
 
 #include "cpu/compute.h"
 #include "engine/backend.h"
-#include "sampling/log_softmax.h"
-#include "sampling/sample.h"
+#include "cpu/sampler/log_softmax.h"
+#include "cpu/sampler/sample.h"
 
 namespace eyrie {
 
