@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "cpu/compute.h"
-#include "engine/backend.h"
 #include "cpu/sampler/log_softmax.h"
 #include "cpu/sampler/sample.h"
+#include "engine/backend.h"
 
 namespace eyrie {
 
