@@ -43,7 +43,7 @@ class Runner {
   }
 
   void add(uint64_t id, const Request& request, bool watched = false) {
-    check_request(request, options_, kv_budget(device_->info()));
+    check_request(request, options_, device_->info());
     runner_->add(std::make_unique<Sequence>(id, request, options_, watched));
   }
   void step() {
