@@ -22,8 +22,6 @@ bool has_grammar(const Sequence& sequence) { return sequence.request.grammar != 
 
 }  // namespace
 
-KvBudget kv_budget(const BackendInfo& info) { return {info.kv_page_tokens, info.kv_pages}; }
-
 uint32_t pass_rows_max(uint32_t slots, uint32_t prefill_tokens) { return slots + std::max(prefill_tokens, kChunkTokens); }
 
 uint32_t head_rows_max(uint32_t slots) { return std::clamp(slots, kHeadRowsMin, kHeadRowsMax); }
@@ -82,7 +80,7 @@ void BatchRunner::step(std::vector<Outcome>& outcomes, std::vector<TokenNews>& n
 /// Plans a pass and starts it. false: there is nothing to compute.
 bool BatchRunner::launch() {
   Pass pass = std::exchange(spare_, {});
-  pass.begun = Clock::now();
+  pass.begun = std::chrono::steady_clock::now();
   pass.multiply_adds = backend_->multiply_adds();
   scheduler_.next_pass(pass.plan);
   admit(pass.plan);
@@ -150,7 +148,7 @@ void BatchRunner::draw(Pass& pass, std::vector<Outcome>& outcomes) {
   asked_.clear();
   for (const WantedRow& wanted : pass.wanted) {
     Sequence* const sequence = slots_[wanted.slot].sequence;
-    if (sequence == nullptr && wanted.draws) ++report_.overrun_tokens;
+    if (sequence == nullptr && wanted.draws) meter_.count_overrun();
     if (sequence == nullptr || sequence->failure) continue;
     pass.drawn.push_back(wanted);
     asked_.push_back(head_row(wanted));
@@ -202,7 +200,7 @@ void BatchRunner::finish_oldest(std::vector<Outcome>& outcomes, std::vector<Toke
   Pass& pass = passes_.front();
   take_results(pass, backend_->collect());
   leave(pass);
-  count(pass);
+  meter_.count(pass);
   for (const uint32_t slot : pass.plan.decode_slots) conclude(slot, outcomes, news);
   for (const PrefillChunk& chunk : pass.plan.prefill) {
     Sequence* const sequence = slots_[chunk.slot].sequence;
@@ -220,7 +218,7 @@ void BatchRunner::take_results(Pass& pass, std::span<const HeadResult> results) 
     const WantedRow& row = pass.drawn[i];
     Sequence* const sequence = slots_[row.slot].sequence;
     if (sequence == nullptr) {
-      if (row.draws) ++report_.overrun_tokens;
+      if (row.draws) meter_.count_overrun();
     } else if (!row.draws) {
       take_score(*sequence, row.position, results[i]);
     } else {
@@ -279,29 +277,6 @@ void BatchRunner::fail_all(const Failure& failure, std::vector<Outcome>& outcome
   for (auto& [id, sequence] : sequences_) outcomes.push_back({id, {}, failure});
   sequences_.clear();
   passes_.clear();
-}
-
-/// Passes that overlap share the time: each counts from when the one before was finished.
-void BatchRunner::count(const Pass& pass) {
-  const Clock::time_point now = Clock::now();
-  const auto elapsed = now - std::max(pass.begun, finished_);
-  finished_ = now;
-  const auto nanoseconds = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed).count());
-  if (pass.plan.prefill.empty()) {
-    report_.decode_nanoseconds += nanoseconds;
-    report_.decode_multiply_adds += pass.multiply_adds;
-    ++report_.decode_only_steps;
-  } else {
-    report_.prefill_nanoseconds += nanoseconds;
-    report_.prefill_multiply_adds += pass.multiply_adds;
-    ++report_.prefill_packs;
-  }
-  report_.prompt_tokens += pass.prompt_tokens;
-  report_.generated_tokens += pass.generated_tokens;
-  if (!pass.plan.decode_slots.empty()) {
-    ++report_.decode_steps;
-    report_.idle_slot_steps += pass.plan.decode_shape_rows - pass.plan.token_rows();
-  }
 }
 
 }  // namespace eyrie

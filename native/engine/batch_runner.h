@@ -10,7 +10,6 @@
 // that it is over has a row in p + 1 for nothing (overrun); ends by length are known ahead and have none. A slot is free again when
 // all passes that hold it are collected. With lookahead 0, a pass is collected before the next one is planned.
 
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -21,14 +20,14 @@
 #include "engine/backend.h"
 #include "engine/engine_options.h"
 #include "engine/outcome.h"
+#include "engine/pass.h"
+#include "engine/pass_meter.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "engine/token_news.h"
 #include "threads/thread_pool.h"
 
 namespace eyrie {
-
-KvBudget kv_budget(const BackendInfo& info);
 
 /// Rows of the largest pass, and rows that get logits at a time.
 uint32_t pass_rows_max(uint32_t slots, uint32_t prefill_tokens);
@@ -49,35 +48,15 @@ class BatchRunner {
   /// Ends everything with the same failure. The runner is of no use afterwards.
   void fail_all(const Failure& failure, std::vector<Outcome>& outcomes);
 
-  const EngineReport& report() const { return report_; }
+  const EngineReport& report() const { return meter_.report(); }
   const Backend& backend() const { return *backend_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   struct Slot {
     Sequence* sequence = nullptr;  // null: none, or it has ended and passes still hold the slot
     uint32_t next_position = 0;    // of its next decode row
     uint32_t passes = 0;           // not collected yet, that have rows of this slot
     uint32_t generated = 0;        // of the sequence that has ended
-  };
-
-  /// A row of logits that somebody wants: it scores a prompt token, or yields the slot's next token.
-  struct WantedRow {
-    uint32_t index = 0;
-    uint32_t slot = 0;
-    uint32_t position = 0;
-    bool draws = false;
-  };
-
-  struct Pass {
-    PassPlan plan;
-    std::vector<WantedRow> wanted;
-    std::vector<WantedRow> drawn;  // those of sequences that were not over at draw()
-    Clock::time_point begun;
-    uint64_t multiply_adds = 0;
-    uint64_t prompt_tokens = 0;  // of the prompts that end in it
-    uint32_t generated_tokens = 0;
   };
 
   void end_cancelled(std::vector<Outcome>& outcomes);
@@ -93,13 +72,12 @@ class BatchRunner {
   void leave(const Pass& pass);
   void conclude(uint32_t slot, std::vector<Outcome>& outcomes, std::vector<TokenNews>& news);
   void end(uint32_t slot, std::vector<Outcome>& outcomes);
-  void count(const Pass& pass);
 
   const EngineOptions& options_;
   ThreadPool& pool_;
   std::unique_ptr<Backend> backend_;
   Scheduler scheduler_;
-  EngineReport report_;
+  PassMeter meter_;
   std::unordered_map<uint64_t, std::unique_ptr<Sequence>> sequences_;
   std::vector<Slot> slots_;
   std::vector<std::vector<uint32_t>> masks_;  // [slots], grown on first use
@@ -110,7 +88,6 @@ class BatchRunner {
   std::vector<int32_t> tokens_;
   std::vector<PassSpan> spans_;
   std::vector<HeadRow> asked_;
-  Clock::time_point finished_;  // when the pass before was
 };
 
 }  // namespace eyrie

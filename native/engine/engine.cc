@@ -41,7 +41,7 @@ Engine::~Engine() {
 }
 
 void Engine::submit(uint64_t id, Request request, bool watched) {
-  check_request(request, options_, kv_budget(info_.backend));
+  check_request(request, options_, info_.backend);
   auto sequence = std::make_unique<Sequence>(id, std::move(request), options_, watched);
   {
     const std::lock_guard lock(mutex_);

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "cpu/compute.h"
+#include "cpu/sampler/log_softmax.h"
+#include "cpu/sampler/sample.h"
 #include "engine/backend.h"
-#include "sampling/log_softmax.h"
-#include "sampling/sample.h"
 
 namespace eyrie {
 

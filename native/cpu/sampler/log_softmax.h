@@ -14,8 +14,8 @@ struct TopLogprobs {
   float logprobs[kTopLogprobsMax];
 };
 
-/// One row, logits[vocab] float32, top in [0, kTopLogprobsMax]. Sums run in a fixed order: the same bytes on every ISA
-/// level and any number of threads. Throws numeric_error if a logit is NaN or none is finite.
+/// One row, logits[vocab] float32, top in [0, kTopLogprobsMax]. The sum is one of masses: the same bytes on every ISA
+/// level and device. Throws numeric_error if a logit is NaN or none is finite.
 TopLogprobs top_logprobs(const Compute& compute, const float* logits, int64_t vocab, int top);
 
 }  // namespace eyrie

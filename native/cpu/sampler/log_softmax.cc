@@ -1,10 +1,11 @@
-#include "sampling/log_softmax.h"
+#include "cpu/sampler/log_softmax.h"
 
 #include <cmath>
 #include <string>
 
 #include "cpu/vector/vector_kernels.h"
 #include "error.h"
+#include "sampling/masses.h"
 
 namespace eyrie {
 
@@ -16,7 +17,7 @@ TopLogprobs top_logprobs(const Compute& compute, const float* logits, int64_t vo
   if (best.has_nan || !std::isfinite(best.value))
     throw Error(ErrorCode::numeric_error, "the logits hold a NaN or no finite number; the sequence cannot continue");
   TopLogprobs result{};
-  result.logsumexp = static_cast<float>(static_cast<double>(best.value) + std::log(compute.vector->sum_exp(logits, vocab, best.value)));
+  result.logsumexp = log_sum_of(best.value, compute.vector->sum_masses(logits, vocab, best.value, nullptr));
   // A sorted list of at most 20: after the first few entries nearly every logit fails the first comparison.
   int count = 0;
   for (int64_t id = 0; top > 0 && id < vocab; ++id) {
