@@ -9,7 +9,7 @@ namespace eyrie {
 /// Natural-log normaliser and best entries of one row of raw logits.
 struct TopLogprobs {
   float logsumexp;               ///< log p(t) = logits[t] - logsumexp
-  int count;                     ///< entries filled below
+  int count;                     ///< entries filled below: fewer than asked for where fewer logits are finite
   int32_t ids[kTopLogprobsMax];  ///< descending logit; equal logits: lowest id first
   float logprobs[kTopLogprobsMax];
 };

@@ -82,8 +82,7 @@ int32_t sample(const Compute& compute, float* z, int64_t vocab, const SamplingPa
   apply_penalties(z, params, history);
   if (params.temperature < kGreedyBelow) return greedy(compute, z, vocab);
 
-  kernels.scale(z, vocab, 1.0f / params.temperature);
-  const RowMax best = kernels.max(z, vocab);
+  const RowMax best = kernels.scale(z, vocab, 1.0f / params.temperature);
   if (best.has_nan || !std::isfinite(best.value)) refuse_logits(best);
   const uint32_t u24 = philox_bits(params.seed, params.request, static_cast<uint64_t>(history.output_tokens()));
   bool kept = false;

@@ -37,7 +37,8 @@ struct VectorKernels {
   uint64_t (*sum_masses)(const float* x, int64_t n, float best, uint64_t* block_sums);
   /// y = e^(x - shift)
   void (*exp)(const float* x, int64_t n, float shift, float* y);
-  void (*scale)(float* x, int64_t n, float factor);
+  /// x *= factor; returns what max() would then.
+  RowMax (*scale)(float* x, int64_t n, float factor);
 
   /// Word w of row r, from[r * stride + w], becomes word r of a run of 16 that starts at
   /// to + w % 8 * to_stride + w / 8 * half_stride. `to` and both strides are multiples of 64 bytes.

@@ -126,9 +126,24 @@ void exp_row(const float* x, int64_t n, float shift, float* y) {
 }
 
 template <class V>
-void scale_row(float* x, int64_t n, float factor) {
+RowMax scale_row(float* x, int64_t n, float factor) {
   const V f = V::set(factor);
-  for_each_vector(n, [&](int64_t i, int c) { (load_lanes<V>(x + i, c) * f).store_part(x + i, c); });
+  V best = V::set(-INFINITY);
+  uint32_t nan = 0;
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const V v = V::load(x + i) * f;
+    v.store(x + i);
+    nan |= v.nan_mask();
+    best = max(best, v);
+  }
+  float top = best.max();
+  for (; i < n; ++i) {
+    x[i] = x[i] * factor;
+    nan |= x[i] != x[i];
+    top = top > x[i] ? top : x[i];
+  }
+  return {top, nan != 0};
 }
 
 /// Found by the type of V: each level's file has its own.
