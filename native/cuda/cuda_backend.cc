@@ -104,7 +104,6 @@ CudaBackend::~CudaBackend() {
 }
 
 void CudaBackend::open_slot(uint32_t slot, const SamplingParams& sampling, std::span<const uint32_t> prompt, uint32_t tokens) {
-  slots_.check(sampling);
   pages_.open(slot, tokens);
   slots_.open(stream_, slot, sampling, prompt);
 }
@@ -191,6 +190,7 @@ BackendInfo CudaBackend::describe() const {
   info.lookahead = 1;
   info.kv_page_tokens = kPageTokens;
   info.kv_pages = pages_.pages();
+  info.logit_biases_max = SlotMemory::kBiasesMax;
   return info;
 }
 

@@ -93,9 +93,8 @@ void* SlotMemory::stage(Stream& stream, size_t bytes) {
 
 void SlotMemory::check(const SamplingParams& sampling) const {
   if (sampling.logit_bias.size() > kBiasesMax) {
-    throw Error(ErrorCode::invalid_request, "logitBiasIds has " + std::to_string(sampling.logit_bias.size()) +
-                                                " entries, on a card at most " + std::to_string(kBiasesMax) +
-                                                " are allowed; give fewer, or run it on the CPU (--device cpu)");
+    throw Error(ErrorCode::internal_error, "a sequence has " + std::to_string(sampling.logit_bias.size()) +
+                                               " logit biases, at most " + std::to_string(kBiasesMax) + " were announced");
   }
   if (!sampling.stop_ids.empty() && sampling.stop_ids != limits_.stop_ids) {
     throw Error(ErrorCode::internal_error, "a sequence has stop ids other than those that the model was opened with");
@@ -103,6 +102,7 @@ void SlotMemory::check(const SamplingParams& sampling) const {
 }
 
 void SlotMemory::open(Stream& stream, uint32_t slot, const SamplingParams& sampling, std::span<const uint32_t> prompt) {
+  check(sampling);
   auto* const parameters = static_cast<SlotSampling*>(stage(stream, sizeof(SlotSampling)));
   *parameters = to_slot_sampling(sampling);
   stream.copy_to_device(states_.sampling + slot, parameters, sizeof(SlotSampling));

@@ -20,21 +20,20 @@ struct SlotLimits {
 
 class SlotMemory {
  public:
-  /// Biases that one sequence may have; more cannot come from a request (src/contract).
+  /// Biases that one sequence may have.
   static constexpr uint32_t kBiasesMax = 1024;
 
   SlotMemory(const Device& device, Stream& stream, const SlotLimits& limits);
   static uint64_t bytes_needed(const SlotLimits& limits);
 
-  /// Throws invalid_request for more biases than kBiasesMax.
-  void check(const SamplingParams& sampling) const;
-  /// Starts the copies for a sequence that enters `slot`; its parameters must have passed check().
+  /// Starts the copies for a sequence that enters `slot`.
   void open(Stream& stream, uint32_t slot, const SamplingParams& sampling, std::span<const uint32_t> prompt);
   const SlotStates& states() const { return states_; }
 
  private:
   /// Pinned memory from which copies are made, in two halves: one is filled while those of the other are under way.
   void* stage(Stream& stream, size_t bytes);
+  void check(const SamplingParams& sampling) const;
 
   SlotLimits limits_;
   SlotStates states_;

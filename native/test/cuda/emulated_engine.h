@@ -111,7 +111,7 @@ inline Outcomes run_requests(std::unique_ptr<Backend> backend, const EngineOptio
   for (uint64_t id = 0; id < order.size(); ++id) order[id] = id;
   std::shuffle(order.begin(), order.end(), std::mt19937(order_seed));
   for (const uint64_t id : order) {
-    check_request(requests[id], options, kv_budget(runner.backend().info()));
+    check_request(requests[id], options, runner.backend().info());
     runner.add(std::make_unique<Sequence>(id, requests[id], options, false));
   }
   Outcomes ended;
