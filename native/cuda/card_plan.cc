@@ -4,12 +4,12 @@
 #include <array>
 #include <cstdio>
 
-#include "cuda/draws.h"
+#include "cuda/pass/draws.h"
 #include "cuda/gemm.h"
-#include "cuda/kv_pages.h"
-#include "cuda/pass_buffers.h"
-#include "cuda/pass_inputs.h"
-#include "cuda/slot_memory.h"
+#include "cuda/pass/kv_pages.h"
+#include "cuda/pass/pass_buffers.h"
+#include "cuda/pass/pass_inputs.h"
+#include "cuda/pass/slot_memory.h"
 #include "error.h"
 
 namespace eyrie::cuda {

@@ -20,7 +20,7 @@
 #include <cstdint>
 #include <string>
 
-#include "cuda/model_shape.h"
+#include "cuda/pass/model_shape.h"
 #include "cuda/weights.h"
 #include "model/falcon_config.h"
 

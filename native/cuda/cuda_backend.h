@@ -8,14 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "cuda/draws.h"
-#include "cuda/forward_pass.h"
-#include "cuda/graphs.h"
-#include "cuda/kv_pages.h"
-#include "cuda/pass_buffers.h"
-#include "cuda/pass_inputs.h"
-#include "cuda/rank_group.h"
-#include "cuda/slot_memory.h"
+#include "cuda/pass/draws.h"
+#include "cuda/pass/forward_pass.h"
+#include "cuda/pass/graphs.h"
+#include "cuda/pass/kv_pages.h"
+#include "cuda/pass/pass_buffers.h"
+#include "cuda/pass/pass_inputs.h"
+#include "cuda/ranks/rank_group.h"
+#include "cuda/pass/slot_memory.h"
 #include "cuda/weights.h"
 #include "engine/backend.h"
 #include "model/falcon_config.h"
@@ -45,6 +45,7 @@ class CudaBackend : public Backend {
   CudaBackend(std::shared_ptr<Device> device, const CudaBackendOptions& options, RankGroup* group = nullptr);
   ~CudaBackend() override;
 
+  const Device& device() const { return *device_; }
   Weights& weights() { return weights_; }
   Stream& stream() { return stream_; }
   const Gemm& gemm() const { return *gemm_; }

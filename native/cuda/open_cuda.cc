@@ -7,8 +7,8 @@
 
 #include "cuda/cuda_backend.h"
 #include "cuda/device.h"
-#include "cuda/model_shape.h"
-#include "cuda/rank_backend.h"
+#include "cuda/pass/model_shape.h"
+#include "cuda/ranks/rank_backend.h"
 
 namespace eyrie {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "cuda/bit_classes.h"
+#include "cuda/gemm/bit_classes.h"
 #include "cuda/kernels/numbers.h"
 #include "test/cpu/oracle.h"
 #include "test/support/expect_error.h"

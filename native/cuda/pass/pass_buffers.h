@@ -8,7 +8,7 @@
 #include "cuda/device.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels/pass.h"
-#include "cuda/model_shape.h"
+#include "cuda/pass/model_shape.h"
 
 namespace eyrie::cuda {
 

@@ -1,4 +1,4 @@
-#include "cuda/bit_classes.h"
+#include "cuda/gemm/bit_classes.h"
 
 #include <algorithm>
 

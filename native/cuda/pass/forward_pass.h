@@ -7,10 +7,11 @@
 #include "cuda/device.h"
 #include "cuda/gemm.h"
 #include "cuda/kernels/attention.h"
-#include "cuda/model_shape.h"
-#include "cuda/pass_buffers.h"
-#include "cuda/pass_inputs.h"
-#include "cuda/rank_group.h"
+#include "cuda/kernels/rows.h"
+#include "cuda/pass/model_shape.h"
+#include "cuda/pass/pass_buffers.h"
+#include "cuda/pass/pass_inputs.h"
+#include "cuda/ranks/rank_group.h"
 #include "cuda/weights.h"
 #include "model/falcon_config.h"
 
@@ -44,6 +45,7 @@ class ForwardPass {
 
  private:
   void layer(Stream& stream, const PassShape& shape, int index);
+  void add_partials_to(AddNorm& call) const;
   void add_and_norm(Stream& stream, const PassShape& shape, int index);
   void multiply(Stream& stream, Product product, const Matrix& w, int rows, const RowsOut& x, void* y);
   void final_norm(Stream& stream, const PassShape& shape);

@@ -1,4 +1,4 @@
-#include "cuda/pass_inputs.h"
+#include "cuda/pass/pass_inputs.h"
 
 #include <algorithm>
 #include <string>

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "cuda/card_plan.h"
-#include "cuda/cublaslt_product.h"
-#include "cuda/cublaslt_trials.h"
+#include "cuda/gemm/cublaslt_product.h"
+#include "cuda/gemm/cublaslt_trials.h"
 #include "cuda/gemm.h"
 #include "error.h"
 

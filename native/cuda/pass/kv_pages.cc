@@ -1,4 +1,4 @@
-#include "cuda/kv_pages.h"
+#include "cuda/pass/kv_pages.h"
 
 #include <string>
 

@@ -1,4 +1,4 @@
-#include "cuda/cublaslt_product.h"
+#include "cuda/gemm/cublaslt_product.h"
 
 #include <string>
 #include <utility>

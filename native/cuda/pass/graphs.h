@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cuda/device.h"
-#include "cuda/pass_inputs.h"
+#include "cuda/pass/pass_inputs.h"
 
 namespace eyrie::cuda {
 

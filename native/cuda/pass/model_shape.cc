@@ -1,4 +1,4 @@
-#include "cuda/model_shape.h"
+#include "cuda/pass/model_shape.h"
 
 #include <cmath>
 #include <string>

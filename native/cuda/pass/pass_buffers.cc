@@ -1,4 +1,4 @@
-#include "cuda/pass_buffers.h"
+#include "cuda/pass/pass_buffers.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "cuda/graphs.h"
+#include "cuda/pass/graphs.h"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cuda/cublaslt_product.h"
+#include "cuda/gemm/cublaslt_product.h"
 #include "cuda/device.h"
 
 namespace eyrie::cuda {

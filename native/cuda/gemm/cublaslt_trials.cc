@@ -1,4 +1,4 @@
-#include "cuda/cublaslt_trials.h"
+#include "cuda/gemm/cublaslt_trials.h"
 
 #include <cuda_runtime.h>
 
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <random>
 
-#include "cuda/bit_classes.h"
+#include "cuda/gemm/bit_classes.h"
 #include "cuda/kernels/numbers.h"
 #include "error.h"
 

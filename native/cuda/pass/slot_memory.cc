@@ -1,4 +1,4 @@
-#include "cuda/slot_memory.h"
+#include "cuda/pass/slot_memory.h"
 
 #include <algorithm>
 #include <cstring>

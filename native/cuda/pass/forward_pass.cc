@@ -1,7 +1,8 @@
-#include "cuda/forward_pass.h"
+#include "cuda/pass/forward_pass.h"
 
 #include <algorithm>
 
+#include "cuda/kernels/ranks.h"
 #include "cuda/kernels/rows.h"
 
 namespace eyrie::cuda {
@@ -34,9 +35,17 @@ void ForwardPass::layer(Stream& stream, const PassShape& shape, int index) {
   gelu_rows(stream, buffers.ffn.as<bf16>(), shape.rows, static_cast<int>(weights.up.n), activated);
   multiply(stream, kDown, weights.down, shape.rows, activated, buffers.mlp_partial.data());
   if (context_.group != nullptr) {
-    context_.group->sum(stream, buffers.attention_partial.as<bf16>(), buffers.mlp_partial.as<bf16>(),
-                        int64_t{shape.rows} * context_.config.hidden_size);
+    // One sum a layer: what follows adds the two anyway.
+    const int64_t count = int64_t{shape.rows} * context_.config.hidden_size;
+    add_partials(stream, buffers.attention_partial.as<bf16>(), buffers.mlp_partial.as<bf16>(), count);
+    context_.group->sum(stream, buffers.attention_partial.as<bf16>(), count);
   }
+}
+
+/// What the layer before has left; with several ranks, the sum of all of it lies in the first.
+void ForwardPass::add_partials_to(AddNorm& call) const {
+  call.attention = context_.buffers.attention_partial.as<bf16>();
+  call.mlp = context_.group == nullptr ? context_.buffers.mlp_partial.as<bf16>() : nullptr;
 }
 
 /// residual += what the layer before left, then this layer's norms.
@@ -49,8 +58,7 @@ void ForwardPass::add_and_norm(Stream& stream, const PassShape& shape, int index
   call.epsilon = context_.config.layer_norm_epsilon;
   call.residual = buffers.residual.as<float>();
   if (index > 0) {
-    call.attention = buffers.attention_partial.as<bf16>();
-    call.mlp = buffers.mlp_partial.as<bf16>();
+    add_partials_to(call);
   }
   call.first = weights.attention_norm;
   call.second = weights.mlp_norm;
@@ -77,8 +85,7 @@ void ForwardPass::final_norm(Stream& stream, const PassShape& shape) {
   call.hidden = static_cast<int>(context_.config.hidden_size);
   call.epsilon = context_.config.layer_norm_epsilon;
   call.residual = buffers.residual.as<float>();
-  call.attention = buffers.attention_partial.as<bf16>();
-  call.mlp = buffers.mlp_partial.as<bf16>();
+  add_partials_to(call);
   call.row_of = context_.inputs.head_row_of();
   call.keep_residual = false;
   call.first = context_.weights.final_norm;
