@@ -27,7 +27,7 @@ inline constexpr const char* kCudaNumerics = "eyrie-cuda-1";
 
 struct CudaBackendOptions {
   FalconConfig config;
-  RowFormat format = RowFormat::bf16;  // of the layers' weights
+  LayerFormats formats = RowFormat::bf16;
   uint32_t slots = 0;
   uint32_t slot_tokens = 0;
   uint32_t rows_max = 0;
@@ -36,6 +36,10 @@ struct CudaBackendOptions {
   bool graphs = true;
   RankShare share;
 };
+
+/// Pages of keys and values that the backend would have, as `options` ask or as many as fit. Throws unsupported_device for a card or a form
+/// of model that the kernels do not support, out_of_memory for what does not fit.
+uint32_t plan_pages(const Device& device, const CudaBackendOptions& options);
 
 /// Called by the thread that made it, or by one that has called Device::make_current().
 class CudaBackend : public Backend {

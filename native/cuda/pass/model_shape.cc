@@ -19,11 +19,6 @@ GemmShape shape_of(int64_t n, int64_t k, RowFormat format, bool slow_accumulatio
 
 }  // namespace
 
-LayerFormats formats_of(const Weights& weights) {
-  const LayerMatrices& layer = weights.layers.front();
-  return {layer.qkv.format, layer.dense.format, layer.up.format, layer.down.format};
-}
-
 std::vector<GemmShape> gemm_shapes(const FalconConfig& config, const LayerFormats& formats, const RankShare& share) {
   const int64_t hidden = config.hidden_size;
   const int64_t queries = config.query_size() / static_cast<uint32_t>(share.ranks);
@@ -43,7 +38,7 @@ AttentionShape attention_shape(const FalconConfig& config, const RankShare& shar
           static_cast<int>(config.head_dim), static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)))};
 }
 
-void check_model_form(const FalconConfig& config, RowFormat format, const RankShare& share) {
+void check_model_form(const FalconConfig& config, const RankShare& share) {
   if (config.alibi) refuse("config: alibi is true; the CUDA kernels have rotary positions alone (alibi false)");
   if (!config.parallel_attention) {
     refuse("config: parallelAttention is false; the CUDA kernels need attention and feed-forward side by side (parallelAttention true)");
@@ -62,16 +57,13 @@ void check_model_form(const FalconConfig& config, RowFormat format, const RankSh
                                                    ", which cannot be divided among " + std::to_string(ranks) +
                                                    " cards; use a number of cards that divides it");
   }
-  if (format != RowFormat::bf16 && config.hidden_size % 16 != 0) {
-    refuse("config: hiddenSize is " + std::to_string(config.hidden_size) + ", weights in 8 bits need a multiple of 16");
-  }
 }
 
-void check_card(const DeviceInfo& card, RowFormat format) {
+void check_card(const DeviceInfo& card, const LayerFormats& formats) {
   const int capability = card.major * 10 + card.minor;
   const std::string seen = card.name + " has compute capability " + std::to_string(card.major) + "." + std::to_string(card.minor);
   if (capability < 80) refuse(seen + ", at least 8.0 is needed (A100 and newer)");
-  if (format == RowFormat::e4m3 && capability < 89) {
+  if (formats.qkv == RowFormat::e4m3 && capability < 89) {
     throw Error(ErrorCode::unsupported_device,
                 "dtype is fp8, but " + seen + ", and FP8 needs at least 8.9 (L40S, H100 and newer); choose --dtype bfloat16 or int8");
   }

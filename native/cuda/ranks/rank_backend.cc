@@ -1,5 +1,6 @@
 #include "cuda/ranks/rank_backend.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -12,7 +13,11 @@ namespace eyrie::cuda {
 RankBackend::RankBackend(int ranks, const OpenRank& open) : parts_(static_cast<size_t>(ranks)) {
   for (int rank = 0; rank < ranks; ++rank) threads_.emplace_back([this, rank] { serve(rank); });
   try {
-    on_all([&](int rank) { parts_[static_cast<size_t>(rank)] = open(rank); });
+    on_all([&](int rank) {
+      RankParts parts = open(rank);
+      const std::lock_guard lock(mutex_);
+      parts_[static_cast<size_t>(rank)] = std::move(parts);
+    });
   } catch (...) {
     RankBackend::close();
     throw;
@@ -62,11 +67,9 @@ void RankBackend::serve(int rank) {
 }
 
 void RankBackend::fail(std::exception_ptr failure) noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    if (failure_ != nullptr) return;
-    failure_ = std::move(failure);
-  }
+  const std::lock_guard lock(mutex_);
+  if (failure_ != nullptr) return;
+  failure_ = std::move(failure);
   for (const RankParts& part : parts_) {
     if (part.group) part.group->abort();
   }
@@ -128,14 +131,25 @@ uint64_t RankBackend::multiply_adds() const {
 
 std::unique_ptr<Backend> open_ranks(const CudaBackendOptions& options, uint32_t first_card, uint32_t cards, WeightLoad& load) {
   const auto ranks = static_cast<int>(cards);
+  std::vector<std::shared_ptr<Device>> devices;
+  CudaBackendOptions common = options;
+  uint32_t pages = UINT32_MAX;
+  // What a card lacks is found before the ranks meet: from then on each waits for all. All have as many pages as the one with fewest.
+  for (int rank = 0; rank < ranks; ++rank) {
+    devices.push_back(std::make_shared<Device>(static_cast<int>(first_card) + rank));
+    common.share = {rank, ranks};
+    pages = std::min(pages, plan_pages(*devices.back(), common));
+  }
+  common.kv_pages = pages;
   const GatheredTeam team(ranks);
   auto backend = std::make_unique<RankBackend>(ranks, [&](int rank) {
-    auto device = std::make_shared<Device>(static_cast<int>(first_card) + rank);
-    CudaBackendOptions mine = options;
+    const std::shared_ptr<Device>& device = devices[static_cast<size_t>(rank)];
+    device->make_current();
+    CudaBackendOptions mine = common;
     mine.share = {rank, ranks};
     RankParts parts;
     parts.group = team.member(rank, *device, int64_t{rounded_rows(options.rows_max)} * options.config.hidden_size);
-    parts.backend = std::make_unique<CudaBackend>(std::move(device), mine, parts.group.get());
+    parts.backend = std::make_unique<CudaBackend>(device, mine, parts.group.get());
     return parts;
   });
   backend->load(load);

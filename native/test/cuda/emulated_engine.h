@@ -53,7 +53,7 @@ struct Loop {
   uint32_t prefill_tokens = 128;
   uint32_t kv_pages = 0;
   bool graphs = true;
-  cuda::RowFormat format = cuda::RowFormat::bf16;
+  cuda::LayerFormats format = cuda::RowFormat::bf16;
 };
 
 inline EngineOptions engine_options(const FalconConfig& config, const Loop& loop) {
@@ -74,7 +74,7 @@ inline EngineOptions engine_options(const FalconConfig& config, const Loop& loop
 inline cuda::CudaBackendOptions card_options(const FalconConfig& config, const Loop& loop) {
   cuda::CudaBackendOptions options;
   options.config = config;
-  options.format = loop.format;
+  options.formats = loop.format;
   options.slots = loop.slots;
   options.slot_tokens = loop.slot_tokens;
   options.rows_max = pass_rows_max(loop.slots, loop.prefill_tokens);
