@@ -53,13 +53,14 @@ struct Block {
   }
 };
 
+/// Raises `block_bytes` to what the widest matrix needs.
 std::vector<Block> cut_into_blocks(const WeightPlan& plan, uint64_t& block_bytes) {
   std::vector<Block> blocks;
-  block_bytes = kLoadBlockBytes;
+  const auto wanted = static_cast<int64_t>(block_bytes);
   for (const MatrixPlan& matrix : plan.matrices) {
     const uint64_t row_bytes = Block{&matrix}.row_bytes();
     const auto rows = static_cast<int64_t>(matrix.tensor->shape.front());
-    const int64_t rows_max = std::max(kRowsStep, static_cast<int64_t>(kLoadBlockBytes / row_bytes) / kRowsStep * kRowsStep);
+    const int64_t rows_max = std::max(kRowsStep, wanted / static_cast<int64_t>(row_bytes) / kRowsStep * kRowsStep);
     block_bytes = std::max(block_bytes, row_bytes * static_cast<uint64_t>(rows_max));
     for (int64_t row = 0; row < rows; row += rows_max) blocks.push_back({&matrix, row, std::min(rows_max, rows - row)});
   }
@@ -91,12 +92,11 @@ void put(const Checkpoint& checkpoint, const Block& block, const std::byte* byte
 }  // namespace
 
 void load_falcon(const std::string& directory, const FalconConfig& config, WeightSink& sink, const LoadProgress& on_progress,
-                 const std::atomic<bool>& cancelled) {
+                 const std::atomic<bool>& cancelled, uint64_t block_bytes) {
   const Checkpoint checkpoint = Checkpoint::open(directory);
   const WeightPlan plan = plan_weights(checkpoint, config, sink);
   read_vectors(checkpoint, plan);
 
-  uint64_t block_bytes = 0;
   const std::vector<Block> blocks = cut_into_blocks(plan, block_bytes);
   std::vector<BlockRange> ranges;
   uint64_t total = 0;

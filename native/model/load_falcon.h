@@ -24,7 +24,8 @@ using LoadProgress = std::function<void(uint64_t bytes_done, uint64_t bytes_tota
 
 /// Fills `sink` and finishes it. `cancelled` may be set from any thread; the load then ends with engine_closed within one block.
 /// Throws model_unreadable and model_invalid (also for NaN or infinite weights), invalid_request, engine_closed, and what the sink throws.
+/// `block_bytes` is for tests, whose checkpoints are small.
 void load_falcon(const std::string& directory, const FalconConfig& config, WeightSink& sink, const LoadProgress& on_progress,
-                 const std::atomic<bool>& cancelled);
+                 const std::atomic<bool>& cancelled, uint64_t block_bytes = kLoadBlockBytes);
 
 }  // namespace eyrie

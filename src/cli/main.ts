@@ -116,7 +116,9 @@ models
   .argument('<folder>', 'demo, or the folder of a Falcon checkpoint')
   .argument('<out>', 'the folder to write; it appears whole or not at all')
   .addOption(
-    new Option('--dtype <type>', 'number format of the weights').choices(['bfloat16', 'int8']).default('bfloat16'),
+    new Option('--dtype <type>', 'number format of the weights')
+      .choices(['bfloat16', 'int8', 'fp8'])
+      .default('bfloat16'),
   )
   .option('--shard-mib <number>', 'most MiB of tensors in a file', wholeNumber(1, 1 << 20), 4096)
   .option('--threads <number>', 'threads that convert', wholeNumber(1, 256), availableParallelism())
@@ -125,7 +127,7 @@ models
     async (
       folder: string,
       out: string,
-      options: { dtype: 'bfloat16' | 'int8'; shardMib: number; threads: number; force: boolean },
+      options: { dtype: 'bfloat16' | 'int8' | 'fp8'; shardMib: number; threads: number; force: boolean },
     ) => {
       const [{ convertModel }, { runModelConvert }, { modelDirectoryOf }] = await Promise.all([
         import('../compose/convert-model.js'),

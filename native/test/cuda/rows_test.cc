@@ -115,10 +115,10 @@ TEST_F(Rows, AddNormIsTheCpus) {
       }
       // The same scale up to the last bits, and codes that are the same or, at a tie, neighbours.
       const std::vector<float> expected = rounded(first, width, format);
+      const float largest = *std::max_element(first.begin(), first.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); });
       size_t different = 0;
       for (size_t i = 0; i < expected.size(); ++i) {
         const float step = format == RowFormat::e4m3 ? std::fabs(expected[i]) / 8 : 0.0f;
-        const float largest = *std::max_element(first.begin(), first.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); });
         ASSERT_NEAR(result.first[i], expected[i], std::max(step, std::fabs(largest) / 100)) << i;
         different += std::fabs(result.first[i] - expected[i]) > 1e-5f * std::fabs(largest) ? 1 : 0;
       }
