@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 
+#include "engine/kv_pages.h"
 #include "error.h"
 
 namespace eyrie {
@@ -69,9 +70,9 @@ void check_grammar(const Request& request, const EngineOptions& options) {
 
 }  // namespace
 
-void check_request(const Request& request, const EngineOptions& options, const KvBudget& budget) {
+void check_request(const Request& request, const EngineOptions& options, const BackendInfo& device) {
   constexpr float kLarge = 1e6f;
-  check_lengths(request, options, budget);
+  check_lengths(request, options, kv_budget(device));
   check_ids("promptIds", request.prompt_ids, options.config.vocab_size);
   check_number("temperature", request.temperature, 0, kLarge);
   if (!(request.top_p > 0 && request.top_p <= 1)) {
@@ -87,6 +88,10 @@ void check_request(const Request& request, const EngineOptions& options, const K
   check_grammar(request, options);
   if (request.logit_bias_ids.size() != request.logit_bias_values.size()) {
     refuse("logitBiasIds and logitBiasValues differ in length");
+  }
+  if (device.logit_biases_max > 0 && request.logit_bias_ids.size() > device.logit_biases_max) {
+    refuse("logitBiasIds has " + std::to_string(request.logit_bias_ids.size()) + " entries, on this device at most " +
+           std::to_string(device.logit_biases_max) + " are allowed; give fewer, or use the CPU with --device cpu");
   }
   check_ids("logitBiasIds", request.logit_bias_ids, options.config.vocab_size);
   for (const float value : request.logit_bias_values) check_number("logitBiasValues", value, -kLarge, kLarge);

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/backend.h"
+
 namespace eyrie {
 
 struct KvBudget {
@@ -21,6 +23,8 @@ struct KvBudget {
     return page_tokens == 0 ? 0 : static_cast<uint32_t>((tokens + page_tokens - 1) / page_tokens);
   }
 };
+
+inline KvBudget kv_budget(const BackendInfo& info) { return {info.kv_page_tokens, info.kv_pages}; }
 
 class KvPages {
  public:

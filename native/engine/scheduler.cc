@@ -203,6 +203,11 @@ void Scheduler::plan_token(Slot& slot) {
   slot.phase = slot.planned_tokens < slot.max_tokens ? Phase::decoding : Phase::ending;
 }
 
+void Scheduler::stop_sequence(uint32_t index) {
+  slots_[index].phase = Phase::ending;
+  std::erase(prefilling_, index);
+}
+
 void Scheduler::end_sequence(uint32_t index, uint32_t generated_tokens) {
   estimate_.record(generated_tokens);
   Slot& slot = slots_[index];

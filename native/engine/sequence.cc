@@ -55,10 +55,6 @@ void Sequence::begin(const EngineOptions& options) {
   }
 }
 
-bool Sequence::has_penalties() const {
-  return request.repetition_penalty != 1.0f || request.frequency_penalty != 0.0f || request.presence_penalty != 0.0f;
-}
-
 TokenNews Sequence::take_news() {
   const auto since = [](const auto& all, size_t first) {
     return std::decay_t<decltype(all)>(all.begin() + static_cast<std::ptrdiff_t>(std::min(first, all.size())), all.end());

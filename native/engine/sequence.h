@@ -24,7 +24,6 @@ struct Sequence {
   uint32_t generated() const { return static_cast<uint32_t>(result.token_ids.size()); }
   /// Best tokens reported beside the chosen one.
   uint32_t top() const { return request.logprobs > 0 ? static_cast<uint32_t>(request.logprobs) : 0; }
-  bool has_penalties() const;
   /// The tokens since the last call.
   TokenNews take_news();
 
