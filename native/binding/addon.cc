@@ -11,8 +11,8 @@
 #include "binding/js_error.h"
 #include "binding/measure_limits.h"
 #include "binding/read_options.h"
+#include "cpu/isa.h"
 #include "error.h"
-#include "ops/isa.h"
 
 namespace eyrie {
 

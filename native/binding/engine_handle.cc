@@ -42,8 +42,7 @@ void with_javascript(Napi::Env env, Body&& body) {
   try {
     const Napi::HandleScope scope(env);
     body();
-  } catch (const Napi::Error&) {
-  }
+  } catch (const Napi::Error&) {}
 }
 
 }  // namespace
@@ -139,8 +138,8 @@ void EngineHandle::read_mail() {
 void EngineHandle::report_progress(const Progress& progress) {
   if (!opening_) return;
   try {
-    on_progress_.Call({Napi::Number::New(env_, static_cast<double>(progress.done)),
-                       Napi::Number::New(env_, static_cast<double>(progress.total))});
+    on_progress_.Call(
+        {Napi::Number::New(env_, static_cast<double>(progress.done)), Napi::Number::New(env_, static_cast<double>(progress.total))});
   } catch (const Napi::Error& error) {
     load_cancelled_ = true;
     std::exchange(opening_, std::nullopt)->Reject(error.Value());
@@ -216,8 +215,7 @@ Napi::Object EngineHandle::to_js() {
   engine.Set("info", to_js_info(env_, engine_->info()));
   // Plain functions that hold the handle: they work detached from the object and cannot be called on a foreign one.
   const auto method = [&](const char* name, Napi::Value (EngineHandle::*call)(const Napi::CallbackInfo&)) {
-    engine.Set(name, Napi::Function::New(
-                         env_, [handle, call](const Napi::CallbackInfo& info) { return ((*handle).*call)(info); }, name));
+    engine.Set(name, Napi::Function::New(env_, [handle, call](const Napi::CallbackInfo& info) { return ((*handle).*call)(info); }, name));
   };
   method("generate", &EngineHandle::generate);
   method("cancel", &EngineHandle::cancel);
@@ -260,9 +258,7 @@ Napi::Value EngineHandle::cancel(const Napi::CallbackInfo& info) {
   return env_.Undefined();
 }
 
-Napi::Value EngineHandle::report(const Napi::CallbackInfo&) {
-  return to_js_report(env_, engine_ ? engine_->report() : last_report_);
-}
+Napi::Value EngineHandle::report(const Napi::CallbackInfo&) { return to_js_report(env_, engine_ ? engine_->report() : last_report_); }
 
 Napi::Value EngineHandle::close(const Napi::CallbackInfo&) {
   const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env_);

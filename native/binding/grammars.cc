@@ -70,8 +70,8 @@ Napi::Value compile_promise(const Compiler& compiler, const Napi::CallbackInfo& 
 
 Napi::Value to_js_compiler(Napi::Env env, const Compiler& compiler) {
   const Napi::Object grammars = Napi::Object::New(env);
-  grammars.Set("compile", Napi::Function::New(
-                              env, [compiler](const Napi::CallbackInfo& info) { return compile_promise(compiler, info); }, "compile"));
+  grammars.Set("compile",
+               Napi::Function::New(env, [compiler](const Napi::CallbackInfo& info) { return compile_promise(compiler, info); }, "compile"));
   return grammars;
 }
 
@@ -80,8 +80,7 @@ Napi::Value to_js_compiler(Napi::Env env, const Compiler& compiler) {
 Napi::Value open_grammars_promise(const Napi::CallbackInfo& info) {
   try {
     return BackgroundTask<Compiler>::start(
-        info.Env(),
-        [vocabulary = read_vocabulary(info[0])](const auto&, const auto&) { return open_grammar_compiler(vocabulary); },
+        info.Env(), [vocabulary = read_vocabulary(info[0])](const auto&, const auto&) { return open_grammar_compiler(vocabulary); },
         to_js_compiler);
   } catch (...) {
     return rejected_promise(info.Env());

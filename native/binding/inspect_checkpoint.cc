@@ -40,9 +40,7 @@ Napi::Value inspect_checkpoint_promise(const Napi::CallbackInfo& info) {
     const FalconConfig config = read_config(info[1], "config");
     return BackgroundTask<CheckpointReport>::start(
         info.Env(),
-        [directory, config](const auto&, const std::atomic<bool>& cancelled) {
-          return inspect_checkpoint(directory, config, cancelled);
-        },
+        [directory, config](const auto&, const std::atomic<bool>& cancelled) { return inspect_checkpoint(directory, config, cancelled); },
         to_js);
   } catch (...) {
     return rejected_promise(info.Env());

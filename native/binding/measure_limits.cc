@@ -1,8 +1,8 @@
 #include "binding/measure_limits.h"
 
 #include "binding/background_task.h"
+#include "cpu/lab/machine_limits.h"
 #include "error.h"
-#include "ops/machine_limits.h"
 
 namespace eyrie {
 

@@ -18,20 +18,17 @@ constexpr int64_t kLogitsPerPiece = 16'384;
 
 }  // namespace
 
-uint32_t pass_rows_max(const EngineOptions& options) {
-  return options.slots + std::max(options.prefill_tokens, kChunkTokens);
-}
+uint32_t pass_rows_max(const EngineOptions& options) { return options.slots + std::max(options.prefill_tokens, kChunkTokens); }
 
 uint32_t head_rows_max(const EngineOptions& options) { return std::clamp(options.slots, kHeadRowsMin, kHeadRowsMax); }
 
-BatchRunner::BatchRunner(const EngineOptions& options, std::unique_ptr<FalconWeights> weights, DType dtype,
-                         const Compute& compute)
+BatchRunner::BatchRunner(const EngineOptions& options, std::unique_ptr<FalconWeights> weights, DType dtype, const Compute& compute)
     : options_(options),
       compute_(compute),
       head_rows_max_(head_rows_max(options)),
       scheduler_(options.slots, options.prefill_tokens),
-      model_(options.config, dtype, std::move(weights), compute, options.slots, options.slot_tokens,
-             pass_rows_max(options), head_rows_max_),
+      model_(options.config, dtype, std::move(weights), compute, options.slots, options.slot_tokens, pass_rows_max(options),
+             head_rows_max_),
       in_slot_(options.slots, nullptr),
       histories_(options.slots),
       scratch_(static_cast<size_t>(compute.pool->size())) {
@@ -42,8 +39,7 @@ BatchRunner::BatchRunner(const EngineOptions& options, std::unique_ptr<FalconWei
 
 void BatchRunner::add(std::unique_ptr<Sequence> sequence) {
   const Request& request = sequence->request;
-  scheduler_.add({sequence->id, request.prompt_ids, request.max_tokens, !request.prompt_logprobs, request.urgent,
-                  request.group});
+  scheduler_.add({sequence->id, request.prompt_ids, request.max_tokens, !request.prompt_logprobs, request.urgent, request.group});
   sequences_.emplace(sequence->id, std::move(sequence));
 }
 
@@ -91,8 +87,7 @@ void BatchRunner::step(std::vector<Outcome>& outcomes, std::vector<TokenNews>& n
   model_.forward(tokens_, spans_);
   finish_rows();
   const auto elapsed = std::chrono::steady_clock::now() - begin;
-  count(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed).count()),
-        model_.multiply_adds() - multiplied);
+  count(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed).count()), model_.multiply_adds() - multiplied);
   for (const uint32_t slot : plan_.decode_slots) conclude(slot, outcomes, news);
   for (const PrefillChunk& chunk : plan_.prefill) conclude(chunk.slot, outcomes, news);
 }

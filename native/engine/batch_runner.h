@@ -12,14 +12,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cpu/backend/falcon_model.h"
+#include "cpu/compute.h"
 #include "engine/engine_options.h"
 #include "engine/outcome.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "engine/token_news.h"
 #include "engine/token_step.h"
-#include "model/falcon_model.h"
-#include "ops/compute.h"
 
 namespace eyrie {
 

@@ -17,16 +17,14 @@ constexpr size_t kStopBytesMax = 4096;
 void check_ids(const char* field, const std::vector<uint32_t>& ids, uint32_t vocab_size) {
   for (const uint32_t id : ids) {
     if (id >= vocab_size) {
-      refuse(std::string(field) + " holds " + std::to_string(id) + ", must be below the vocabulary size " +
-             std::to_string(vocab_size));
+      refuse(std::string(field) + " holds " + std::to_string(id) + ", must be below the vocabulary size " + std::to_string(vocab_size));
     }
   }
 }
 
 void check_number(const char* field, float value, float min, float max) {
   if (!(value >= min && value <= max)) {
-    refuse(std::string(field) + " is " + std::to_string(value) + ", must be from " + std::to_string(min) + " to " +
-           std::to_string(max));
+    refuse(std::string(field) + " is " + std::to_string(value) + ", must be from " + std::to_string(min) + " to " + std::to_string(max));
   }
 }
 
@@ -39,29 +37,28 @@ void check_lengths(const Request& request, const EngineOptions& options) {
   }
   if (request.max_tokens == 0 && !request.prompt_logprobs) refuse("maxTokens may be 0 only with promptLogprobs");
   if (request.min_tokens > request.max_tokens) {
-    refuse("minTokens is " + std::to_string(request.min_tokens) + ", must not exceed maxTokens = " +
-           std::to_string(request.max_tokens));
+    refuse("minTokens is " + std::to_string(request.min_tokens) + ", must not exceed maxTokens = " + std::to_string(request.max_tokens));
   }
 }
 
 void check_stop(const Request& request, const EngineOptions& options) {
   if (request.stop.empty()) return;
-  if (options.token_byte_ends.empty()) refuse("stop strings need a tokenizer, and this checkpoint has no tokenizer.json; leave stop out, or add the file");
+  if (options.token_byte_ends.empty())
+    refuse("stop strings need a tokenizer, and this checkpoint has no tokenizer.json; leave stop out, or add the file");
   if (request.stop.size() > kStopsMax) {
     refuse("stop has " + std::to_string(request.stop.size()) + " strings, at most " + std::to_string(kStopsMax));
   }
   for (const std::string& stop : request.stop) {
     if (stop.empty() || stop.size() > kStopBytesMax) {
-      refuse("a stop string has " + std::to_string(stop.size()) + " bytes, must have from 1 to " +
-             std::to_string(kStopBytesMax));
+      refuse("a stop string has " + std::to_string(stop.size()) + " bytes, must have from 1 to " + std::to_string(kStopBytesMax));
     }
   }
 }
 
 void check_grammar(const Request& request, const EngineOptions& options) {
   if (request.grammar && request.grammar->vocab_size() != options.config.vocab_size) {
-    refuse("grammar is over " + std::to_string(request.grammar->vocab_size()) + " tokens, must be over vocabSize = " +
-           std::to_string(options.config.vocab_size));
+    refuse("grammar is over " + std::to_string(request.grammar->vocab_size()) +
+           " tokens, must be over vocabSize = " + std::to_string(options.config.vocab_size));
   }
 }
 

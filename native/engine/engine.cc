@@ -2,12 +2,12 @@
 
 #include <utility>
 
+#include "cpu/backend/memory_plan.h"
+#include "cpu/isa.h"
 #include "engine/check_request.h"
 #include "engine/numerics_version.h"
 #include "error.h"
 #include "model/available_memory.h"
-#include "model/memory_plan.h"
-#include "ops/isa.h"
 #include "threads/cpu_set.h"
 
 namespace eyrie {
@@ -56,8 +56,8 @@ void Engine::submit(uint64_t id, Request request, bool watched) {
     const std::lock_guard lock(mutex_);
     if (closing_) throw Error(ErrorCode::engine_closed, "the engine is closed; open a new one");
     if (live_ >= kRequestsMax) {
-      throw Error(ErrorCode::out_of_memory, "the engine already holds " + std::to_string(kRequestsMax) +
-                                                " requests; wait until some have ended");
+      throw Error(ErrorCode::out_of_memory,
+                  "the engine already holds " + std::to_string(kRequestsMax) + " requests; wait until some have ended");
     }
     ++live_;
     arrivals_.push_back(std::move(sequence));

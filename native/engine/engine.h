@@ -16,13 +16,13 @@
 #include <thread>
 #include <vector>
 
+#include "cpu/compute.h"
 #include "engine/batch_runner.h"
 #include "engine/engine_options.h"
 #include "engine/outcome.h"
 #include "engine/request.h"
 #include "engine/token_news.h"
 #include "model/load_falcon.h"
-#include "ops/compute.h"
 
 namespace eyrie {
 

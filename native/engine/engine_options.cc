@@ -10,22 +10,20 @@ namespace {
 
 void check_range(const char* option, uint32_t value, uint32_t min, uint32_t max) {
   if (value < min || value > max) {
-    refuse(std::string(option) + " is " + std::to_string(value) + ", must be from " + std::to_string(min) + " to " +
-           std::to_string(max));
+    refuse(std::string(option) + " is " + std::to_string(value) + ", must be from " + std::to_string(min) + " to " + std::to_string(max));
   }
 }
 
 void check_token_bytes(const EngineOptions& options) {
   if (options.token_byte_ends.empty()) return;
   if (options.token_byte_ends.size() != options.config.vocab_size) {
-    refuse("tokenByteEnds has " + std::to_string(options.token_byte_ends.size()) + " entries, must have vocabSize = " +
-           std::to_string(options.config.vocab_size));
+    refuse("tokenByteEnds has " + std::to_string(options.token_byte_ends.size()) +
+           " entries, must have vocabSize = " + std::to_string(options.config.vocab_size));
   }
   uint32_t end = 0;
   for (const uint32_t next : options.token_byte_ends) {
     if (next < end || next > options.token_bytes.size()) {
-      refuse("tokenByteEnds must ascend and stay within the " + std::to_string(options.token_bytes.size()) +
-             " bytes of tokenBytes");
+      refuse("tokenByteEnds must ascend and stay within the " + std::to_string(options.token_bytes.size()) + " bytes of tokenBytes");
     }
     end = next;
   }
@@ -44,8 +42,7 @@ void check_engine_options(const EngineOptions& options) {
   }
   for (const uint32_t id : options.stop_token_ids) {
     if (id >= options.config.vocab_size) {
-      refuse("stopTokenIds holds " + std::to_string(id) + ", must be below vocabSize " +
-             std::to_string(options.config.vocab_size));
+      refuse("stopTokenIds holds " + std::to_string(id) + ", must be below vocabSize " + std::to_string(options.config.vocab_size));
     }
   }
   check_token_bytes(options);

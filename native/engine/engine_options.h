@@ -13,7 +13,7 @@ struct EngineOptions {
   std::string model_directory;
   FalconConfig config;
   std::string dtype;  ///< "float32", "bfloat16" or "int8"
-  std::string isa;    ///< "auto" or a level of ops/isa.h
+  std::string isa;    ///< "auto" or a level of cpu/isa.h
   uint32_t slots = 0;
   uint32_t slot_tokens = 0;
   uint32_t prefill_tokens = 0;
@@ -45,7 +45,7 @@ struct EngineReport {
   uint64_t prefill_multiply_adds = 0;  ///< of the matrix products of those passes
   uint64_t decode_nanoseconds = 0;     ///< passes with decode rows alone
   uint64_t decode_multiply_adds = 0;
-  uint64_t decode_only_steps = 0;      ///< number of those passes
+  uint64_t decode_only_steps = 0;  ///< number of those passes
 };
 
 /// Throws invalid_request naming the option, its value and what is allowed; model_invalid for a config that cannot be.

@@ -45,10 +45,10 @@ struct Result {
   std::vector<uint32_t> token_ids;
   std::string text_bytes;
   FinishReason finish_reason = FinishReason::length;
-  std::vector<float> logprobs;           // [n]
-  std::vector<uint32_t> top_ids;          // [n * k]
-  std::vector<float> top_logprobs;        // [n * k]
-  std::vector<float> prompt_logprobs;     // [p]
+  std::vector<float> logprobs;             // [n]
+  std::vector<uint32_t> top_ids;           // [n * k]
+  std::vector<float> top_logprobs;         // [n * k]
+  std::vector<float> prompt_logprobs;      // [p]
   std::vector<uint32_t> prompt_top_ids;    // [p * k]
   std::vector<float> prompt_top_logprobs;  // [p * k]
 };

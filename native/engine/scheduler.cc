@@ -19,8 +19,7 @@ uint32_t decode_rung(uint32_t rows, uint32_t slots) {
   return std::min(rung, slots);
 }
 
-Scheduler::Scheduler(uint32_t slots, uint32_t prefill_tokens)
-    : prefill_tokens_(std::max(prefill_tokens, kChunkTokens)), slots_(slots) {
+Scheduler::Scheduler(uint32_t slots, uint32_t prefill_tokens) : prefill_tokens_(std::max(prefill_tokens, kChunkTokens)), slots_(slots) {
   for (uint32_t slot = 0; slot < slots; ++slot) free_slots_.push_back(slot);
   prefilling_.reserve(slots);
 }
@@ -37,8 +36,7 @@ void Scheduler::next_pass(PassPlan& plan) {
   }
   fill(plan);
   assume_computed(plan);
-  plan.decode_shape_rows =
-      decode_rung(static_cast<uint32_t>(slots_.size() - free_slots_.size()), static_cast<uint32_t>(slots_.size()));
+  plan.decode_shape_rows = decode_rung(static_cast<uint32_t>(slots_.size() - free_slots_.size()), static_cast<uint32_t>(slots_.size()));
 }
 
 void Scheduler::admit(PassPlan& plan) {

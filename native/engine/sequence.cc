@@ -33,10 +33,7 @@ SamplingParams sampling_params(const Request& request, const EngineOptions& opti
 }  // namespace
 
 Sequence::Sequence(uint64_t sequence_id, Request sequence_request, const EngineOptions& options, bool is_watched)
-    : id(sequence_id),
-      request(std::move(sequence_request)),
-      watched(is_watched),
-      sampling(sampling_params(request, options)) {
+    : id(sequence_id), request(std::move(sequence_request)), watched(is_watched), sampling(sampling_params(request, options)) {
   // Four bytes a token is what English text takes; longer text grows the string now and then.
   constexpr size_t kBytesPerToken = 4;
   result.token_ids.reserve(request.max_tokens);

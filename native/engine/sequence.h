@@ -9,7 +9,7 @@
 #include "engine/outcome.h"
 #include "engine/request.h"
 #include "engine/token_news.h"
-#include "ops/sample.h"
+#include "sampling/sample.h"
 
 namespace eyrie {
 

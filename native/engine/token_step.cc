@@ -4,11 +4,11 @@
 #include <limits>
 #include <string_view>
 
+#include "cpu/vector/vector_kernels.h"
 #include "engine/grammar_step.h"
 #include "engine/stop_matcher.h"
 #include "error.h"
-#include "ops/log_softmax.h"
-#include "ops/vector_kernels.h"
+#include "sampling/log_softmax.h"
 
 namespace eyrie {
 
@@ -20,18 +20,17 @@ std::string_view bytes_of(uint32_t token, const EngineOptions& options) {
   return std::string_view(options.token_bytes).substr(begin, options.token_byte_ends[token] - begin);
 }
 
-uint32_t draw(Sequence& sequence, std::span<float> logits, const TokenHistory& history, const uint32_t* allowed,
-              const Compute& compute, TokenScratch& scratch) {
+uint32_t draw(Sequence& sequence, std::span<float> logits, const TokenHistory& history, const uint32_t* allowed, const Compute& compute,
+              TokenScratch& scratch) {
   const auto vocab = static_cast<int64_t>(logits.size());
   if (sequence.request.logprobs < 0) {
-    return static_cast<uint32_t>(
-        sample(compute, logits.data(), vocab, sequence.sampling, history, allowed, scratch.sample));
+    return static_cast<uint32_t>(sample(compute, logits.data(), vocab, sequence.sampling, history, allowed, scratch.sample));
   }
   // Log-probabilities are those of the raw logits, which sampling overwrites.
   const TopLogprobs best = top_logprobs(compute, logits.data(), vocab, static_cast<int>(sequence.top()));
   scratch.logits.assign(logits.begin(), logits.end());
-  const auto token = static_cast<uint32_t>(
-      sample(compute, scratch.logits.data(), vocab, sequence.sampling, history, allowed, scratch.sample));
+  const auto token =
+      static_cast<uint32_t>(sample(compute, scratch.logits.data(), vocab, sequence.sampling, history, allowed, scratch.sample));
   Result& result = sequence.result;
   result.logprobs.push_back(logits[token] - best.logsumexp);
   for (uint32_t i = 0; i < sequence.top(); ++i) {
@@ -85,8 +84,7 @@ void generate_token(Sequence& sequence, std::span<float> logits, TokenHistory& h
 void score_prompt_token(Sequence& sequence, uint32_t position, std::span<const float> logits, const Compute& compute) {
   const uint32_t scored = position + 1;
   if (scored >= sequence.prompt_tokens()) return;
-  const TopLogprobs best =
-      top_logprobs(compute, logits.data(), static_cast<int64_t>(logits.size()), static_cast<int>(sequence.top()));
+  const TopLogprobs best = top_logprobs(compute, logits.data(), static_cast<int64_t>(logits.size()), static_cast<int>(sequence.top()));
   sequence.result.prompt_logprobs[scored] = logits[sequence.request.prompt_ids[scored]] - best.logsumexp;
   for (uint32_t i = 0; i < sequence.top() && static_cast<int>(i) < best.count; ++i) {
     sequence.result.prompt_top_ids[size_t{scored} * sequence.top() + i] = static_cast<uint32_t>(best.ids[i]);

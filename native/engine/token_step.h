@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
+#include "cpu/compute.h"
 #include "engine/engine_options.h"
 #include "engine/sequence.h"
-#include "ops/compute.h"
-#include "ops/sample.h"
+#include "sampling/sample.h"
 
 namespace eyrie {
 

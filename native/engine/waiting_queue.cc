@@ -24,8 +24,7 @@ void WaitingQueue::add(const WaitingRequest& request) {
 }
 
 bool WaitingQueue::remove(uint64_t id) {
-  const auto found =
-      std::find_if(entries_.begin(), entries_.end(), [id](const Entry& entry) { return entry.request.id == id; });
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [id](const Entry& entry) { return entry.request.id == id; });
   if (found == entries_.end()) return false;
   if (found->request.urgent) --urgent_;
   entries_.erase(found);

@@ -22,7 +22,7 @@ typedef struct EyrieMessage {
 enum EyrieGrammarKind {
   EYRIE_JSON_OBJECT = 0,  ///< any object; the text is not looked at
   EYRIE_JSON_SCHEMA = 1,
-  EYRIE_REGEX = 2,  ///< of the whole output
+  EYRIE_REGEX = 2,   ///< of the whole output
   EYRIE_CHOICE = 3,  ///< a JSON array of strings
   EYRIE_LARK = 4,
 };

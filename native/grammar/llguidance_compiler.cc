@@ -151,8 +151,8 @@ std::shared_ptr<const GrammarCompiler> open_grammar_compiler(const GrammarVocabu
   }
 
   Message message;
-  VocabularyPtr opened(eyrie_vocabulary_open(reinterpret_cast<const uint8_t*>(bytes.data()), ends.data(), tokens.count, tokens.end,
-                                             message.buffer()));
+  VocabularyPtr opened(
+      eyrie_vocabulary_open(reinterpret_cast<const uint8_t*>(bytes.data()), ends.data(), tokens.count, tokens.end, message.buffer()));
   if (!opened) message.raise("the vocabulary cannot be used for grammars");
   return std::make_shared<Compiler>(std::move(opened), std::move(tokens));
 }

@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "io/bounds.h"
 #include "error.h"
+#include "io/bounds.h"
 #include "io/quoted_text.h"
 #include "io/safetensors_header.h"
 #include "io/torch_archive.h"
@@ -15,9 +15,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "transformer.";
 
-std::string without_prefix(const std::string& name) {
-  return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
-}
+std::string without_prefix(const std::string& name) { return name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name; }
 
 bool exists(const std::string& path) {
   std::error_code ignored;
@@ -26,8 +24,8 @@ bool exists(const std::string& path) {
 
 std::string read_whole(const InputFile& file, uint64_t bytes_max) {
   if (file.size() > bytes_max) {
-    throw Error(ErrorCode::model_invalid, file.name() + ": " + std::to_string(file.size()) +
-                                                    " bytes, more than the allowed " + std::to_string(bytes_max));
+    throw Error(ErrorCode::model_invalid,
+                file.name() + ": " + std::to_string(file.size()) + " bytes, more than the allowed " + std::to_string(bytes_max));
   }
   std::string text(file.size(), '\0');
   file.read_at(0, std::as_writable_bytes(std::span(text)));
@@ -40,14 +38,11 @@ std::vector<TensorInfo> read_header(const InputFile& file) {
 
 }  // namespace
 
-bool is_ignored_tensor(std::string_view name) {
-  return name.ends_with(".causal_mask") || name.ends_with(".rotary_emb.inv_freq");
-}
+bool is_ignored_tensor(std::string_view name) { return name.ends_with(".causal_mask") || name.ends_with(".rotary_emb.inv_freq"); }
 
 Checkpoint Checkpoint::open(const std::string& directory) {
   Checkpoint checkpoint;
-  for (const char* name : {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-                           "pytorch_model.bin.index.json"}) {
+  for (const char* name : {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     const std::string path = directory + "/" + name;
     if (!exists(path)) continue;
     if (path.ends_with(".json")) {
@@ -58,8 +53,7 @@ Checkpoint Checkpoint::open(const std::string& directory) {
     }
     return checkpoint;
   }
-  throw Error(ErrorCode::model_unreadable,
-                   directory + ": no model.safetensors, pytorch_model.bin or index of shards in this folder");
+  throw Error(ErrorCode::model_unreadable, directory + ": no model.safetensors, pytorch_model.bin or index of shards in this folder");
 }
 
 void Checkpoint::add_file(const std::string& path) { files_.emplace_back(path); }
@@ -70,15 +64,14 @@ void Checkpoint::add_tensors(std::vector<TensorInfo> tensors, size_t file) {
     tensor.name = without_prefix(tensor.name);
     if (!by_name_.try_emplace(tensor.name, tensors_.size()).second) {
       throw Error(ErrorCode::model_invalid,
-                       files_[file].name() + ": tensor " + quoted_text(tensor.name) + " occurs twice in the checkpoint");
+                  files_[file].name() + ": tensor " + quoted_text(tensor.name) + " occurs twice in the checkpoint");
     }
     tensors_.push_back(std::move(tensor));
   }
 }
 
 void Checkpoint::open_indexed(const std::string& directory, const std::string& index_name) {
-  const WeightIndex index =
-      parse_weight_index(read_whole(InputFile(directory + "/" + index_name), bounds::kIndexBytesMax), index_name);
+  const WeightIndex index = parse_weight_index(read_whole(InputFile(directory + "/" + index_name), bounds::kIndexBytesMax), index_name);
   // All files first: of an unfinished download, the missing shard is the thing to name.
   for (const std::string& shard : index.shards) add_file(directory + "/" + shard);
   size_t found = 0;
@@ -88,13 +81,12 @@ void Checkpoint::open_indexed(const std::string& directory, const std::string& i
       const auto listed = index.shard_of.find(tensor.name);
       if (listed == index.shard_of.end()) {
         if (is_ignored_tensor(tensor.name)) continue;
-        throw Error(ErrorCode::model_invalid, files_[shard].name() + ": holds tensor " + quoted_text(tensor.name) +
-                                                        ", which " + index_name + " does not list");
+        throw Error(ErrorCode::model_invalid,
+                    files_[shard].name() + ": holds tensor " + quoted_text(tensor.name) + ", which " + index_name + " does not list");
       }
       if (listed->second != shard) {
-        throw Error(ErrorCode::model_invalid, files_[shard].name() + ": holds tensor " + quoted_text(tensor.name) +
-                                                        ", which " + index_name + " expects in " +
-                                                        index.shards[listed->second]);
+        throw Error(ErrorCode::model_invalid, files_[shard].name() + ": holds tensor " + quoted_text(tensor.name) + ", which " +
+                                                  index_name + " expects in " + index.shards[listed->second]);
       }
       ++found;
     }
@@ -103,8 +95,8 @@ void Checkpoint::open_indexed(const std::string& directory, const std::string& i
   if (found == index.shard_of.size()) return;
   for (const auto& [name, shard] : index.shard_of) {
     if (find(without_prefix(name)) == nullptr) {
-      throw Error(ErrorCode::model_invalid, index.shards[shard] + ": tensor " + quoted_text(name) + " is missing, though " +
-                                                      index_name + " lists it there");
+      throw Error(ErrorCode::model_invalid,
+                  index.shards[shard] + ": tensor " + quoted_text(name) + " is missing, though " + index_name + " lists it there");
     }
   }
   throw Error(ErrorCode::model_invalid, index_name + ": lists a tensor under two names");

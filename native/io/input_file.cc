@@ -24,7 +24,7 @@ InputFile::InputFile(const std::string& path) : name_(path.substr(path.find_last
   if (descriptor_ < 0) {
     throw Error(ErrorCode::model_unreadable, "cannot open " + path + ": " + system_reason(errno));
   }
-  struct stat status {};
+  struct stat status{};
   const bool known = ::fstat(descriptor_, &status) == 0;
   if (!known || !S_ISREG(status.st_mode)) {
     const std::string reason = known ? "not a regular file" : system_reason(errno);
@@ -44,13 +44,12 @@ InputFile::InputFile(InputFile&& other) noexcept
 void InputFile::read_at(uint64_t offset, std::span<std::byte> out) const {
   size_t done = 0;
   while (done < out.size()) {
-    const ssize_t got =
-        ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    const ssize_t got = ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
       throw Error(ErrorCode::model_unreadable,
-                       name_ + ": reading " + std::to_string(out.size()) + " bytes at " + std::to_string(offset) +
-                           " failed: " + (got < 0 ? system_reason(errno) : std::string("the file has become shorter")));
+                  name_ + ": reading " + std::to_string(out.size()) + " bytes at " + std::to_string(offset) +
+                      " failed: " + (got < 0 ? system_reason(errno) : std::string("the file has become shorter")));
     }
     done += static_cast<size_t>(got);
   }

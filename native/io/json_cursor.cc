@@ -1,7 +1,7 @@
 #include "io/json_cursor.h"
 
-#include "io/bounds.h"
 #include "error.h"
+#include "io/bounds.h"
 
 namespace eyrie {
 
@@ -191,21 +191,13 @@ void JsonCursor::skip_word(std::string_view word) {
 
 void JsonCursor::skip() {
   switch (peek()) {
-    case '{':
-      return object([this](const std::string&) { skip(); });
-    case '[':
-      return array([this] { skip(); });
-    case '"':
-      static_cast<void>(string());
-      return;
-    case 't':
-      return skip_word("true");
-    case 'f':
-      return skip_word("false");
-    case 'n':
-      return skip_word("null");
-    default:
-      return skip_number();
+    case '{': return object([this](const std::string&) { skip(); });
+    case '[': return array([this] { skip(); });
+    case '"': static_cast<void>(string()); return;
+    case 't': return skip_word("true");
+    case 'f': return skip_word("false");
+    case 'n': return skip_word("null");
+    default: return skip_number();
   }
 }
 

@@ -71,14 +71,12 @@ PickleId describe_call(PickleStack& stack, PickleId callable, PickleId arguments
       dict.kind = PickleKind::dict;
       return stack.add(std::move(dict));
     }
-    case PickleGlobal::rebuild_tensor:
-      return describe_tensor(stack, arguments);
+    case PickleGlobal::rebuild_tensor: return describe_tensor(stack, arguments);
     case PickleGlobal::rebuild_parameter:
       if (arguments.size() != 3) throw PickleFault{"_rebuild_parameter with a wrong number of arguments"};
       static_cast<void>(stack.typed(arguments[0], PickleKind::tensor, "a tensor"));
       return arguments[0];
-    default:
-      throw PickleFault{"a storage type is not callable"};
+    default: throw PickleFault{"a storage type is not callable"};
   }
 }
 
@@ -95,8 +93,8 @@ std::vector<PickledTensor> list_tensors(const PickleStack& stack, PickleId dict)
     const PickleValue& value = stack.at(root.items[i + 1]);
     if (value.kind != PickleKind::tensor) throw PickleFault{"entry " + quoted_text(name) + " is no tensor"};
     const PickleValue& storage = stack.at(value.items[0]);
-    tensors.push_back({std::string(name), value.dtype, value.shape, std::string(storage.text),
-                       static_cast<uint64_t>(storage.number), static_cast<uint64_t>(value.number)});
+    tensors.push_back({std::string(name), value.dtype, value.shape, std::string(storage.text), static_cast<uint64_t>(storage.number),
+                       static_cast<uint64_t>(value.number)});
   }
   return tensors;
 }

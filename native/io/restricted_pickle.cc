@@ -15,12 +15,38 @@ namespace {
 
 /// The opcodes of protocol 2 that torch.save uses for state dicts, by their bytes in the pickle.
 enum Opcode : uint8_t {
-  kProto = 0x80, kStop = '.', kGlobal = 'c', kReduce = 'R', kBuild = 'b', kBinPersId = 'Q', kMark = '(',
-  kTuple = 't', kEmptyTuple = ')', kTuple1 = 0x85, kTuple2 = 0x86, kTuple3 = 0x87, kEmptyList = ']', kEmptyDict = '}',
-  kAppend = 'a', kAppends = 'e', kSetItem = 's', kSetItems = 'u',
-  kNone = 'N', kNewTrue = 0x88, kNewFalse = 0x89, kBinInt = 'J', kBinInt1 = 'K', kBinInt2 = 'M', kLong1 = 0x8a,
-  kBinFloat = 'G', kBinUnicode = 'X', kShortBinString = 'U',
-  kBinGet = 'h', kLongBinGet = 'j', kBinPut = 'q', kLongBinPut = 'r',
+  kProto = 0x80,
+  kStop = '.',
+  kGlobal = 'c',
+  kReduce = 'R',
+  kBuild = 'b',
+  kBinPersId = 'Q',
+  kMark = '(',
+  kTuple = 't',
+  kEmptyTuple = ')',
+  kTuple1 = 0x85,
+  kTuple2 = 0x86,
+  kTuple3 = 0x87,
+  kEmptyList = ']',
+  kEmptyDict = '}',
+  kAppend = 'a',
+  kAppends = 'e',
+  kSetItem = 's',
+  kSetItems = 'u',
+  kNone = 'N',
+  kNewTrue = 0x88,
+  kNewFalse = 0x89,
+  kBinInt = 'J',
+  kBinInt1 = 'K',
+  kBinInt2 = 'M',
+  kLong1 = 0x8a,
+  kBinFloat = 'G',
+  kBinUnicode = 'X',
+  kShortBinString = 'U',
+  kBinGet = 'h',
+  kLongBinGet = 'j',
+  kBinPut = 'q',
+  kLongBinPut = 'r',
 };
 
 PickleValue value_of(PickleKind kind, int64_t number = 0) {
@@ -184,8 +210,7 @@ void PickleMachine::step(uint8_t opcode) {
     case kLongBinGet: return stack_.memo_get(take_unsigned(4));
     case kBinPut: return stack_.memo_put(take_unsigned(1));
     case kLongBinPut: return stack_.memo_put(take_unsigned(4));
-    default:
-      throw PickleFault{"opcode " + std::to_string(opcode) + " does not occur in a protocol-2 state dict; refused"};
+    default: throw PickleFault{"opcode " + std::to_string(opcode) + " does not occur in a protocol-2 state dict; refused"};
   }
 }
 
@@ -211,8 +236,7 @@ std::vector<PickledTensor> read_state_dict_pickle(std::span<const std::byte> pic
   try {
     return machine.run();
   } catch (const PickleFault& fault) {
-    throw Error(ErrorCode::model_invalid,
-                file + ": " + fault.reason + " (byte " + std::to_string(machine.position()) + " of its pickle)");
+    throw Error(ErrorCode::model_invalid, file + ": " + fault.reason + " (byte " + std::to_string(machine.position()) + " of its pickle)");
   }
 }
 

@@ -6,19 +6,18 @@
 #include <optional>
 #include <unordered_set>
 
-#include "io/bounds.h"
 #include "error.h"
-#include "io/quoted_text.h"
+#include "io/bounds.h"
 #include "io/json_cursor.h"
+#include "io/quoted_text.h"
 
 namespace eyrie {
 
 namespace {
 
 std::optional<TensorDtype> dtype_of(std::string_view name) {
-  for (const TensorDtype dtype :
-       {TensorDtype::bf16, TensorDtype::f16, TensorDtype::f32, TensorDtype::f64, TensorDtype::i64,
-        TensorDtype::i32, TensorDtype::i16, TensorDtype::i8, TensorDtype::u8, TensorDtype::boolean}) {
+  for (const TensorDtype dtype : {TensorDtype::bf16, TensorDtype::f16, TensorDtype::f32, TensorDtype::f64, TensorDtype::i64,
+                                  TensorDtype::i32, TensorDtype::i16, TensorDtype::i8, TensorDtype::u8, TensorDtype::boolean}) {
     if (name == dtype_name(dtype)) return dtype;
   }
   return std::nullopt;
@@ -93,23 +92,20 @@ void check_tiling(const std::vector<TensorInfo>& tensors, uint64_t data_bytes, c
   std::vector<const TensorInfo*> sorted;
   sorted.reserve(tensors.size());
   for (const TensorInfo& tensor : tensors) sorted.push_back(&tensor);
-  std::sort(sorted.begin(), sorted.end(), [](const TensorInfo* a, const TensorInfo* b) {
-    return a->offset != b->offset ? a->offset < b->offset : a->bytes < b->bytes;
-  });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const TensorInfo* a, const TensorInfo* b) { return a->offset != b->offset ? a->offset < b->offset : a->bytes < b->bytes; });
   uint64_t end = 0;
   for (const TensorInfo* tensor : sorted) {
     if (tensor->offset != end) {
       throw Error(ErrorCode::model_invalid,
-                       file + ": tensor " + quoted_text(tensor->name) + (tensor->offset < end ? " overlaps" : " leaves a gap after") +
-                           " the one before it (begins at " + std::to_string(tensor->offset) + ", expected " +
-                           std::to_string(end) + ")");
+                  file + ": tensor " + quoted_text(tensor->name) + (tensor->offset < end ? " overlaps" : " leaves a gap after") +
+                      " the one before it (begins at " + std::to_string(tensor->offset) + ", expected " + std::to_string(end) + ")");
     }
     end = tensor->offset + tensor->bytes;
   }
   if (end != data_bytes) {
-    throw Error(ErrorCode::model_invalid, file + ": the header describes " + std::to_string(end) +
-                                                    " bytes of data, the file holds " + std::to_string(data_bytes) +
-                                                    (end > data_bytes ? "; the download is incomplete" : ""));
+    throw Error(ErrorCode::model_invalid, file + ": the header describes " + std::to_string(end) + " bytes of data, the file holds " +
+                                              std::to_string(data_bytes) + (end > data_bytes ? "; the download is incomplete" : ""));
   }
 }
 
@@ -139,17 +135,16 @@ std::vector<TensorInfo> parse_safetensors_header(std::string_view header, uint64
 
 std::vector<TensorInfo> read_safetensors_header(const InputFile& file) {
   if (file.size() < 8) {
-    throw Error(ErrorCode::model_invalid, file.name() + ": " + std::to_string(file.size()) +
-                                                    " bytes are too few for a safetensors file");
+    throw Error(ErrorCode::model_invalid, file.name() + ": " + std::to_string(file.size()) + " bytes are too few for a safetensors file");
   }
   std::array<std::byte, 8> prefix{};
   file.read_at(0, prefix);
   uint64_t header_bytes = 0;
   for (size_t i = 0; i < 8; ++i) header_bytes |= std::to_integer<uint64_t>(prefix[i]) << (8 * i);
   if (header_bytes > bounds::kSafetensorsHeaderBytesMax || header_bytes > file.size() - 8) {
-    throw Error(ErrorCode::model_invalid, file.name() + ": header length " + std::to_string(header_bytes) +
-                                                    " exceeds the file of " + std::to_string(file.size()) +
-                                                    " bytes or the allowed 100 MB; damaged, or not a safetensors file");
+    throw Error(ErrorCode::model_invalid, file.name() + ": header length " + std::to_string(header_bytes) + " exceeds the file of " +
+                                              std::to_string(file.size()) +
+                                              " bytes or the allowed 100 MB; damaged, or not a safetensors file");
   }
   std::string header(header_bytes, '\0');
   file.read_at(8, std::as_writable_bytes(std::span(header)));

@@ -5,52 +5,36 @@ namespace eyrie {
 size_t dtype_bytes(TensorDtype dtype) {
   switch (dtype) {
     case TensorDtype::f64:
-    case TensorDtype::i64:
-      return 8;
+    case TensorDtype::i64: return 8;
     case TensorDtype::f32:
-    case TensorDtype::i32:
-      return 4;
+    case TensorDtype::i32: return 4;
     case TensorDtype::bf16:
     case TensorDtype::f16:
-    case TensorDtype::i16:
-      return 2;
+    case TensorDtype::i16: return 2;
     case TensorDtype::i8:
     case TensorDtype::u8:
-    case TensorDtype::boolean:
-      return 1;
+    case TensorDtype::boolean: return 1;
   }
   return 0;
 }
 
 const char* dtype_name(TensorDtype dtype) {
   switch (dtype) {
-    case TensorDtype::bf16:
-      return "BF16";
-    case TensorDtype::f16:
-      return "F16";
-    case TensorDtype::f32:
-      return "F32";
-    case TensorDtype::f64:
-      return "F64";
-    case TensorDtype::i64:
-      return "I64";
-    case TensorDtype::i32:
-      return "I32";
-    case TensorDtype::i16:
-      return "I16";
-    case TensorDtype::i8:
-      return "I8";
-    case TensorDtype::u8:
-      return "U8";
-    case TensorDtype::boolean:
-      return "BOOL";
+    case TensorDtype::bf16: return "BF16";
+    case TensorDtype::f16: return "F16";
+    case TensorDtype::f32: return "F32";
+    case TensorDtype::f64: return "F64";
+    case TensorDtype::i64: return "I64";
+    case TensorDtype::i32: return "I32";
+    case TensorDtype::i16: return "I16";
+    case TensorDtype::i8: return "I8";
+    case TensorDtype::u8: return "U8";
+    case TensorDtype::boolean: return "BOOL";
   }
   return "?";
 }
 
-bool is_weight_dtype(TensorDtype dtype) {
-  return dtype == TensorDtype::bf16 || dtype == TensorDtype::f16 || dtype == TensorDtype::f32;
-}
+bool is_weight_dtype(TensorDtype dtype) { return dtype == TensorDtype::bf16 || dtype == TensorDtype::f16 || dtype == TensorDtype::f32; }
 
 std::string shape_text(const std::vector<uint64_t>& shape) {
   std::string out = "[";

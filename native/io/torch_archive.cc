@@ -3,8 +3,8 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "io/bounds.h"
 #include "error.h"
+#include "io/bounds.h"
 #include "io/quoted_text.h"
 #include "io/restricted_pickle.h"
 #include "io/zip_directory.h"
@@ -61,18 +61,16 @@ std::vector<TensorInfo> read_torch_archive(const InputFile& file) {
   const auto program = entries.find("data.pkl");
   if (program == entries.end()) refuse(file, "no data.pkl in the archive; not a file of torch.save");
   std::vector<TensorInfo> tensors;
-  for (PickledTensor& pickled :
-       read_state_dict_pickle(read_entry(file, program->second, bounds::kPickleBytesMax), file.name())) {
+  for (PickledTensor& pickled : read_state_dict_pickle(read_entry(file, program->second, bounds::kPickleBytesMax), file.name())) {
     const auto storage = entries.find("data/" + pickled.storage_key);
     if (storage == entries.end()) {
-      refuse(file, "tensor " + quoted_text(pickled.name) + " lies in storage " + quoted_text(pickled.storage_key) +
-                       ", which the archive lacks");
+      refuse(file,
+             "tensor " + quoted_text(pickled.name) + " lies in storage " + quoted_text(pickled.storage_key) + ", which the archive lacks");
     }
     const uint64_t element_bytes = dtype_bytes(pickled.dtype);
     if (storage->second.bytes / element_bytes != pickled.storage_elements || storage->second.bytes % element_bytes != 0) {
-      refuse(file, "storage " + quoted_text(pickled.storage_key) + " holds " + std::to_string(storage->second.bytes) +
-                       " bytes, not " + std::to_string(pickled.storage_elements) + " elements of " +
-                       dtype_name(pickled.dtype));
+      refuse(file, "storage " + quoted_text(pickled.storage_key) + " holds " + std::to_string(storage->second.bytes) + " bytes, not " +
+                       std::to_string(pickled.storage_elements) + " elements of " + dtype_name(pickled.dtype));
     }
     TensorInfo tensor;
     tensor.dtype = pickled.dtype;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "io/bounds.h"
 #include "error.h"
-#include "io/quoted_text.h"
+#include "io/bounds.h"
 #include "io/json_cursor.h"
+#include "io/quoted_text.h"
 
 namespace eyrie {
 

@@ -25,8 +25,7 @@ constexpr uint16_t kFlagMaskedHeader = 1u << 13;
 constexpr uint32_t kNone32 = 0xffffffff;
 
 // Fills in the fields that the 32-bit record marks as full, from its zip64 extra field.
-void apply_zip64_extra(const ZipFields& extra, const std::string& file, uint64_t& uncompressed, uint64_t& compressed,
-                       uint64_t* offset) {
+void apply_zip64_extra(const ZipFields& extra, const std::string& file, uint64_t& uncompressed, uint64_t& compressed, uint64_t* offset) {
   for (size_t at = 0; at + 4 <= extra.size();) {
     const ZipFields field = extra.part(at + 4, extra.u16(at + 2));
     if (extra.u16(at) == kZip64Extra) {
@@ -93,8 +92,7 @@ void locate_content(const InputFile& file, LocatedEntry& located, uint16_t flags
 }
 
 void check_overlap(const std::string& file, std::vector<LocatedEntry>& entries, uint64_t directory_offset) {
-  std::sort(entries.begin(), entries.end(),
-            [](const LocatedEntry& a, const LocatedEntry& b) { return a.header_offset < b.header_offset; });
+  std::sort(entries.begin(), entries.end(), [](const LocatedEntry& a, const LocatedEntry& b) { return a.header_offset < b.header_offset; });
   for (size_t i = 0; i < entries.size(); ++i) {
     const ZipEntry& entry = entries[i].entry;
     const uint64_t limit = i + 1 < entries.size() ? entries[i + 1].header_offset : directory_offset;
@@ -110,7 +108,7 @@ std::vector<ZipEntry> read_zip_directory(const InputFile& file) {
   const ZipDirectoryRange directory = read_zip_end_record(file);
   if (directory.bytes > bounds::kZipDirectoryBytesMax || directory.entries > bounds::kZipEntriesMax) {
     refuse_zip(file.name(), "the zip directory holds " + std::to_string(directory.entries) + " entries in " +
-                            std::to_string(directory.bytes) + " bytes, more than allowed");
+                                std::to_string(directory.bytes) + " bytes, more than allowed");
   }
   const auto bytes = read_zip_range(file, directory.offset, directory.bytes);
   const ZipFields fields(bytes, file.name());
@@ -134,7 +132,7 @@ std::vector<ZipEntry> read_zip_directory(const InputFile& file) {
     uint64_t uncompressed = record.u32(24);
     located.header_offset = record.u32(42);
     apply_zip64_extra(fields.part(at + kCentralBytes + name_bytes, extra_bytes), file.name(), uncompressed, compressed,
-                    &located.header_offset);
+                      &located.header_offset);
     if (record.u16(34) != 0) refuse_zip(file.name(), "a zip over several disks");
     if (compressed != uncompressed) refuse_zip(file.name(), "entry " + quoted_text(located.entry.name) + " is compressed");
     located.entry.bytes = uncompressed;

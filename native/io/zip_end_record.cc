@@ -47,8 +47,8 @@ ZipDirectoryRange read_zip_end_record(const InputFile& file) {
   const ZipFields end(bytes, file.name());
   if (end.u32(0) != kEndSignature || end.u16(20) != 0) {
     refuse_zip(file.name(),
-           "no zip end record at the end of the file; an incomplete download, or a file of torch.save before version 1.6 "
-           "(load and save it again with a newer torch)");
+               "no zip end record at the end of the file; an incomplete download, or a file of torch.save before version 1.6 "
+               "(load and save it again with a newer torch)");
   }
   // A zip64 locator decides; readers that look at it only when a field is full would see another file.
   const bool zip64 = end_offset >= kEnd64LocatorBytes &&

@@ -4,9 +4,7 @@
 
 namespace eyrie {
 
-void refuse_zip(const std::string& file, const std::string& reason) {
-  throw Error(ErrorCode::model_invalid, file + ": " + reason);
-}
+void refuse_zip(const std::string& file, const std::string& reason) { throw Error(ErrorCode::model_invalid, file + ": " + reason); }
 
 std::vector<std::byte> read_zip_range(const InputFile& file, uint64_t offset, uint64_t count) {
   if (offset > file.size() || count > file.size() - offset) refuse_zip(file.name(), "a zip record lies outside the file");

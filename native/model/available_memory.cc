@@ -52,9 +52,7 @@ uint64_t left_in_groups(const std::string& root) {
   const auto left_v1 = [](const std::string& folder) {
     return left_in_group(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file");
   };
-  const auto left_v2 = [](const std::string& folder) {
-    return left_in_group(folder, "memory.max", "memory.current", "inactive_file");
-  };
+  const auto left_v2 = [](const std::string& folder) { return left_in_group(folder, "memory.max", "memory.current", "inactive_file"); };
   uint64_t least = UINT64_MAX;
   std::ifstream groups(root + "/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {  // "4:memory:/path", or "0::/path" for version 2

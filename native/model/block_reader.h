@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "cpu/huge_buffer.h"
 #include "io/checkpoint.h"
-#include "ops/huge_buffer.h"
 
 namespace eyrie {
 

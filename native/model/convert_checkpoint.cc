@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "cpu/vector/vector_kernels.h"
 #include "error.h"
 #include "io/checkpoint.h"
 #include "io/output_file.h"
@@ -12,7 +13,6 @@
 #include "model/convert_layout.h"
 #include "model/falcon_tensors.h"
 #include "model/tensor_values.h"
-#include "ops/vector_kernels.h"
 
 namespace eyrie {
 
@@ -226,8 +226,7 @@ ConvertReport convert_checkpoint(const ConvertOptions& options, const LoadProgre
   const DType dtype = dtype_named(options.dtype);
   const Checkpoint checkpoint = Checkpoint::open(options.model_directory);
   const std::vector<FalconTensor> tensors = match_falcon_tensors(checkpoint, options.config);
-  const std::vector<OutputShard> shards =
-      lay_out_conversion(checkpoint, tensors, options.config.tied_head, dtype, options.shard_bytes_max);
+  const std::vector<OutputShard> shards = lay_out_conversion(checkpoint, tensors, options.config.tied_head, dtype, options.shard_bytes_max);
 
   ThreadPool pool(static_cast<int>(options.threads), false);
   const Compute compute = make_compute(pool, resolve_isa("auto"));

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "cpu/compute.h"
 #include "model/falcon_config.h"
 #include "model/load_falcon.h"
-#include "ops/compute.h"
 
 namespace eyrie {
 

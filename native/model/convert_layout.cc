@@ -26,7 +26,8 @@ Conversion to_int8(const TensorInfo& source, const std::string& name) {
   return {&source, nullptr, output(name, TensorDtype::i8, source.shape), {output(name + "_scale", TensorDtype::f32, {source.shape[0]})}};
 }
 
-std::vector<Conversion> conversions_of(const Checkpoint& checkpoint, const std::vector<FalconTensor>& tensors, bool tied_head, DType dtype) {
+std::vector<Conversion> conversions_of(const Checkpoint& checkpoint, const std::vector<FalconTensor>& tensors, bool tied_head,
+                                       DType dtype) {
   std::vector<Conversion> all;
   const FalconTensor* head = nullptr;
   for (const FalconTensor& found : tensors) {
@@ -70,9 +71,8 @@ void place(OutputShard& shard) {
     tensors.push_back(&conversion.weight);
     for (OutputTensor& scales : conversion.scales) tensors.push_back(&scales);
   }
-  std::stable_sort(tensors.begin(), tensors.end(), [](const OutputTensor* a, const OutputTensor* b) {
-    return dtype_bytes(a->dtype) > dtype_bytes(b->dtype);
-  });
+  std::stable_sort(tensors.begin(), tensors.end(),
+                   [](const OutputTensor* a, const OutputTensor* b) { return dtype_bytes(a->dtype) > dtype_bytes(b->dtype); });
   // Readers of Hugging Face ask for the format.
   std::string json = "{\"__metadata__\":{\"format\":\"pt\"}";
   uint64_t end = 0;

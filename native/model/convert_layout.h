@@ -7,7 +7,7 @@
 
 #include "io/checkpoint.h"
 #include "model/falcon_tensors.h"
-#include "ops/dtype.h"
+#include "numbers/dtype.h"
 
 namespace eyrie {
 

@@ -37,12 +37,10 @@ void check_falcon_config(const FalconConfig& config) {
   check_range("vocabSize", config.vocab_size, kVocabularyMax);
   check_range("contextTokens", config.context_tokens, kContextMax);
   if (config.query_heads % config.kv_heads != 0) {
-    refuse("queryHeads " + std::to_string(config.query_heads) + " must be a multiple of kvHeads " +
-           std::to_string(config.kv_heads));
+    refuse("queryHeads " + std::to_string(config.query_heads) + " must be a multiple of kvHeads " + std::to_string(config.kv_heads));
   }
   if (config.query_size() != config.hidden_size) {
-    refuse("hiddenSize " + std::to_string(config.hidden_size) + " must be queryHeads x headDim = " +
-           std::to_string(config.query_size()));
+    refuse("hiddenSize " + std::to_string(config.hidden_size) + " must be queryHeads x headDim = " + std::to_string(config.query_size()));
   }
   if (config.head_dim % 2 != 0) refuse("headDim " + std::to_string(config.head_dim) + " must be even");
   if (!(config.layer_norm_epsilon > 0 && config.layer_norm_epsilon < 1)) {

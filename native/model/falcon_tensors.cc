@@ -24,8 +24,8 @@ class Matcher {
   const TensorInfo& take(const std::string& name, const std::vector<uint64_t>& shape) {
     const TensorInfo* tensor = checkpoint_.find(name);
     if (tensor == nullptr) {
-      throw Error(ErrorCode::model_invalid, "the checkpoint lacks tensor " + quoted_text(name) + " " + shape_text(shape) +
-                                                ", which its config calls for");
+      throw Error(ErrorCode::model_invalid,
+                  "the checkpoint lacks tensor " + quoted_text(name) + " " + shape_text(shape) + ", which its config calls for");
     }
     if (tensor->shape != shape) {
       refuse(*tensor, "has shape " + shape_text(tensor->shape) + ", config.json says " + shape_text(shape));

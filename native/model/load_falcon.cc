@@ -44,8 +44,8 @@ std::vector<MatrixPart> cut_into_blocks(const WeightPlan& plan, uint64_t& buffer
     const int64_t rows_max = std::max(panel, static_cast<int64_t>(kLoadBufferBytes / row_bytes) / panel * panel);
     buffer_bytes = std::max(buffer_bytes, row_bytes * static_cast<uint64_t>(rows_max));
     for (int64_t row = 0; row < part.rows; row += rows_max) {
-      blocks.push_back({part.tensor, part.target, part.source_row + row, part.target_row + row,
-                        std::min(rows_max, part.rows - row), part.scales});
+      blocks.push_back(
+          {part.tensor, part.target, part.source_row + row, part.target_row + row, std::min(rows_max, part.rows - row), part.scales});
     }
   }
   std::stable_sort(blocks.begin(), blocks.end(), [](const MatrixPart& a, const MatrixPart& b) {
@@ -71,9 +71,8 @@ BlockRange range_of(const MatrixPart& block) {
 
 }  // namespace
 
-std::unique_ptr<FalconWeights> load_falcon(const std::string& directory, const FalconConfig& config, DType dtype,
-                                           const Compute& compute, const LoadProgress& on_progress,
-                                           const std::atomic<bool>& cancelled) {
+std::unique_ptr<FalconWeights> load_falcon(const std::string& directory, const FalconConfig& config, DType dtype, const Compute& compute,
+                                           const LoadProgress& on_progress, const std::atomic<bool>& cancelled) {
   const Checkpoint checkpoint = Checkpoint::open(directory);
   auto weights = std::make_unique<FalconWeights>(config, dtype);
   const WeightPlan plan = plan_weights(checkpoint, config, *weights);

@@ -8,9 +8,9 @@
 #include <memory>
 #include <string>
 
+#include "cpu/backend/falcon_weights.h"
+#include "cpu/compute.h"
 #include "model/falcon_config.h"
-#include "model/falcon_weights.h"
-#include "ops/compute.h"
 
 namespace eyrie {
 
@@ -22,8 +22,7 @@ using LoadProgress = std::function<void(uint64_t bytes_done, uint64_t bytes_tota
 
 /// `cancelled` may be set from any thread; the load then ends with engine_closed within one block.
 /// Throws model_unreadable and model_invalid (also for NaN or infinite weights), out_of_memory, engine_closed.
-std::unique_ptr<FalconWeights> load_falcon(const std::string& directory, const FalconConfig& config, DType dtype,
-                                           const Compute& compute, const LoadProgress& on_progress,
-                                           const std::atomic<bool>& cancelled);
+std::unique_ptr<FalconWeights> load_falcon(const std::string& directory, const FalconConfig& config, DType dtype, const Compute& compute,
+                                           const LoadProgress& on_progress, const std::atomic<bool>& cancelled);
 
 }  // namespace eyrie

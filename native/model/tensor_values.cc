@@ -6,8 +6,8 @@
 
 #include "error.h"
 #include "io/quoted_text.h"
-#include "ops/bfloat16.h"
-#include "ops/float16.h"
+#include "numbers/bfloat16.h"
+#include "numbers/float16.h"
 
 namespace eyrie {
 

@@ -1,6 +1,6 @@
 #pragma once
 // The values of a stored tensor as float32, whatever their dtype. For small tensors and for looking at large ones piece by piece;
-// matrices that are loaded go through ops/linear.h instead.
+// matrices that are loaded go through cpu/linear/linear.h instead.
 
 #include <cstdint>
 #include <vector>

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "cpu/backend/falcon_weights.h"
 #include "io/checkpoint.h"
 #include "model/falcon_config.h"
-#include "model/falcon_weights.h"
 
 namespace eyrie {
 

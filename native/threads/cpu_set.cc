@@ -61,7 +61,7 @@ std::vector<int> allowed_cpus() {
     const size_t bytes = CPU_ALLOC_SIZE(bits);
     CPU_ZERO_S(bytes, set);
     const bool ok = sched_getaffinity(0, bytes, set) == 0;
-    for (int i = 0; ok && i < bits; i++)
+    for (int i = 0; ok && i < bits; ++i)
       if (CPU_ISSET_S(i, bytes, set)) cpus.push_back(i);
     CPU_FREE(set);
     if (ok) break;

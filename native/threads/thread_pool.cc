@@ -26,17 +26,17 @@ void pause() {
 
 ThreadPool::ThreadPool(int threads, bool pin) : size_(threads == 0 ? usable_cpu_count() : threads), cpus_(allowed_cpus()) {
   if (size_ < 1 || size_ > kThreadsMax)
-    throw Error(ErrorCode::invalid_request, "threads is " + std::to_string(threads) + "; allowed are 0 (= all usable CPUs) to " +
-                                                std::to_string(kThreadsMax));
+    throw Error(ErrorCode::invalid_request,
+                "threads is " + std::to_string(threads) + "; allowed are 0 (= all usable CPUs) to " + std::to_string(kThreadsMax));
   // More threads than CPUs cannot be pinned one to one; the scheduler then does better.
   if (!pin || size_ > static_cast<int>(cpus_.size())) cpus_.clear();
   workers_.reserve(size_ - 1);
   try {
-    for (int i = 1; i < size_; i++) workers_.emplace_back([this, i] { work(i); });
+    for (int i = 1; i < size_; ++i) workers_.emplace_back([this, i] { work(i); });
   } catch (const std::system_error& e) {
     stop();
-    throw Error(ErrorCode::out_of_memory, "cannot start compute thread " + std::to_string(workers_.size() + 1) + " of " +
-                                              std::to_string(size_) + ": " + e.what());
+    throw Error(ErrorCode::out_of_memory,
+                "cannot start compute thread " + std::to_string(workers_.size() + 1) + " of " + std::to_string(size_) + ": " + e.what());
   }
 }
 

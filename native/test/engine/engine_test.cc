@@ -152,11 +152,8 @@ TEST_P(EveryForm, GivesTheSameBytesInAnyCompany) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, EveryForm,
-                         ::testing::Combine(::testing::Values("40b", "7b", "rw"),
-                                            ::testing::Values("float32", "bfloat16", "int8")),
-                         [](const auto& test) {
-                           return std::string("Form") + std::get<0>(test.param) + "In" + std::get<1>(test.param);
-                         });
+                         ::testing::Combine(::testing::Values("40b", "7b", "rw"), ::testing::Values("float32", "bfloat16", "int8")),
+                         [](const auto& test) { return std::string("Form") + std::get<0>(test.param) + "In" + std::get<1>(test.param); });
 
 class EngineTest : public ::testing::Test {
  protected:

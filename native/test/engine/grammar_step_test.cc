@@ -7,9 +7,9 @@
 #include <cmath>
 #include <limits>
 
+#include "cpu/isa.h"
 #include "engine/check_request.h"
 #include "engine/token_step.h"
-#include "ops/isa.h"
 #include "test/support/expect_error.h"
 #include "test/support/tiny_checkpoint.h"
 #include "threads/thread_pool.h"

@@ -32,9 +32,12 @@ std::string numbered(int count, const std::string& item, const std::string& sepa
   for (int i = 0; i < count; ++i) {
     if (i > 0) all += separator;
     for (const char character : item) {
-      if (character == '#') all += std::to_string(i);
-      else if (character == '@') all += std::to_string(i + 1);
-      else all += character;
+      if (character == '#')
+        all += std::to_string(i);
+      else if (character == '@')
+        all += std::to_string(i + 1);
+      else
+        all += character;
     }
   }
   return all;
@@ -45,7 +48,8 @@ std::vector<std::string> tokens() {
   for (int byte = 0; byte < 256; ++byte) all.push_back(std::string(1, static_cast<char>(byte)));
   all.push_back("<pad>");
   all.push_back("<end>");
-  for (const char* longer : {"  ", " {", "{\"", "\":", "\": \"", "\",", "\", \"", "\"}", "yes", " yes", " no", "12", "0123", "true", "ab", "},{", "é", "]]"}) {
+  for (const char* longer :
+       {"  ", " {", "{\"", "\":", "\": \"", "\",", "\", \"", "\"}", "yes", " yes", " no", "12", "0123", "true", "ab", "},{", "é", "]]"}) {
     all.push_back(longer);
   }
   return all;
@@ -164,21 +168,25 @@ void expect_tight_json(const std::string& text) {
   std::string outside;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (in_string && text[i] == '\\') ++i;
-    else if (text[i] == '"') in_string = !in_string;
-    else if (!in_string) outside += text[i];
+    if (in_string && text[i] == '\\')
+      ++i;
+    else if (text[i] == '"')
+      in_string = !in_string;
+    else if (!in_string)
+      outside += text[i];
   }
   EXPECT_EQ(outside.find("  "), std::string::npos) << text;
   EXPECT_EQ(outside.find_first_of("\n\t\r"), std::string::npos) << text;
 }
 
 TEST_F(Grammars, EveryTextOfASchemaIsJson) {
-  for (const char* schema : {
-           R"({"type":"object","properties":{"name":{"type":"string","maxLength":6},"age":{"type":"integer","minimum":0,"maximum":150},"tags":{"type":"array","items":{"enum":["a","b"]},"maxItems":3}},"required":["name","age"],"additionalProperties":false})",
-           R"({"type":"array","items":{"type":["boolean","null"]},"minItems":1,"maxItems":4})",
-           R"({"$ref":"#/$defs/tree","$defs":{"tree":{"type":"object","properties":{"v":{"enum":[1,2]},"kids":{"type":"array","items":{"$ref":"#/$defs/tree"},"maxItems":1}},"required":["v"],"additionalProperties":false}}})",
-           R"({"anyOf":[{"const":"x"},{"type":"integer","minimum":-5,"maximum":5}]})",
-       }) {
+  for (
+      const char* schema : {
+          R"({"type":"object","properties":{"name":{"type":"string","maxLength":6},"age":{"type":"integer","minimum":0,"maximum":150},"tags":{"type":"array","items":{"enum":["a","b"]},"maxItems":3}},"required":["name","age"],"additionalProperties":false})",
+          R"({"type":"array","items":{"type":["boolean","null"]},"minItems":1,"maxItems":4})",
+          R"({"$ref":"#/$defs/tree","$defs":{"tree":{"type":"object","properties":{"v":{"enum":[1,2]},"kids":{"type":"array","items":{"$ref":"#/$defs/tree"},"maxItems":1}},"required":["v"],"additionalProperties":false}}})",
+          R"({"anyOf":[{"const":"x"},{"type":"integer","minimum":-5,"maximum":5}]})",
+      }) {
     const auto grammar = compile(GrammarKind::json_schema, schema);
     size_t complete = 0;
     for (uint32_t seed = 0; seed < 200; ++seed) {
@@ -214,8 +222,8 @@ TEST_F(Grammars, RefusesWhatItCannotFollow) {
 TEST_F(Grammars, HostileTextsEndInAnErrorOrAGrammarButNeverInTheProcess) {
   const std::string properties = "{\"type\":\"object\",\"properties\":{" + numbered(2000, "\"p#\":{}", ",") + "}}";
   const std::string bomb =
-      "{\"allOf\":[" +
-      numbered(20, R"({"anyOf":[{"properties":{"a#":{"type":"string"}}},{"properties":{"b#":{"type":"null"}}}]})", ",") + "]}";
+      "{\"allOf\":[" + numbered(20, R"({"anyOf":[{"properties":{"a#":{"type":"string"}}},{"properties":{"b#":{"type":"null"}}}]})", ",") +
+      "]}";
   const std::string rules = "start: t0\n" + numbered(700, "t#: \"a\" t@ | t@", "\n") + "\nt700: \"b\"";
   const std::vector<std::pair<GrammarKind, std::string>> hostile = {
       {GrammarKind::regex, repeated("(", 4000) + "a" + repeated(")", 4000)},
@@ -254,7 +262,8 @@ TEST_F(Grammars, HostileTextsEndInAnErrorOrAGrammarButNeverInTheProcess) {
 }
 
 TEST_F(Grammars, IsSharedByThreads) {
-  const auto grammar = compile(GrammarKind::json_schema, R"({"type":"array","items":{"type":"integer","minimum":0,"maximum":99},"maxItems":9})");
+  const auto grammar =
+      compile(GrammarKind::json_schema, R"({"type":"array","items":{"type":"integer","minimum":0,"maximum":99},"maxItems":9})");
   std::vector<std::optional<std::string>> alone(40), crowded(40);
   for (uint32_t seed = 0; seed < 40; ++seed) alone[seed] = draw(*grammar, seed);
   std::vector<std::thread> threads;

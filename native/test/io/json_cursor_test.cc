@@ -26,7 +26,8 @@ TEST(JsonCursor, ReadsStringsWithEveryEscape) {
 }
 
 TEST(JsonCursor, RefusesBrokenStrings) {
-  for (const std::string_view text : {R"("\ud83d")", R"("\ude00")", R"("\ud83d\u0041")", R"("\x")", R"("\u12g4")", "\"a\nb\"", "\"a", "'a'", "\"\\"}) {
+  for (const std::string_view text :
+       {R"("\ud83d")", R"("\ude00")", R"("\ud83d\u0041")", R"("\x")", R"("\u12g4")", "\"a\nb\"", "\"a", "'a'", "\"\\"}) {
     expect_error(ErrorCode::model_invalid, "f.json", [&] { read_string(text); });
   }
 }

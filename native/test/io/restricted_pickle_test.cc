@@ -11,9 +11,7 @@
 namespace eyrie::test {
 namespace {
 
-std::vector<PickledTensor> read(const std::string& pickle) {
-  return read_state_dict_pickle(std::as_bytes(std::span(pickle)), "data.pkl");
-}
+std::vector<PickledTensor> read(const std::string& pickle) { return read_state_dict_pickle(std::as_bytes(std::span(pickle)), "data.pkl"); }
 
 void expect_refused(const PickleBuilder& pickle, const std::string& reason) {
   expect_error(ErrorCode::model_invalid, reason, [&] { read(pickle.program()); });

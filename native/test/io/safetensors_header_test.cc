@@ -31,7 +31,12 @@ TEST(SafetensorsHeader, GivesDtypeShapeAndPlaceInTheFile) {
 }
 
 TEST(SafetensorsHeader, TakesEmptyTensorsBetweenOthers) {
-  EXPECT_EQ(parse(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"e":{"dtype":"F32","shape":[0,7],"data_offsets":[4,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8).size(), 3u);
+  EXPECT_EQ(
+      parse(
+          R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"e":{"dtype":"F32","shape":[0,7],"data_offsets":[4,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+          8)
+          .size(),
+      3u);
 }
 
 TEST(SafetensorsHeader, RefusesTensorsWithoutOneOfTheirMembers) {
@@ -48,7 +53,8 @@ TEST(SafetensorsHeader, RefusesTensorsWithoutOneOfTheirMembers) {
 
 TEST(SafetensorsHeader, RefusesRangesThatDoNotTileTheData) {
   const auto two = [](const std::string& first, const std::string& second) {
-    return R"({"a":{"dtype":"F32","shape":[1],"data_offsets":)" + first + R"(},"b":{"dtype":"F32","shape":[1],"data_offsets":)" + second + "}}";
+    return R"({"a":{"dtype":"F32","shape":[1],"data_offsets":)" + first + R"(},"b":{"dtype":"F32","shape":[1],"data_offsets":)" + second +
+           "}}";
   };
   EXPECT_EQ(parse(two("[4,8]", "[0,4]"), 8).size(), 2u);
   expect_refused(two("[0,4]", "[0,4]"), 8, "overlaps");
@@ -69,9 +75,7 @@ TEST(SafetensorsHeader, BoundsNamesDimensionsAndHeader) {
   expect_error(ErrorCode::model_invalid, "header length", [&] { read_safetensors_header(InputFile(file)); });
 }
 
-TEST(SafetensorsHeader, ShowsHostileNamesHarmlessly) {
-  expect_refused("{\"\\u001b[2J\xff\":{}}", 0, "\"\\x1b[2J\\xff\"");
-}
+TEST(SafetensorsHeader, ShowsHostileNamesHarmlessly) { expect_refused("{\"\\u001b[2J\xff\":{}}", 0, "\"\\x1b[2J\\xff\""); }
 
 }  // namespace
 }  // namespace eyrie::test

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "model/memory_plan.h"
+#include "cpu/backend/memory_plan.h"
 #include "test/support/expect_error.h"
 #include "test/support/temporary_file.h"
 #include "test/support/tiny_checkpoint.h"

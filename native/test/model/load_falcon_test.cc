@@ -18,8 +18,8 @@ class LoadFalcon : public ::testing::Test {
   std::unique_ptr<FalconWeights> load(const FalconConfig& config, const FloatTensors& tensors, DType dtype = DType::float32) {
     const TemporaryFolder folder;
     folder.write("model.safetensors", safetensors_bytes(tensors));
-    return load_falcon(folder.path(), config, dtype, compute_, [this](uint64_t done, uint64_t total) { progress_ = {done, total}; },
-                       cancelled_);
+    return load_falcon(
+        folder.path(), config, dtype, compute_, [this](uint64_t done, uint64_t total) { progress_ = {done, total}; }, cancelled_);
   }
 
   ThreadPool pool_{2, false};

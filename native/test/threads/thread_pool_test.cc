@@ -17,7 +17,7 @@ namespace {
 TEST(ThreadPool, RunsEveryThreadOnce) {
   for (int size : {1, 2, 3, 8}) {
     ThreadPool pool(size, false);
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < 200; ++round) {
       std::vector<int> calls(static_cast<size_t>(size));
       pool.run([&](int thread) { calls[static_cast<size_t>(thread)]++; });
       for (int c : calls) ASSERT_EQ(c, 1);
@@ -33,7 +33,7 @@ TEST(ThreadPool, ParallelForCoversTheRangeOnce) {
       pool.parallel_for(count, grain, [&](int64_t begin, int64_t end, int thread) {
         ASSERT_LE(end - begin, grain);
         ASSERT_LT(thread, pool.size());
-        for (int64_t i = begin; i < end; i++) seen[static_cast<size_t>(i)]++;
+        for (int64_t i = begin; i < end; ++i) seen[static_cast<size_t>(i)]++;
       });
       for (int s : seen) ASSERT_EQ(s, 1) << count << " by " << grain;
     }
@@ -42,7 +42,7 @@ TEST(ThreadPool, ParallelForCoversTheRangeOnce) {
 
 TEST(ThreadPool, WakesSleepersAndSeesTheirWrites) {
   ThreadPool pool(2, false);
-  for (int round = 0; round < 20; round++) {
+  for (int round = 0; round < 20; ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the worker has stopped spinning by now
     std::vector<int64_t> sums(2);
     pool.run([&](int thread) { sums[static_cast<size_t>(thread)] = round; });

@@ -16,8 +16,7 @@ template <class Body>
 void accept_errors(Body&& body) {
   try {
     body();
-  } catch (const eyrie::Error&) {
-  }
+  } catch (const eyrie::Error&) {}
 }
 
 std::string with_length(const std::string& header, size_t data_bytes) {

@@ -39,20 +39,11 @@ class Mutator {
       case 1:
         if (!input.empty()) input[at] = static_cast<char>(below(256));
         return;
-      case 2:
-        input.erase(at, count);
-        return;
-      case 3:
-        input.insert(at, input.substr(at, count));
-        return;
-      case 4:
-        input.insert(at, 1, static_cast<char>(below(256)));
-        return;
-      case 5:
-        return overwrite_number(input, at);
-      case 6:
-        input.resize(at);
-        return;
+      case 2: input.erase(at, count); return;
+      case 3: input.insert(at, input.substr(at, count)); return;
+      case 4: input.insert(at, 1, static_cast<char>(below(256))); return;
+      case 5: return overwrite_number(input, at);
+      case 6: input.resize(at); return;
       default: {
         const std::string& other = seeds_[below(seeds_.size())];
         input = input.substr(0, at) + other.substr(below(other.size()));
@@ -62,7 +53,8 @@ class Mutator {
 
   /// Sizes and offsets go wrong at their limits.
   void overwrite_number(std::string& input, size_t at) {
-    static constexpr uint64_t kLimits[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff, ~uint64_t{0}};
+    static constexpr uint64_t kLimits[] = {
+        0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff, ~uint64_t{0}};
     const uint64_t value = kLimits[below(std::size(kLimits))];
     const size_t bytes = size_t{1} << below(4);
     for (size_t i = 0; i < bytes && at + i < input.size(); ++i) input[at + i] = static_cast<char>(value >> (8 * i));

@@ -1,7 +1,0 @@
-#include "ops/attention_body.h"
-#include "ops/simd/vec_avx2.h"
-
-namespace eyrie {
-extern constinit const AttentionKernel kAttentionFloat32Avx2 = attend<avx2::Vec, float>;
-extern constinit const AttentionKernel kAttentionBfloat16Avx2 = attend<avx2::Vec, bf16>;
-}  // namespace eyrie

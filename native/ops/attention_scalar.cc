@@ -1,7 +1,0 @@
-#include "ops/attention_body.h"
-#include "ops/simd/vec_scalar.h"
-
-namespace eyrie {
-extern constinit const AttentionKernel kAttentionFloat32Scalar = attend<scalar::Vec, float>;
-extern constinit const AttentionKernel kAttentionBfloat16Scalar = attend<scalar::Vec, bf16>;
-}  // namespace eyrie

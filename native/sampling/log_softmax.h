@@ -1,0 +1,22 @@
+#pragma once
+#include <cstdint>
+
+#include "cpu/compute.h"
+
+namespace eyrie {
+
+/// Natural-log normaliser and best entries of one row of raw logits.
+struct TopLogprobs {
+  float logsumexp;  ///< log p(t) = logits[t] - logsumexp
+  int count;        ///< entries filled below
+  int32_t ids[20];  ///< descending logit; equal logits: lowest id first
+  float logprobs[20];
+};
+
+constexpr int kTopLogprobsMax = 20;
+
+/// One row, logits[vocab] float32, top in [0, kTopLogprobsMax]. Sums run in a fixed order: the same bytes on every ISA
+/// level and any number of threads. Throws numeric_error if a logit is NaN or none is finite.
+TopLogprobs top_logprobs(const Compute& compute, const float* logits, int64_t vocab, int top);
+
+}  // namespace eyrie
