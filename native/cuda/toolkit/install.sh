@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the CUDA toolkit in native/build-cuda-toolkit from the wheels of requirements.txt, and prints its root: the folder with
-# bin/nvcc, include and lib. Quick when it is there already. EYRIE_CUDA_ROOT names a toolkit to take instead.
+# bin/nvcc, include and lib. Quick when it is there already.
 # Exit 77, with the reason, when it cannot be had on this machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,12 +10,6 @@ cannot() {
   echo "native/cuda/toolkit/install.sh: $*" >&2
   exit 77
 }
-
-if [ -n "${EYRIE_CUDA_ROOT:-}" ]; then
-  [ -x "$EYRIE_CUDA_ROOT/bin/nvcc" ] || cannot "EYRIE_CUDA_ROOT is '$EYRIE_CUDA_ROOT', but there is no bin/nvcc in it; name the root of a CUDA 13 toolkit, or unset it"
-  echo "$EYRIE_CUDA_ROOT"
-  exit 0
-fi
 
 wanted=$(sha256sum <"$here/requirements.txt" | cut -d ' ' -f 1)
 is_there() { [ "$(cat "$target/.stamp" 2>/dev/null)" = "$wanted" ] && [ -x "$target/root/bin/nvcc" ]; }
