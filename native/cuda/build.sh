@@ -5,7 +5,7 @@
 #   --toolkit wheels|machine  fetch the pinned toolkit (the default), or take the one that this machine has, or EYRIE_CUDA_ROOT
 #   --build FOLDER            another build folder
 #   --jobs N                  compilers at a time (default: one per processor)
-#   --update-registers        write what ptxas told into native/cuda/registers.json instead of checking it
+#   --registers check|update|skip   compare what ptxas told with native/cuda/registers.json (the default), or write it there
 #
 # Exit 77, with the reason, when a toolkit cannot be had.
 set -euo pipefail
@@ -20,12 +20,12 @@ usage() {
 toolkit=${toolkit:-wheels}
 while [ $# -gt 0 ]; do
   case $1 in
-    --arch | --toolkit | --build | --jobs) [ $# -ge 2 ] || usage "'$1' needs a value" ;;&
+    --arch | --toolkit | --build | --jobs | --registers) [ $# -ge 2 ] || usage "'$1' needs a value" ;;&
     --arch) arch=$2 && shift ;;
     --toolkit) toolkit=$2 && shift ;;
     --build) build=$2 && shift ;;
     --jobs) jobs=$2 && shift ;;
-    --update-registers) registers=update ;;
+    --registers) registers=$2 && shift ;;
     *) usage "unknown argument '$1'" ;;
   esac
   shift
@@ -36,6 +36,7 @@ case $arch in
   sm_[0-9]*) architectures=${arch#sm_}-real ;;
   *) usage "--arch is '$arch', but must be all, native or sm_NN, e.g. sm_90" ;;
 esac
+case $registers in check | update | skip) ;; *) usage "--registers is '$registers', but must be check, update or skip" ;; esac
 
 for tool in cmake ninja g++; do
   command -v "$tool" >/dev/null || { echo "native/cuda/build.sh: '$tool' is missing; on Debian: apt-get install cmake ninja-build g++" >&2 && exit 77; }
@@ -60,4 +61,4 @@ cmake -S "$here" -B "$build" -G Ninja -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA
   -DEYRIE_CUDA_INCLUDES="$includes" -DEYRIE_CUDA_LIBRARIES="$libraries" -DEYRIE_NCCL_ROOT="$nccl" >"$log" 2>&1 || { tail -n 40 "$log" >&2 && exit 1; }
 log=$build/build.log
 cmake --build "$build" -j "$jobs" >"$log" 2>&1 || { tail -n 60 "$log" >&2 && exit 1; }
-python3 "$here/toolkit/registers.py" "$registers" "$build"
+[ "$registers" = skip ] || python3 "$here/toolkit/registers.py" "$registers" "$build"

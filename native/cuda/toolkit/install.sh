@@ -29,7 +29,7 @@ if ! is_there; then
     rm -rf "$target"
     python3 -m venv "$target"
     log=$target/install.log
-    if ! "$target/bin/pip" install --disable-pip-version-check --no-cache-dir --only-binary=:all: --require-hashes -r "$here/requirements.txt" >"$log" 2>&1; then
+    if ! "$target/bin/pip" install --disable-pip-version-check --no-cache-dir --retries 1 --timeout 20 --only-binary=:all: --require-hashes -r "$here/requirements.txt" >"$log" 2>&1; then
       tail -n 20 "$log" >&2
       cannot 'pip could not fetch the wheels of native/cuda/toolkit/requirements.txt: see the lines above'
     fi

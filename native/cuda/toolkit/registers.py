@@ -124,7 +124,7 @@ def main(arguments):
     for line in wrong:
         print(f"registers: {line}", file=sys.stderr)
     if wrong and arguments[0] == "check":
-        print("registers: if the growth is meant, run `bash native/cuda/build.sh --update-registers` and say why in the change", file=sys.stderr)
+        print("registers: if the growth is meant, run `bash native/cuda/build.sh --registers update` and say why in the change", file=sys.stderr)
     if not wrong:
         most = {arch: max(a[arch]["registers"] for a in kernels.values() if arch in a) for arch in {x for a in kernels.values() for x in a}}
         print(f"{len(kernels)} kernels, no spills, at most {max(most.values())} registers")

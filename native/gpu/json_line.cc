@@ -1,0 +1,65 @@
+#include "gpu/json_line.h"
+
+#include <cmath>
+#include <cstdio>
+
+namespace eyrie::gpu {
+
+std::string json_quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+      out += escape;
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string json_number(double value) {
+  if (!std::isfinite(value)) return "null";
+  char text[40];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
+void JsonLine::key(std::string_view name) {
+  text_ += text_.empty() ? "{" : ",";
+  text_ += json_quoted(name) + ":";
+}
+
+JsonLine& JsonLine::add_json(std::string_view name, std::string_view value) {
+  key(name);
+  text_ += value;
+  return *this;
+}
+
+JsonLine& JsonLine::add(std::string_view name, std::string_view value) { return add_json(name, json_quoted(value)); }
+JsonLine& JsonLine::add(std::string_view name, bool value) { return add_json(name, value ? "true" : "false"); }
+JsonLine& JsonLine::add(std::string_view name, double value) { return add_json(name, json_number(value)); }
+JsonLine& JsonLine::add(std::string_view name, int64_t value) { return add_json(name, std::to_string(value)); }
+
+JsonLine& JsonLine::add(std::string_view name, const std::vector<int32_t>& values) {
+  std::string text;
+  for (const int32_t value : values) text += (text.empty() ? "" : ",") + std::to_string(value);
+  return add_json(name, "[" + text + "]");
+}
+
+JsonLine& JsonLine::add(std::string_view name, const std::vector<float>& values) {
+  std::string text;
+  for (const float value : values) text += (text.empty() ? "" : ",") + json_number(static_cast<double>(value));
+  return add_json(name, "[" + text + "]");
+}
+
+void JsonLine::write() const {
+  std::printf("%s\n", text().c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace eyrie::gpu
