@@ -52,8 +52,8 @@ class Reporter {
 };
 
 struct CheckContext {
-  Device& device;
-  Stream& stream;
+  cuda::Device& device;
+  cuda::Stream& stream;
   CheckSize size;
   uint64_t seed;
 };
