@@ -2,18 +2,17 @@
 #include <cstdint>
 
 #include "cpu/compute.h"
+#include "sampling/sampling_params.h"
 
 namespace eyrie {
 
 /// Natural-log normaliser and best entries of one row of raw logits.
 struct TopLogprobs {
-  float logsumexp;  ///< log p(t) = logits[t] - logsumexp
-  int count;        ///< entries filled below
-  int32_t ids[20];  ///< descending logit; equal logits: lowest id first
-  float logprobs[20];
+  float logsumexp;               ///< log p(t) = logits[t] - logsumexp
+  int count;                     ///< entries filled below
+  int32_t ids[kTopLogprobsMax];  ///< descending logit; equal logits: lowest id first
+  float logprobs[kTopLogprobsMax];
 };
-
-constexpr int kTopLogprobsMax = 20;
 
 /// One row, logits[vocab] float32, top in [0, kTopLogprobsMax]. Sums run in a fixed order: the same bytes on every ISA
 /// level and any number of threads. Throws numeric_error if a logit is NaN or none is finite.

@@ -14,18 +14,10 @@
 #include "cpu/huge_buffer.h"
 #include "cpu/kv/kv_cache.h"
 #include "cpu/vector/rotary.h"
+#include "engine/backend.h"
 #include "model/falcon_config.h"
 
 namespace eyrie {
-
-/// Consecutive tokens of one sequence at positions [first_position, first_position + rows).
-struct PassSpan {
-  uint32_t slot = 0;
-  uint32_t first_position = 0;
-  uint32_t rows = 0;
-  /// How many of the last rows go on to the head.
-  uint32_t head_rows = 0;
-};
 
 class FalconModel {
  public:
