@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -19,7 +20,9 @@ namespace eyrie::emulation {
 namespace {
 
 std::string text_of(const uint3& v) {
-  return "(" + std::to_string(v.x) + ", " + std::to_string(v.y) + ", " + std::to_string(v.z) + ")";
+  char text[40];
+  std::snprintf(text, sizeof text, "(%u, %u, %u)", v.x, v.y, v.z);
+  return text;
 }
 
 uint3 triple(const dim3& v) { return {v.x, v.y, v.z}; }
@@ -171,7 +174,8 @@ void BlockRun::end_thread() {
 
 void BlockRun::sync_threads(const Site& site) {
   if (at_barrier_ > 0 && !same_site(site, barrier_site_)) {
-    fail("divergent barriers: threads wait at __syncthreads at " + text_of(barrier_site_) + ", this one has come to that at " + text_of(site));
+    fail("divergent barriers: threads wait at __syncthreads at " + text_of(barrier_site_) + ", this one has come to that at " +
+         text_of(site));
   }
   barrier_site_ = site;
   if (++at_barrier_ == live_) {

@@ -52,8 +52,8 @@ class BlockRun {
   static void start_work(void* self);
   void work();
   void end_thread();
-  void wait();                  // the running thread may not go on; returns when it may
-  unsigned choose();            // the next thread, kNobody when none may go on
+  void wait();        // the running thread may not go on; returns when it may
+  unsigned choose();  // the next thread, kNobody when none may go on
   void make_current(unsigned thread);
   void leave_for(unsigned thread);
   void go_to(unsigned fiber);

@@ -1,5 +1,7 @@
 // What device code calls of the emulation.
 
+#include <bit>
+
 #include "emulation/block_run.h"
 
 namespace eyrie::emulation {
@@ -36,8 +38,8 @@ uint64_t exchange(Collective kind, uint32_t mask, uint64_t value, unsigned sourc
   Warp& warp = run.warp();
   const unsigned lane = run.lane();
   if (source >= 32 || (mask >> source & 1) == 0) {
-    run.fail(std::string(name_of(kind)) + " at " + text_of(site) + ": lane " + std::to_string(lane) + " reads lane " + std::to_string(source) +
-             ", which the mask does not name");
+    run.fail(std::string(name_of(kind)) + " at " + text_of(site) + ": lane " + std::to_string(lane) + " reads lane " +
+             std::to_string(source) + ", which the mask does not name");
   }
   warp.value[lane] = value;
   warp.source[lane] = source;

@@ -104,12 +104,14 @@ T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32, EYRIE_S
 template <class T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, EYRIE_SITE) {
   const unsigned self = ::eyrie::emulation::lane_index(), first = self & ~(static_cast<unsigned>(width) - 1);
-  return ::eyrie::emulation::shuffle(::eyrie::emulation::Collective::shuffle_up, mask, value, self - first >= delta ? self - delta : self, site);
+  return ::eyrie::emulation::shuffle(::eyrie::emulation::Collective::shuffle_up, mask, value, self - first >= delta ? self - delta : self,
+                                     site);
 }
 template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, EYRIE_SITE) {
   const unsigned self = ::eyrie::emulation::lane_index(), end = (self | (static_cast<unsigned>(width) - 1)) + 1;
-  return ::eyrie::emulation::shuffle(::eyrie::emulation::Collective::shuffle_down, mask, value, self + delta < end ? self + delta : self, site);
+  return ::eyrie::emulation::shuffle(::eyrie::emulation::Collective::shuffle_down, mask, value, self + delta < end ? self + delta : self,
+                                     site);
 }
 inline unsigned __ballot_sync(unsigned mask, int predicate, EYRIE_SITE) {
   return ::eyrie::emulation::vote(::eyrie::emulation::Collective::ballot, mask, predicate != 0, site);
@@ -151,8 +153,7 @@ template <AtomicInteger T, class Change>
 T atomic_change(T* address, Change change) {
   may_switch();
   T old = __atomic_load_n(address, __ATOMIC_RELAXED);
-  while (!__atomic_compare_exchange_n(address, &old, change(old), true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-  }
+  while (!__atomic_compare_exchange_n(address, &old, change(old), true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {}
   return old;
 }
 }  // namespace eyrie::emulation

@@ -99,8 +99,9 @@ void Fiber::reset() {
   ASAN_UNPOISON_MEMORY_REGION(bottom_, size_);
 #endif
   // From the stack pointer up: r15 r14 r13 r12 rbx rbp, the return address, and what keeps `call` aligned to 16 bytes.
-  void* words[9] = {nullptr, nullptr, reinterpret_cast<void*>(&Fiber::start), this, nullptr, nullptr,
-                    reinterpret_cast<void*>(&eyrie_emulation_start), nullptr, nullptr};
+  void* words[9] = {nullptr, nullptr, reinterpret_cast<void*>(&Fiber::start),          this,
+                    nullptr, nullptr, reinterpret_cast<void*>(&eyrie_emulation_start), nullptr,
+                    nullptr};
   stack_pointer_ = top_ - sizeof words;
   std::memcpy(stack_pointer_, words, sizeof words);
 }

@@ -1,5 +1,8 @@
 #include "emulation/matrix_ops.h"
 
+#include <bit>
+#include <cstring>
+
 #include "emulation/block_run.h"
 
 namespace eyrie::emulation {

@@ -1,5 +1,6 @@
 #include "emulation/warp.h"
 
+#include <cstdio>
 #include <cstring>
 
 #include "emulation/run_grid.h"
@@ -57,8 +58,8 @@ bool Warp::arrive(Collective kind, uint32_t mask, unsigned lane, const Site& sit
     return true;
   }
   if ((mask & ~live) != 0) {
-    fail(std::string(name_of(kind)) + " at " + text_of(site) + ": the mask " + lanes(mask) + " names lanes that have ended or never were, " +
-         lanes(mask & ~live));
+    fail(std::string(name_of(kind)) + " at " + text_of(site) + ": the mask " + lanes(mask) +
+         " names lanes that have ended or never were, " + lanes(mask & ~live));
   }
   if (mask == self) return true;
   groups[group_count++] = LaneGroup{kind, mask, self, site};
@@ -69,8 +70,8 @@ std::string Warp::describe() const {
   std::string text;
   for (int i = 0; i < group_count; ++i) {
     text += (i == 0 ? "" : "; ");
-    text += "lanes " + lanes(groups[i].arrived) + " wait in " + name_of(groups[i].kind) + " at " + text_of(groups[i].site) +
-            " for lanes " + lanes(groups[i].mask & ~groups[i].arrived);
+    text += "lanes " + lanes(groups[i].arrived) + " wait in " + name_of(groups[i].kind) + " at " + text_of(groups[i].site) + " for lanes " +
+            lanes(groups[i].mask & ~groups[i].arrived);
   }
   return text;
 }

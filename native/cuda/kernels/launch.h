@@ -63,8 +63,7 @@ void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 blo
   emulation::check_shape(name, shape);
   emulation::submit(stream, [=, values = std::tuple<void (*)(Parameters...), Parameters...>(kernel, arguments...)]() mutable {
     emulation::run_grid(
-        name, shape,
-        [](void* p) { std::apply([](auto run, auto&... v) { run(v...); }, *static_cast<decltype(values)*>(p)); }, &values);
+        name, shape, [](void* p) { std::apply([](auto run, auto&... v) { run(v...); }, *static_cast<decltype(values)*>(p)); }, &values);
   });
 }
 

@@ -1,5 +1,6 @@
 // LayerNorm, GELU, rotary and the row kernels: near the double oracle, and the same bytes on every level.
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 

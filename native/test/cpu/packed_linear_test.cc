@@ -1,6 +1,7 @@
 // Packing: every source type, any order of blocks, and a faithful report of what happened to the values.
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
