@@ -5,6 +5,20 @@
 
 namespace eyrie::gpu {
 
+namespace {
+
+template <class T, class ToText>
+std::string json_array(const std::vector<T>& values, ToText&& to_text) {
+  std::string text = "[";
+  for (const T value : values) {
+    if (text.size() > 1) text += ',';
+    text += to_text(value);
+  }
+  return text + "]";
+}
+
+}  // namespace
+
 std::string json_quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -46,15 +60,11 @@ JsonLine& JsonLine::add(std::string_view name, double value) { return add_json(n
 JsonLine& JsonLine::add(std::string_view name, int64_t value) { return add_json(name, std::to_string(value)); }
 
 JsonLine& JsonLine::add(std::string_view name, const std::vector<int32_t>& values) {
-  std::string text;
-  for (const int32_t value : values) text += (text.empty() ? "" : ",") + std::to_string(value);
-  return add_json(name, "[" + text + "]");
+  return add_json(name, json_array(values, [](int32_t value) { return std::to_string(value); }));
 }
 
 JsonLine& JsonLine::add(std::string_view name, const std::vector<float>& values) {
-  std::string text;
-  for (const float value : values) text += (text.empty() ? "" : ",") + json_number(static_cast<double>(value));
-  return add_json(name, "[" + text + "]");
+  return add_json(name, json_array(values, [](float value) { return json_number(static_cast<double>(value)); }));
 }
 
 void JsonLine::write() const {

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 TABLE = Path(__file__).resolve().parent.parent / "registers.json"
+NATIVE = TABLE.parent.parent
 UNIT = 8
 ENTRY = re.compile(r"Compiling entry function '(\S+)' for '(sm_\w+)'")
 MEMORY = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
@@ -26,9 +27,9 @@ SHARED = re.compile(r"(\d+) bytes smem")
 def reports(build):
     """The text of each report whose source still exists: an old build folder may hold more."""
     for file in sorted(Path(build).rglob("*.cu.o.ptxas")):
-        # CMake puts what lies outside its folder under the absolute path.
+        # CMake names an object by its source's path below the folder of its target.
         source = re.sub(r".*\.dir/", "", str(file)).removesuffix(".o.ptxas")
-        if (TABLE.parent / source).exists() or Path("/", source).exists():
+        if any((NATIVE / folder / source).exists() for folder in ("cuda", "gpu")):
             yield file.read_text()
 
 

@@ -1,7 +1,6 @@
-#include "cuda/kernels/numbers.h"
-
 #include <cmath>
 
+#include "cuda/kernels/numbers.h"
 #include "gpu/checks/checks.h"
 #include "gpu/checks/number_kernels.h"
 #include "gpu/checks/transfer.h"
@@ -14,8 +13,8 @@ void check_numbers(const CheckContext& context, Reporter& reporter) {
   cuda::DeviceBuffer floats = context.device.alloc((65536 + 256) * sizeof(float));
   widen_all(context.stream, floats.as<float>());
   std::vector<float> want;
-  for (uint32_t i = 0; i < 65536; ++i) want.push_back(cuda::to_float(cuda::bf16{static_cast<uint16_t>(i)}));
-  for (uint32_t i = 0; i < 256; ++i) want.push_back(cuda::to_float(cuda::e4m3{static_cast<uint8_t>(i)}));
+  for (uint32_t i = 0; i < 65536; ++i) want.push_back(to_float(bf16{static_cast<uint16_t>(i)}));
+  for (uint32_t i = 0; i < 256; ++i) want.push_back(to_float(e4m3{static_cast<uint8_t>(i)}));
   reporter.equal<float>("widened", from_card<float>(context, floats), want);
 
   std::vector<float> values{0.0f, -0.0f, INFINITY, -INFINITY, NAN, -NAN, 448.0f, 449.0f, 464.0f, 480.0f};
@@ -25,7 +24,7 @@ void check_numbers(const CheckContext& context, Reporter& reporter) {
     for (const uint32_t low : {0x0u, 0x1u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) values.push_back(cuda::float_of(i << 16 | low));
   }
   for (uint32_t code = 0; code < 0x7e; ++code) {
-    const float here = cuda::to_float(cuda::e4m3{static_cast<uint8_t>(code)}), next = cuda::to_float(cuda::e4m3{static_cast<uint8_t>(code + 1)});
+    const float here = to_float(e4m3{static_cast<uint8_t>(code)}), next = to_float(e4m3{static_cast<uint8_t>(code + 1)});
     const float middle = (here + next) / 2;
     for (const float value : {here, middle, std::nextafter(middle, 0.0f), std::nextafter(middle, 1e9f)}) {
       values.push_back(value);
@@ -40,8 +39,8 @@ void check_numbers(const CheckContext& context, Reporter& reporter) {
   std::vector<uint16_t> want16;
   std::vector<uint8_t> want8;
   for (const float value : values) {
-    want16.push_back(cuda::to_bf16(value).bits);
-    want8.push_back(cuda::to_e4m3(value).bits);
+    want16.push_back(to_bf16(value).bits);
+    want8.push_back(to_e4m3(value).bits);
   }
   reporter.equal<uint16_t>("bf16", from_card<uint16_t>(context, narrow), want16);
   reporter.equal<uint8_t>("e4m3", from_card<uint8_t>(context, narrower), want8);

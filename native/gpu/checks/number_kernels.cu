@@ -12,16 +12,16 @@ constexpr int kThreads = 256;
 __global__ void round_kernel(const float* values, int64_t count, uint16_t* bf16_bits, uint8_t* e4m3_bits) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
-  bf16_bits[i] = cuda::to_bf16(values[i]).bits;
-  e4m3_bits[i] = cuda::to_e4m3(values[i]).bits;
+  bf16_bits[i] = to_bf16(values[i]).bits;
+  e4m3_bits[i] = to_e4m3(values[i]).bits;
 }
 
 __global__ void widen_kernel(float* floats) {
   const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i < 65536) {
-    floats[i] = cuda::to_float(cuda::bf16{static_cast<uint16_t>(i)});
+    floats[i] = to_float(bf16{static_cast<uint16_t>(i)});
   } else if (i < 65536 + 256) {
-    floats[i] = cuda::to_float(cuda::e4m3{static_cast<uint8_t>(i - 65536)});
+    floats[i] = to_float(e4m3{static_cast<uint8_t>(i - 65536)});
   }
 }
 

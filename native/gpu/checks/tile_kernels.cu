@@ -10,10 +10,10 @@ namespace {
 // a: 16 rows of k, then b. Rows are 8 values longer than needed: eight rows' pieces then lie in different banks.
 constexpr int kPad = 8;
 
-__global__ void tile_kernel(const cuda::bf16* a, const cuda::bf16* b, bool b_is_k_by_n, int k, float* c) {
-  cuda::bf16* as = cuda::shared_memory<cuda::bf16>();
+__global__ void tile_kernel(const bf16* a, const bf16* b, bool b_is_k_by_n, int k, float* c) {
+  bf16* as = cuda::shared_memory<bf16>();
   const int stride = k + kPad;
-  cuda::bf16* bs = as + 16 * stride;
+  bf16* bs = as + 16 * stride;
   const int lane = static_cast<int>(threadIdx.x);
   const int pieces = k / 8;  // of 16 bytes, per row of a
   for (int i = lane; i < 16 * pieces; i += 32) cuda::cp_async_16(as + i / pieces * stride + i % pieces * 8, a + i * 8, true);
@@ -47,10 +47,10 @@ __global__ void tile_kernel(const cuda::bf16* a, const cuda::bf16* b, bool b_is_
 
 }  // namespace
 
-void multiply_tile(cuda::Stream& stream, const cuda::bf16* a, const cuda::bf16* b, bool b_is_k_by_n, int k, float* c) {
+void multiply_tile(cuda::Stream& stream, const bf16* a, const bf16* b, bool b_is_k_by_n, int k, float* c) {
   const size_t rows_of_k = static_cast<size_t>(b_is_k_by_n ? 16 : 24) * static_cast<size_t>(k + kPad);
   const size_t rows_of_8 = b_is_k_by_n ? static_cast<size_t>(k) * (8 + kPad) : 0;
-  EYRIE_LAUNCH(tile_kernel, 1, 32, (rows_of_k + rows_of_8) * sizeof(cuda::bf16), stream, a, b, b_is_k_by_n, k, c);
+  EYRIE_LAUNCH(tile_kernel, 1, 32, (rows_of_k + rows_of_8) * sizeof(bf16), stream, a, b, b_is_k_by_n, k, c);
 }
 
 }  // namespace eyrie::gpu

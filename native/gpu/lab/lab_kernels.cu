@@ -19,12 +19,12 @@ int blocks_for(int64_t count) {
 __device__ int64_t first_index() { return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ int64_t all_threads() { return static_cast<int64_t>(gridDim.x) * blockDim.x; }
 
-__global__ void fill_bf16(cuda::bf16* out, int64_t count, uint64_t seed) {
-  for (int64_t i = first_index(); i < count; i += all_threads()) out[i] = cuda::to_bf16(normal_value(static_cast<uint64_t>(i), seed));
+__global__ void fill_bf16(bf16* out, int64_t count, uint64_t seed) {
+  for (int64_t i = first_index(); i < count; i += all_threads()) out[i] = to_bf16(normal_value(static_cast<uint64_t>(i), seed));
 }
 
-__global__ void fill_e4m3(cuda::e4m3* out, int64_t count, uint64_t seed) {
-  for (int64_t i = first_index(); i < count; i += all_threads()) out[i] = cuda::to_e4m3(normal_value(static_cast<uint64_t>(i), seed) * 64.0f);
+__global__ void fill_e4m3(e4m3* out, int64_t count, uint64_t seed) {
+  for (int64_t i = first_index(); i < count; i += all_threads()) out[i] = to_e4m3(normal_value(static_cast<uint64_t>(i), seed) * 64.0f);
 }
 
 __global__ void fill_int8(int8_t* out, int64_t count, uint64_t seed) {
@@ -64,8 +64,8 @@ __global__ void read_kernel(const uint4* data, int64_t count, uint32_t* sink) {
 
 void fill_values(cuda::Stream& stream, void* out, int64_t count, ValueType type, uint64_t seed) {
   switch (type) {
-    case ValueType::bf16: EYRIE_LAUNCH(fill_bf16, blocks_for(count), kThreads, 0, stream, static_cast<cuda::bf16*>(out), count, seed); break;
-    case ValueType::e4m3: EYRIE_LAUNCH(fill_e4m3, blocks_for(count), kThreads, 0, stream, static_cast<cuda::e4m3*>(out), count, seed); break;
+    case ValueType::bf16: EYRIE_LAUNCH(fill_bf16, blocks_for(count), kThreads, 0, stream, static_cast<bf16*>(out), count, seed); break;
+    case ValueType::e4m3: EYRIE_LAUNCH(fill_e4m3, blocks_for(count), kThreads, 0, stream, static_cast<e4m3*>(out), count, seed); break;
     case ValueType::int8: EYRIE_LAUNCH(fill_int8, blocks_for(count), kThreads, 0, stream, static_cast<int8_t*>(out), count, seed); break;
   }
 }

@@ -38,8 +38,8 @@ ProductType product_type(const std::string& name, bool head) {
 /// What fill_values() made of an index.
 double value_at(ValueType type, uint64_t index, uint64_t seed) {
   const float v = normal_value(index, seed);
-  if (type == ValueType::bf16) return cuda::to_float(cuda::to_bf16(v));
-  if (type == ValueType::e4m3) return cuda::to_float(cuda::to_e4m3(v * 64.0f));
+  if (type == ValueType::bf16) return to_float(to_bf16(v));
+  if (type == ValueType::e4m3) return to_float(to_e4m3(v * 64.0f));
   return std::trunc(std::fmin(127.0f, std::fmax(-127.0f, v * 32.0f)));
 }
 
@@ -186,7 +186,7 @@ class ProductLab {
     stream_.copy_to_host(&bits, y_.as<char>() + index * type.types.result_bytes(), bytes);
     stream_.synchronize();
     if (type.types.int8()) return static_cast<int32_t>(bits);
-    return bytes == 2 ? cuda::to_float(cuda::bf16{static_cast<uint16_t>(bits)}) : cuda::float_of(bits);
+    return bytes == 2 ? to_float(bf16{static_cast<uint16_t>(bits)}) : cuda::float_of(bits);
   }
 
   /// The class of bits that covers most sizes, and what staying in it costs at worst against a free choice.
