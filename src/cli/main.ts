@@ -1,22 +1,16 @@
 #!/usr/bin/env node
 import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { readVersion } from '../config/read-version.js';
 import { dtypes, isas, type Dtype, type Isa } from '../domain/engine-choices.js';
 import { addAdminCommands } from './admin-command.js';
 import type { LocalParts } from './dev/local-service.js';
+import { wholeNumber } from './option-numbers.js';
 import { reportError, reportJsonError } from './output.js';
+import { addPlanCommand } from './plan-command.js';
+import { addSelfcheckCommand } from './selfcheck-command.js';
 
 /** The `eyrie` command. Everything behind a command is loaded when that command runs, so that `--help` is quick. */
-
-function wholeNumber(min: number, max: number) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < min || value > max)
-      throw new InvalidArgumentError(`A whole number from ${min} to ${max} is required.`);
-    return value;
-  };
-}
 
 async function loadLocalParts(): Promise<LocalParts> {
   const [{ startRedisChild }, { keyDigest }, { readModelFolder }] = await Promise.all([
@@ -184,6 +178,8 @@ async function openOffline(options: RunBatchFlags) {
   };
 }
 
+addPlanCommand(program);
+addSelfcheckCommand(program);
 addAdminCommands(program, async () => {
   const [{ readStoreSettings }, { openStore }, { SystemClock }, { UlidIds }, { PinoLog }] = await Promise.all([
     import('../config/read-environment.js'),
