@@ -68,6 +68,17 @@ uint32_t Arguments::number(const std::string& name, uint32_t otherwise, uint32_t
   return take(name, value) ? to_number(name, value, min, max) : otherwise;
 }
 
+float Arguments::real(const std::string& name, float otherwise, float min, float max) {
+  std::string value;
+  if (!take(name, value)) return otherwise;
+  float number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() || !(number >= min && number <= max)) {
+    refuse("--" + name + " of '" + command_ + "' is '" + value + "', must be a number from " + std::to_string(min) + " to " + std::to_string(max));
+  }
+  return number;
+}
+
 std::vector<uint32_t> Arguments::numbers(const std::string& name, std::vector<uint32_t> otherwise, uint32_t min, uint32_t max) {
   std::string value;
   if (!take(name, value)) return otherwise;

@@ -18,6 +18,7 @@ class Arguments {
   /// One of `allowed`.
   std::string choice(const std::string& name, const std::string& otherwise, const std::vector<std::string>& allowed);
   uint32_t number(const std::string& name, uint32_t otherwise, uint32_t min, uint32_t max);
+  float real(const std::string& name, float otherwise, float min, float max);
   /// Comma-separated numbers.
   std::vector<uint32_t> numbers(const std::string& name, std::vector<uint32_t> otherwise, uint32_t min, uint32_t max);
   std::vector<std::string> texts(const std::string& name, std::vector<std::string> otherwise);

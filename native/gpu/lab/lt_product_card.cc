@@ -31,7 +31,8 @@ void check_lt(cublasStatus_t status, const char* call) {
 
 LtHandle::LtHandle(cuda::Device& device) : workspace_(device.alloc(kWorkspaceBytes)) { check_lt(cublasLtCreate(&handle_), "cublasLtCreate"); }
 
-LtProduct::LtProduct(const LtHandle& handle, const ProductTypes& types, int64_t m, int64_t n, int64_t k) : handle_(handle), types_(types) {
+LtProduct::LtProduct(const LtHandle& handle, const ProductTypes& types, const ProductScales& scales, int64_t m, int64_t n, int64_t k)
+    : handle_(handle), types_(types) {
   check_lt(cublasLtMatmulDescCreate(&operation_, types.int8() ? CUBLAS_COMPUTE_32I : CUBLAS_COMPUTE_32F, types.int8() ? CUDA_R_32I : CUDA_R_32F),
            "cublasLtMatmulDescCreate");
   set(operation_, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
@@ -39,6 +40,8 @@ LtProduct::LtProduct(const LtHandle& handle, const ProductTypes& types, int64_t 
     const int32_t per_vector = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
     set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, per_vector);
     set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, per_vector);
+    set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, scales.w);
+    set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, scales.x);
     set(operation_, CUBLASLT_MATMUL_DESC_FAST_ACCUM, static_cast<int8_t>(types.fast_accumulation));
   }
   const auto n_ = static_cast<uint64_t>(n), k_ = static_cast<uint64_t>(k), m_ = static_cast<uint64_t>(m);
@@ -75,10 +78,6 @@ std::vector<LtProduct::Algorithm> LtProduct::algorithms(int count, cublasStatus_
 }
 
 bool LtProduct::run(cuda::Stream& stream, const Algorithm& algorithm, const ProductPointers& p) {
-  if (types_.fp8()) {
-    set(operation_, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, p.w_scales);
-    set(operation_, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, p.x_scales);
-  }
   const float one = 1, zero = 0;
   const int32_t one_int = 1, zero_int = 0;
   const void* alpha = types_.int8() ? static_cast<const void*>(&one_int) : &one;

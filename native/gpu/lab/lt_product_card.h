@@ -42,12 +42,16 @@ struct ProductTypes {
   int64_t result_bytes() const { return result == CUDA_R_16BF ? 2 : 4; }
 };
 
+/// Scales of FP8, the same for all calls: cuBLASLt looks at them when it is asked for algorithms, too.
+struct ProductScales {
+  const float* w;  // [n]
+  const float* x;  // [m]
+};
+
 struct ProductPointers {
   const void* w;
   const void* x;
   void* y;
-  const float* w_scales;  ///< FP8 alone
-  const float* x_scales;
 };
 
 class LtProduct {
@@ -57,7 +61,7 @@ class LtProduct {
     int32_t id, tile, stages;
   };
 
-  LtProduct(const LtHandle& handle, const ProductTypes& types, int64_t m, int64_t n, int64_t k);
+  LtProduct(const LtHandle& handle, const ProductTypes& types, const ProductScales& scales, int64_t m, int64_t n, int64_t k);
   ~LtProduct();
   LtProduct(const LtProduct&) = delete;
   LtProduct& operator=(const LtProduct&) = delete;

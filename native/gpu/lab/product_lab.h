@@ -28,4 +28,7 @@ inline const std::vector<std::string> kProductTypes{"bf16", "fp8", "fp8_fast", "
 /// One line "gemm" per shape, type and m, one line "bits" per shape and type. Returns false when a product was wrong.
 bool measure_products(cuda::Device& device, cuda::Stream& stream, const ProductPlan& plan);
 
+/// The best rate of one product at m = 2048, the limit of the arithmetic in this type. 0 without cuBLASLt.
+double product_tflops(cuda::Device& device, cuda::Stream& stream, const ProductShape& shape, const std::string& type);
+
 }  // namespace eyrie::gpu

@@ -66,6 +66,23 @@ class ProductLab {
     fill_scales(stream, x_scales_.as<float>(), rows_max_, kRowScaleSeed);
   }
 
+  double best_tflops(const std::string& type_name) {
+    const ProductShape& shape = plan_.shapes.front();
+    const ProductType type = product_type(type_name, false);
+    fill_values(stream_, w_.data(), static_cast<int64_t>(w_.size()) / value_bytes(type.values), type.values, kWeightSeed);
+    fill_values(stream_, x_.data(), rows_max_ * shape.k, type.values, kRowSeed);
+    LtProduct product(handle_, type.types, {w_scales_.as<float>(), x_scales_.as<float>()}, rows_max_, shape.n, shape.k);
+    cublasStatus_t status = CUBLAS_STATUS_SUCCESS;
+    double best = 0;
+    for (const LtProduct::Algorithm& algorithm : product.algorithms(kAlgorithms, status)) {
+      const ProductPointers pointers{w_.data(), x_.data(), y_.data()};
+      if (!product.run(stream_, algorithm, pointers)) continue;
+      const double us = timer_.best_us(stream_, 3, 5, [&](int) { product.run(stream_, algorithm, pointers); });
+      best = std::max(best, 2.0 * static_cast<double>(rows_max_) * static_cast<double>(shape.n) * static_cast<double>(shape.k) / (us * 1e6));
+    }
+    return best;
+  }
+
   bool measure(const std::string& type_name) {
     bool right = true;
     const ProductType common = product_type(type_name, false);
@@ -98,13 +115,13 @@ class ProductLab {
   bool measure_one(const ProductShape& shape, const std::string& type_name, const ProductType& type, int64_t m, std::vector<Sample> samples,
                    Classes& classes) {
     samples.push_back(sample(shape, type, m - 1, shape.n / 2));
-    LtProduct product(handle_, type.types, m, shape.n, shape.k);
+    LtProduct product(handle_, type.types, {w_scales_.as<float>(), x_scales_.as<float>()}, m, shape.n, shape.k);
     cublasStatus_t status = CUBLAS_STATUS_SUCCESS;
     // Copies of a small matrix one after the other, or the card's cache would hold it from call to call.
     const int64_t bytes = shape.n * shape.k * type.types.operand_bytes();
     const int64_t copies = std::max<int64_t>(1, static_cast<int64_t>(w_.size()) / bytes);
     const auto pointers = [&](int64_t i) {
-      return ProductPointers{w_.as<char>() + i % copies * bytes, x_.data(), y_.data(), w_scales_.as<float>(), x_scales_.as<float>()};
+      return ProductPointers{w_.as<char>() + i % copies * bytes, x_.data(), y_.data()};
     };
     double best = 0, error = 0;
     std::string told;
@@ -232,6 +249,11 @@ bool measure_products(cuda::Device& device, cuda::Stream& stream, const ProductP
   bool right = true;
   for (const std::string& type : plan.types) right &= lab.measure(type);
   return right;
+}
+
+double product_tflops(cuda::Device& device, cuda::Stream& stream, const ProductShape& shape, const std::string& type) {
+  const ProductPlan plan{.shapes = {shape}, .types = {type}, .rows = {2048}};
+  return ProductLab(device, stream, plan).best_tflops(type);
 }
 
 }  // namespace eyrie::gpu
