@@ -35,7 +35,9 @@ void tell(const Outcome& outcome) {
   const Result& r = outcome.result;
   line.add("token_ids", signed_ids(r.token_ids)).add("finish_reason", reason_name(r.finish_reason));
   if (!r.logprobs.empty()) line.add("logprobs", r.logprobs).add("top_ids", signed_ids(r.top_ids)).add("top_logprobs", r.top_logprobs);
-  if (!r.prompt_logprobs.empty()) line.add("prompt_logprobs", r.prompt_logprobs);
+  if (!r.prompt_logprobs.empty()) {
+    line.add("prompt_logprobs", r.prompt_logprobs).add("prompt_top_ids", signed_ids(r.prompt_top_ids)).add("prompt_top_logprobs", r.prompt_top_logprobs);
+  }
   line.write();
 }
 

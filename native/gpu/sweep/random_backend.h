@@ -12,7 +12,7 @@ namespace eyrie::gpu {
 
 struct RandomModel {
   FalconConfig config;
-  std::string dtype;  ///< of the layers: "bf16", "fp8" or "int8"
+  std::string dtype;  ///< of the layers: "bfloat16", "fp8" or "int8"
   uint32_t slots = 0;
   uint32_t slot_tokens = 0;
   uint32_t rows_max = 0;  ///< of the largest pass

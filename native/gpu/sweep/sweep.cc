@@ -1,4 +1,4 @@
-// eyrie_gpu sweep [--form 40b ... (forms.h)] [--dtype fp8|bf16|int8] [--batch 64,128,...] [--context 512,1024] [--steps N]
+// eyrie_gpu sweep [--form 40b ... (forms.h)] [--dtype fp8|bfloat16|int8] [--batch 64,128,...] [--context 512,1024] [--steps N]
 //                 [--prefill-rows N] [--lines N] [--prompt-tokens N] [--output-tokens N] [--seed N] [--device N]
 //
 // Random weights. First the limits of the card, then a table of decode steps, then `lines` requests through the whole engine.
@@ -31,7 +31,7 @@ struct SweepPlan {
 SweepPlan read_plan(Arguments& arguments) {
   SweepPlan plan;
   plan.config = form_from(arguments);
-  plan.dtype = arguments.choice("dtype", "fp8", {"bf16", "fp8", "int8"});
+  plan.dtype = arguments.choice("dtype", "fp8", {"bfloat16", "fp8", "int8"});
   plan.batches = arguments.numbers("batch", {64, 128, 146, 192, 256, 320}, 1, 1024);
   plan.contexts = arguments.numbers("context", {512, 1024}, 1, plan.config.context_tokens);
   plan.steps = arguments.number("steps", 40, 1, 100'000);
@@ -58,7 +58,7 @@ CardLimits measure_limits(const SweepPlan& plan) {
   CardLimits limits;
   limits.read_gbs = measure_memory(device, stream, plan.megabytes << 20).read_gbs;
   limits.bf16_tflops = product_tflops(device, stream, up, "bf16");
-  limits.layer_tflops = plan.dtype == "bf16" ? limits.bf16_tflops : product_tflops(device, stream, up, plan.dtype);
+  limits.layer_tflops = plan.dtype == "bfloat16" ? limits.bf16_tflops : product_tflops(device, stream, up, plan.dtype);
   JsonLine("limits").add("read_gb_per_s", limits.read_gbs).add("dtype", plan.dtype).add("layer_tflops", limits.layer_tflops).add("bf16_tflops", limits.bf16_tflops).write();
   return limits;
 }
@@ -68,7 +68,7 @@ void tell_decode(const SweepPlan& plan, const CardLimits& limits, Backend& backe
   line.add("layers", plan.config.layers).add("dtype", plan.dtype).add("batch", batch).add("context", context);
   try {
     const DecodeTimes times = measure_decode(backend, decode_plan(plan, batch, context));
-    const double roofline = roofline_ms(decode_cost(plan.config, plan.dtype == "bf16" ? 2 : 1, batch, times.mean_context), limits);
+    const double roofline = roofline_ms(decode_cost(plan.config, plan.dtype == "bfloat16" ? 2 : 1, batch, times.mean_context), limits);
     line.add("step_ms", times.step_ms).add("tokens_per_s", batch / times.step_ms * 1e3).add("roofline_ms", roofline);
     if (roofline > 0) line.add("of_roofline", roofline / times.step_ms);
   } catch (const Error& error) {
