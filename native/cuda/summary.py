@@ -24,7 +24,7 @@ def of(value, limit):
 def products(gemms):
     """Per shape and type: microseconds by rows."""
     rows = sorted({item["m"] for item in gemms})
-    times = {(item["shape"], item["type"], item["m"]): item["us"] for item in gemms}
+    times = {(item["shape"], item["type"], item["m"]): item.get("us") for item in gemms}
     names = list(dict.fromkeys((item["shape"], item["type"]) for item in gemms))
     body = [[f"{shape} {type_}"] + [times.get((shape, type_, m)) or "-" for m in rows] for shape, type_ in names]
     return [["us by rows"] + rows] + body
@@ -61,7 +61,11 @@ def page(results):
         yield "decode"
         rows = [["layers", "type", "rows", "context", "ms", "tokens/s", "of roofline"]]
         for item in found["decode"]:
-            rows.append([item["layers"], item["dtype"], item["batch"], item["context"], f"{item['step_ms']:.2f}", f"{item['tokens_per_s']:.0f}", of(item.get("roofline_ms"), item["step_ms"])])
+            size = [item["layers"], item["dtype"], item["batch"], item["context"]]
+            if "error" in item:
+                rows.append([*size, item["error"], "-", "-"])
+            else:
+                rows.append([*size, f"{item['step_ms']:.2f}", f"{item['tokens_per_s']:.0f}", of(item.get("roofline_ms"), item["step_ms"])])
         yield from table(rows)
     for item in found["offline"]:
         yield f"{item['lines']} lines of {item['prompt_tokens']}/{item['output_tokens']}: {item['output_tokens_per_s']:.0f} output tokens/s"
@@ -69,7 +73,7 @@ def page(results):
         yield f"load: {item['gb_per_s']:.2f} GB/s"
     for item in found["slice"]:
         yield f"slice {item['dtype']} against transformers {item['reference']}: log-probabilities differ by {item['mean_difference']:.2e} on average, best token agrees in {item['agreement']:.3f}"
-    ours = {(item["layers"], item["dtype"], item["batch"], item["context"]): item["step_ms"] for item in found["decode"]}
+    ours = {(item["layers"], item["dtype"], item["batch"], item["context"]): item["step_ms"] for item in found["decode"] if "step_ms" in item}
     for item in found["baseline"]:
         if "step_ms" not in item:
             continue
