@@ -167,7 +167,7 @@ void BlockRun::end_thread() {
   mine.live &= ~self;
   --live_;
   for (int i = 0; i < mine.group_count; ++i) {
-    if ((mine.groups[i].mask & self) != 0) fail("the thread has ended, but " + mine.describe());
+    if ((mine.groups[i].mask & self) != 0) fail(mine.missing(mine.groups[i]));
   }
   if (at_barrier_ > 0 && at_barrier_ == live_) release_barrier();
 }

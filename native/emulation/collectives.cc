@@ -6,7 +6,11 @@
 
 namespace eyrie::emulation {
 
-void* shared_bytes_of_block() { return BlockRun::current().shared(); }
+void* shared_bytes_of_block() {
+  BlockRun& run = BlockRun::current();
+  if (run.shared_size() == 0) run.fail("shared_memory() in a kernel that was launched with no shared memory");
+  return run.shared();
+}
 
 void fail(const std::string& what) { BlockRun::current().fail(what); }
 

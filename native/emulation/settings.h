@@ -1,5 +1,5 @@
 #pragma once
-// What the emulation takes from outside: the seed of its order, and limits like those of the cards we write for.
+// What the emulation takes from outside: the seed of its order, how late streams run, and limits like those of the cards we write for.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +9,8 @@ namespace eyrie::emulation {
 /// Shared memory that one block may ask for: what an H100 grants (227 KiB).
 inline constexpr size_t kMaxSharedBytes = size_t{227} << 10;
 inline constexpr unsigned kMaxThreadsPerBlock = 1024;
+/// Memory of the emulated card unless set_device_bytes() says otherwise.
+inline constexpr size_t kDeviceBytes = size_t{4} << 30;
 
 /// Blocks, and threads between two barriers, run in an order that this seed and the number of the launch decide. The first value is
 /// that of EYRIE_EMULATION_SEED, or 1. Counts launches from 0 again.
@@ -17,6 +19,14 @@ uint64_t seed();
 
 /// A value for the next launch: different for each, the same in each run of a program.
 uint64_t next_launch_seed();
+
+/// False: work runs when it is given to a stream. True: only when somebody waits for it, which a card may do, too; host memory that is
+/// used too early or given up too soon then shows. At first true with EYRIE_EMULATION_STREAMS=late.
+void set_late_streams(bool late);
+bool late_streams();
+
+void set_device_bytes(size_t bytes);
+size_t device_bytes();
 
 /// A small generator (splitmix64): quality enough for an order, and cheap.
 class Order {

@@ -7,7 +7,8 @@
 
 namespace eyrie::emulation {
 
-/// Runs `work` at once, or records it while the stream captures. What stands in for a library call on a card (a GEMM) goes this way, too.
+/// Gives `work` to the stream: it runs at once, late (settings.h) or, while the stream captures, at each replay. What stands in for a
+/// library call on a card (a GEMM) goes this way, too; only such work may touch device memory.
 void submit(cuda::Stream& stream, std::function<void()> work);
 
 }  // namespace eyrie::emulation

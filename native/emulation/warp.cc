@@ -57,13 +57,15 @@ bool Warp::arrive(Collective kind, uint32_t mask, unsigned lane, const Site& sit
     group = groups[--group_count];
     return true;
   }
-  if ((mask & ~live) != 0) {
-    fail(std::string(name_of(kind)) + " at " + text_of(site) + ": the mask " + lanes(mask) +
-         " names lanes that have ended or never were, " + lanes(mask & ~live));
-  }
+  if ((mask & ~live) != 0) fail(missing(LaneGroup{kind, mask, self, site}));
   if (mask == self) return true;
   groups[group_count++] = LaneGroup{kind, mask, self, site};
   return false;
+}
+
+std::string Warp::missing(const LaneGroup& group) const {
+  return std::string(name_of(group.kind)) + " at " + text_of(group.site) + " with mask " + lanes(group.mask) + " can never end: lanes " +
+         lanes(group.mask & ~live) + " have ended or never were";
 }
 
 std::string Warp::describe() const {

@@ -33,6 +33,8 @@ struct Warp {
 
   /// Lane `lane` joins; true when it was the last of the mask: the group is gone then, and the lane finishes for all.
   bool arrive(Collective kind, uint32_t mask, unsigned lane, const Site& site);
+  /// For messages: which lanes of the group's mask do not live.
+  std::string missing(const LaneGroup& group) const;
   /// For messages: who waits where.
   std::string describe() const;
 };
