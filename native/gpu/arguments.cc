@@ -74,7 +74,8 @@ float Arguments::real(const std::string& name, float otherwise, float min, float
   float number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size() || !(number >= min && number <= max)) {
-    refuse("--" + name + " of '" + command_ + "' is '" + value + "', must be a number from " + std::to_string(min) + " to " + std::to_string(max));
+    refuse("--" + name + " of '" + command_ + "' is '" + value + "', must be a number from " + std::to_string(min) + " to " +
+           std::to_string(max));
   }
   return number;
 }

@@ -25,7 +25,11 @@ bool run_check(const Check& check, const CheckContext& context) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   const bool ok = error.empty() && reporter.failures() == 0 && reporter.cases() > 0;
   JsonLine line("check");
-  line.add("name", check.name).add("ok", ok).add("cases", reporter.cases()).add("failures", reporter.failures()).add("worst", reporter.worst());
+  line.add("name", check.name)
+      .add("ok", ok)
+      .add("cases", reporter.cases())
+      .add("failures", reporter.failures())
+      .add("worst", reporter.worst());
   line.add("seconds", seconds);
   if (!error.empty()) line.add("error", error);
   line.write();

@@ -51,8 +51,8 @@ void Reporter::near(std::string_view name, std::span<const float> got, std::span
   }
   worst_ = std::max(worst_, worst);
   if (worst > 1) {
-    fail(name, "value " + std::to_string(at) + " is " + json_number(got[at]) + ", wanted " + json_number(want[at]) + ": " + json_number(worst) +
-                   " x the tolerance");
+    fail(name, "value " + std::to_string(at) + " is " + json_number(got[at]) + ", wanted " + json_number(want[at]) + ": " +
+                   json_number(worst) + " x the tolerance");
   }
 }
 
@@ -65,7 +65,8 @@ void Reporter::equal(std::string_view name, std::span<const uint8_t> got, std::s
   for (size_t i = 0; i < got.size(); ++i) differ += got[i] != want[i];
   char bytes[40];
   std::snprintf(bytes, sizeof bytes, "%02x, wanted %02x", static_cast<unsigned>(*g), static_cast<unsigned>(*w));
-  fail(name, std::to_string(differ) + " of " + std::to_string(got.size()) + " bytes differ; byte " + std::to_string(g - got.begin()) + " is " + bytes);
+  fail(name, std::to_string(differ) + " of " + std::to_string(got.size()) + " bytes differ; byte " + std::to_string(g - got.begin()) +
+                 " is " + bytes);
 }
 
 void Reporter::expect(std::string_view name, bool holds, std::string_view what) {

@@ -33,7 +33,8 @@ class Reporter {
   void equal(std::string_view name, std::span<const uint8_t> got, std::span<const uint8_t> want);
   template <class T>
   void equal(std::string_view name, std::span<const T> got, std::span<const T> want) {
-    equal(name, {reinterpret_cast<const uint8_t*>(got.data()), got.size_bytes()}, {reinterpret_cast<const uint8_t*>(want.data()), want.size_bytes()});
+    equal(name, {reinterpret_cast<const uint8_t*>(got.data()), got.size_bytes()},
+          {reinterpret_cast<const uint8_t*>(want.data()), want.size_bytes()});
   }
   void expect(std::string_view name, bool holds, std::string_view what);
 

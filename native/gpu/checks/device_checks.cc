@@ -31,7 +31,8 @@ void check_device_copies(const CheckContext& context, Reporter& reporter) {
     context.stream.copy_on_device(second.data(), first.data(), bytes);
     reporter.equal<uint32_t>("words=" + std::to_string(words), from_card<uint32_t>(context, second), want);
     context.stream.fill(second.data(), 0x5a, bytes);
-    reporter.equal<uint32_t>("fill words=" + std::to_string(words), from_card<uint32_t>(context, second), std::vector<uint32_t>(words, 0x5a5a5a5a));
+    reporter.equal<uint32_t>("fill words=" + std::to_string(words), from_card<uint32_t>(context, second),
+                             std::vector<uint32_t>(words, 0x5a5a5a5a));
   }
 }
 

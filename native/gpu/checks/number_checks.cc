@@ -31,7 +31,8 @@ void check_numbers(const CheckContext& context, Reporter& reporter) {
       values.push_back(-value);
     }
   }
-  for (uint64_t i = 0; i < (context.size == CheckSize::small ? 1000 : 100'000); ++i) values.push_back(cuda::float_of(mixed(i + context.seed * 77)));
+  for (uint64_t i = 0; i < (context.size == CheckSize::small ? 1000 : 100'000); ++i)
+    values.push_back(cuda::float_of(mixed(i + context.seed * 77)));
 
   const cuda::DeviceBuffer in = to_card(context, values);
   cuda::DeviceBuffer narrow = context.device.alloc(values.size() * 2), narrower = context.device.alloc(values.size());

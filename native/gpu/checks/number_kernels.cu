@@ -28,7 +28,8 @@ __global__ void widen_kernel(float* floats) {
 }  // namespace
 
 void round_values(cuda::Stream& stream, const float* values, int64_t count, uint16_t* bf16_bits, uint8_t* e4m3_bits) {
-  EYRIE_LAUNCH(round_kernel, static_cast<unsigned>((count + kThreads - 1) / kThreads), kThreads, 0, stream, values, count, bf16_bits, e4m3_bits);
+  EYRIE_LAUNCH(round_kernel, static_cast<unsigned>((count + kThreads - 1) / kThreads), kThreads, 0, stream, values, count, bf16_bits,
+               e4m3_bits);
 }
 
 void widen_all(cuda::Stream& stream, float* floats) { EYRIE_LAUNCH(widen_kernel, 257, kThreads, 0, stream, floats); }

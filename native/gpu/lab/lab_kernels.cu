@@ -34,7 +34,8 @@ __global__ void fill_int8(int8_t* out, int64_t count, uint64_t seed) {
 }
 
 __global__ void fill_float(float* out, int64_t count, uint64_t seed) {
-  for (int64_t i = first_index(); i < count; i += all_threads()) out[i] = 0.01f * (1.0f + 0.5f * uniform_value(static_cast<uint64_t>(i), seed));
+  for (int64_t i = first_index(); i < count; i += all_threads())
+    out[i] = 0.01f * (1.0f + 0.5f * uniform_value(static_cast<uint64_t>(i), seed));
 }
 
 __global__ void hash_kernel(const uint32_t* words, int64_t count, unsigned long long* out) {

@@ -29,12 +29,15 @@ void check_lt(cublasStatus_t status, const char* call) {
               std::string(call) + ": " + cublasLtGetStatusName(status));
 }
 
-LtHandle::LtHandle(cuda::Device& device) : workspace_(device.alloc(kWorkspaceBytes)) { check_lt(cublasLtCreate(&handle_), "cublasLtCreate"); }
+LtHandle::LtHandle(cuda::Device& device) : workspace_(device.alloc(kWorkspaceBytes)) {
+  check_lt(cublasLtCreate(&handle_), "cublasLtCreate");
+}
 
 LtProduct::LtProduct(const LtHandle& handle, const ProductTypes& types, const ProductScales& scales, int64_t m, int64_t n, int64_t k)
     : handle_(handle), types_(types) {
-  check_lt(cublasLtMatmulDescCreate(&operation_, types.int8() ? CUBLAS_COMPUTE_32I : CUBLAS_COMPUTE_32F, types.int8() ? CUDA_R_32I : CUDA_R_32F),
-           "cublasLtMatmulDescCreate");
+  check_lt(
+      cublasLtMatmulDescCreate(&operation_, types.int8() ? CUBLAS_COMPUTE_32I : CUBLAS_COMPUTE_32F, types.int8() ? CUDA_R_32I : CUDA_R_32F),
+      "cublasLtMatmulDescCreate");
   set(operation_, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
   if (types.fp8()) {
     const int32_t per_vector = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;

@@ -78,7 +78,8 @@ class ProductLab {
       const ProductPointers pointers{w_.data(), x_.data(), y_.data()};
       if (!product.run(stream_, algorithm, pointers)) continue;
       const double us = timer_.best_us(stream_, 3, 5, [&](int) { product.run(stream_, algorithm, pointers); });
-      best = std::max(best, 2.0 * static_cast<double>(rows_max_) * static_cast<double>(shape.n) * static_cast<double>(shape.k) / (us * 1e6));
+      best =
+          std::max(best, 2.0 * static_cast<double>(rows_max_) * static_cast<double>(shape.n) * static_cast<double>(shape.k) / (us * 1e6));
     }
     return best;
   }
@@ -120,9 +121,7 @@ class ProductLab {
     // Copies of a small matrix one after the other, or the card's cache would hold it from call to call.
     const int64_t bytes = shape.n * shape.k * type.types.operand_bytes();
     const int64_t copies = std::max<int64_t>(1, static_cast<int64_t>(w_.size()) / bytes);
-    const auto pointers = [&](int64_t i) {
-      return ProductPointers{w_.as<char>() + i % copies * bytes, x_.data(), y_.data()};
-    };
+    const auto pointers = [&](int64_t i) { return ProductPointers{w_.as<char>() + i % copies * bytes, x_.data(), y_.data()}; };
     double best = 0, error = 0;
     std::string told;
     for (const LtProduct::Algorithm& algorithm : product.algorithms(kAlgorithms, status)) {
@@ -136,8 +135,8 @@ class ProductLab {
       const auto known = classes.best_of_bits[bits].emplace(m, us).first;
       known->second = std::min(known->second, us);
       char text[160];
-      std::snprintf(text, sizeof text, "%s{\"id\":%d,\"tile\":%d,\"stages\":%d,\"us\":%.2f,\"bits\":\"%016llx\"}", told.empty() ? "" : ",", algorithm.id,
-                    algorithm.tile, algorithm.stages, us, static_cast<unsigned long long>(bits));
+      std::snprintf(text, sizeof text, "%s{\"id\":%d,\"tile\":%d,\"stages\":%d,\"us\":%.2f,\"bits\":\"%016llx\"}", told.empty() ? "" : ",",
+                    algorithm.id, algorithm.tile, algorithm.stages, us, static_cast<unsigned long long>(bits));
       told += text;
     }
     const bool right = error <= (type.types.int8() ? 0 : kErrorMax);
@@ -147,7 +146,10 @@ class ProductLab {
       classes.best[m] = best;
       const double flops = 2.0 * static_cast<double>(m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
       const double moved = static_cast<double>(bytes + m * shape.k * type.types.operand_bytes() + m * shape.n * type.types.result_bytes());
-      line.add("us", best).add("tflops", flops / (best * 1e6)).add("gb_per_s", moved / (best * 1e3)).add("of_read", moved / (best * 1e3) / plan_.read_gbs);
+      line.add("us", best)
+          .add("tflops", flops / (best * 1e6))
+          .add("gb_per_s", moved / (best * 1e3))
+          .add("of_read", moved / (best * 1e3) / plan_.read_gbs);
       line.add("error", error).add("right", right);
     } else {
       line.add("status", cublasLtGetStatusName(status));

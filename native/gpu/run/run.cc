@@ -36,7 +36,9 @@ void tell(const Outcome& outcome) {
   line.add("token_ids", signed_ids(r.token_ids)).add("finish_reason", reason_name(r.finish_reason));
   if (!r.logprobs.empty()) line.add("logprobs", r.logprobs).add("top_ids", signed_ids(r.top_ids)).add("top_logprobs", r.top_logprobs);
   if (!r.prompt_logprobs.empty()) {
-    line.add("prompt_logprobs", r.prompt_logprobs).add("prompt_top_ids", signed_ids(r.prompt_top_ids)).add("prompt_top_logprobs", r.prompt_top_logprobs);
+    line.add("prompt_logprobs", r.prompt_logprobs)
+        .add("prompt_top_ids", signed_ids(r.prompt_top_ids))
+        .add("prompt_top_logprobs", r.prompt_top_logprobs);
   }
   line.write();
 }
@@ -73,7 +75,11 @@ int run(Arguments& arguments) {
 
   const std::vector<NumberedRequest> requests = requests_from(input, common);
   const auto opened = open_runner(options);
-  JsonLine("load").add("bytes", opened->weight_bytes).add("seconds", opened->load_seconds).add("gb_per_s", static_cast<double>(opened->weight_bytes) / 1e9 / opened->load_seconds).write();
+  JsonLine("load")
+      .add("bytes", opened->weight_bytes)
+      .add("seconds", opened->load_seconds)
+      .add("gb_per_s", static_cast<double>(opened->weight_bytes) / 1e9 / opened->load_seconds)
+      .write();
 
   BatchRunner& runner = *opened->runner;
   for (const NumberedRequest& line : requests) {

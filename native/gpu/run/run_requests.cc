@@ -35,7 +35,8 @@ void read_member(JsonCursor& cursor, const std::string& key, NumberedRequest& li
   } else if (key == "prompt_logprobs") {
     request.prompt_logprobs = number32(cursor, key) != 0;
   } else {
-    cursor.fail("'" + key + "' is no field of a request; there are id, prompt, max_tokens, min_tokens, ignore_eos, seed, logprobs, prompt_logprobs");
+    cursor.fail("'" + key +
+                "' is no field of a request; there are id, prompt, max_tokens, min_tokens, ignore_eos, seed, logprobs, prompt_logprobs");
   }
 }
 

@@ -47,7 +47,12 @@ SweepPlan read_plan(Arguments& arguments) {
 }
 
 DecodePlan decode_plan(const SweepPlan& plan, uint32_t batch, uint32_t context) {
-  return {.rows = batch, .context = context, .steps = plan.steps, .vocab = plan.config.vocab_size, .prefill_rows = plan.prefill_rows, .seed = plan.seed};
+  return {.rows = batch,
+          .context = context,
+          .steps = plan.steps,
+          .vocab = plan.config.vocab_size,
+          .prefill_rows = plan.prefill_rows,
+          .seed = plan.seed};
 }
 
 /// On a device of its own that is closed again, so that the backend finds the memory free.
@@ -59,7 +64,12 @@ CardLimits measure_limits(const SweepPlan& plan) {
   limits.read_gbs = measure_memory(device, stream, plan.megabytes << 20).read_gbs;
   limits.bf16_tflops = product_tflops(device, stream, up, "bf16");
   limits.layer_tflops = plan.dtype == "bfloat16" ? limits.bf16_tflops : product_tflops(device, stream, up, plan.dtype);
-  JsonLine("limits").add("read_gb_per_s", limits.read_gbs).add("dtype", plan.dtype).add("layer_tflops", limits.layer_tflops).add("bf16_tflops", limits.bf16_tflops).write();
+  JsonLine("limits")
+      .add("read_gb_per_s", limits.read_gbs)
+      .add("dtype", plan.dtype)
+      .add("layer_tflops", limits.layer_tflops)
+      .add("bf16_tflops", limits.bf16_tflops)
+      .write();
   return limits;
 }
 
