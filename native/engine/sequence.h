@@ -9,7 +9,7 @@
 #include "engine/outcome.h"
 #include "engine/request.h"
 #include "engine/token_news.h"
-#include "sampling/sample.h"
+#include "sampling/sampling_params.h"
 
 namespace eyrie {
 

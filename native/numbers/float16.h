@@ -1,10 +1,10 @@
 #pragma once
 // IEEE half precision, met only as the stored type of checkpoint tensors.
 
-#include <bit>
 #include <cstdint>
 
-#include "numbers/bfloat16.h"
+#include "numbers/bits.h"
+#include "numbers/hd.h"
 
 namespace eyrie {
 
@@ -17,12 +17,12 @@ static_assert(sizeof(fp16) == 2);
 EYRIE_INLINE float to_float(fp16 v) {
   const uint32_t sign = (v.bits & 0x8000u) << 16;
   const uint32_t magnitude = v.bits & 0x7fffu;
-  if (magnitude >= 0x7c00u) return __builtin_bit_cast(float, sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
+  if (magnitude >= 0x7c00u) return float_of(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
   if (magnitude < 0x0400u) {
     const float value = static_cast<float>(magnitude) * 0x1p-24f;  // zero and denormals
-    return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, value) | sign);
+    return float_of(bits_of(value) | sign);
   }
-  return __builtin_bit_cast(float, sign | ((magnitude << 13) + 0x38000000u));
+  return float_of(sign | ((magnitude << 13) + 0x38000000u));
 }
 
 }  // namespace eyrie

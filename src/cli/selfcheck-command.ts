@@ -3,6 +3,8 @@ import { Option, type Command } from 'commander';
 import { dtypes, type Dtype } from '../domain/engine-choices.js';
 import { wholeNumber } from './option-numbers.js';
 
+const cpuDtypes = dtypes.filter((dtype) => dtype !== 'fp8');
+
 interface SelfcheckFlags {
   readonly model: string;
   readonly quality: string;
@@ -20,8 +22,10 @@ export function addSelfcheckCommand(program: Command): void {
     .description('What 8-bit weights do to the answers of a model: the same texts scored with both number formats.')
     .requiredOption('--quality <file>', 'JSONL batch file whose prompts are answered and scored')
     .option('--model <folder>', 'demo, or the folder of a Falcon checkpoint', 'demo')
-    .addOption(new Option('--dtype <type>', 'number format that is checked').choices(dtypes).default('int8'))
-    .addOption(new Option('--against <type>', 'number format it is compared with').choices(dtypes).default('bfloat16'))
+    .addOption(new Option('--dtype <type>', 'number format that is checked').choices(cpuDtypes).default('int8'))
+    .addOption(
+      new Option('--against <type>', 'number format it is compared with').choices(cpuDtypes).default('bfloat16'),
+    )
     .option('--lines <number>', 'most lines of the file that are taken', wholeNumber(1, 100_000), 256)
     .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 32)
     .option('--threads <number>', 'compute threads', wholeNumber(1, 256), availableParallelism())
@@ -48,6 +52,7 @@ export function addSelfcheckCommand(program: Command): void {
         { model: served, tokenizer: model.tokenizer, grammars: model.grammars },
         (which) =>
           openEngine(model, {
+            device: 'cpu',
             dtype: which === 'reference' ? flags.against : flags.dtype,
             isa: 'auto',
             threads: flags.threads,

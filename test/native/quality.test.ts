@@ -28,7 +28,14 @@ describe('what other weights do to the answers of the demo model', async () => {
   const prompts = await readPrompts(file(lines), rules, 100);
 
   async function withEngine<T>(dtype: Dtype, use: (engine: Awaited<ReturnType<typeof openEngine>>) => Promise<T>) {
-    const engine = await openEngine(model, { dtype, isa: 'auto', threads: 2, slots: 4, prefillTokens: 64 });
+    const engine = await openEngine(model, {
+      dtype,
+      device: 'cpu',
+      isa: 'auto',
+      threads: 2,
+      slots: 4,
+      prefillTokens: 64,
+    });
     try {
       return await use(engine);
     } finally {

@@ -10,6 +10,7 @@
 #include "cpu/vector/rotary.h"
 #include "cpu/vector/vector_kernels.h"
 #include "error.h"
+#include "numbers/gelu.h"
 #include "oracle.h"
 
 namespace eyrie::test {
@@ -35,6 +36,8 @@ TEST_P(Elementwise, GeluKeepsRelativeAccuracyInTheTail) {
   gelu(compute, x.data(), static_cast<int64_t>(x.size()), y.data());
   gelu(reference, x.data(), static_cast<int64_t>(x.size()), scalar_y.data());
   expect_same_bytes(y, scalar_y, "gelu");
+  for (size_t i = 0; i < x.size(); ++i) scalar_y[i] = gelu_one(x[i]);
+  expect_same_bytes(y, scalar_y, "gelu of one value");
   for (size_t i = 0; i < x.size(); ++i) {
     const double v = x[i], want = 0.5 * v * std::erfc(-v / std::sqrt(2.0));
     ASSERT_NEAR(y[i], want, 5e-6 * std::fabs(want)) << "x = " << v;
@@ -70,6 +73,16 @@ TEST_P(Elementwise, ExpIsExactAtZeroAndVanishesBelow) {
   EXPECT_EQ(y[2], 0.0f);
   EXPECT_TRUE(std::isnan(y[5]));
   for (int i : {3, 4, 6}) EXPECT_NEAR(y[i], std::exp(static_cast<double>(x[i])), 3e-7 * std::exp(static_cast<double>(x[i])));
+}
+
+TEST_P(Elementwise, ExpOfOneValueHasTheBytesOfTheVectors) {
+  std::vector<float> x = {0.0f, -0.0f, -INFINITY, INFINITY, -87.3f, -87.4f, 88.3f, 89.0f, 1e-40f, -1e-40f, -3e38f, 3e38f};
+  for (float v = -90.0f; v <= 90.0f; v += 1.7e-3f) x.push_back(v);
+  std::vector<float> y(x.size()), one_y(x.size());
+  compute.vector->exp(x.data(), static_cast<int64_t>(x.size()), 0.0f, y.data());
+  for (size_t i = 0; i < x.size(); ++i) one_y[i] = exp_one(x[i]);
+  expect_same_bytes(y, one_y, "exp");
+  EXPECT_TRUE(std::isnan(exp_one(NAN)));
 }
 
 TEST_P(Elementwise, LayerNormMatchesDouble) {
@@ -168,9 +181,9 @@ TEST_P(Elementwise, RowKernelsMatchTheScalarBytes) {
     std::vector<float> x = random_values(n, 7, 4.0f);
     const VectorKernels &a = *compute.vector, &b = *reference.vector;
     EXPECT_EQ(a.max(x.data(), n).value, b.max(x.data(), n).value);
-    EXPECT_EQ(a.sum_exp(x.data(), n, 3.0f), b.sum_exp(x.data(), n, 3.0f));
-    const int64_t piece = n < 1024 ? n : 1024;
-    EXPECT_EQ(a.sum(x.data(), piece), b.sum(x.data(), piece));
+    std::vector<uint64_t> blocks(5), scalar_blocks(5);
+    EXPECT_EQ(a.sum_masses(x.data(), n, 16.0f, blocks.data()), b.sum_masses(x.data(), n, 16.0f, scalar_blocks.data()));
+    EXPECT_EQ(blocks, scalar_blocks);
     EXPECT_EQ(a.find(x.data(), n, x[n - 1]), b.find(x.data(), n, x[n - 1]));
     EXPECT_EQ(a.find(x.data(), n, 1e9f), n);
     EXPECT_FALSE(a.max(x.data(), n).has_nan);

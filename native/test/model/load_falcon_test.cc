@@ -1,6 +1,6 @@
 // Loading: the fused projection is re-laid right, and no tensor is mistaken for another.
 
-#include "model/load_falcon.h"
+#include "cpu/backend/cpu_weight_sink.h"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ class LoadFalcon : public ::testing::Test {
   std::unique_ptr<FalconWeights> load(const FalconConfig& config, const FloatTensors& tensors, DType dtype = DType::float32) {
     const TemporaryFolder folder;
     folder.write("model.safetensors", safetensors_bytes(tensors));
-    return load_falcon(
+    return load_cpu_weights(
         folder.path(), config, dtype, compute_, [this](uint64_t done, uint64_t total) { progress_ = {done, total}; }, cancelled_);
   }
 
