@@ -33,6 +33,9 @@ struct GemmCall {
   void* y = nullptr;
 };
 
+/// Rows that a product of m rows computes, at least.
+constexpr int64_t rounded_rows(int64_t m) { return (m + 15) / 16 * 16; }
+
 class Gemm {
  public:
   virtual ~Gemm() = default;

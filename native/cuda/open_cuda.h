@@ -17,7 +17,7 @@
 
 namespace eyrie {
 
-inline constexpr uint32_t kCudaBorder = 1;
+inline constexpr uint32_t kCudaBorder = 2;
 
 /// How a call ended.
 struct CudaStatus {
@@ -42,7 +42,9 @@ struct CudaOpenOptions {
   uint32_t slots = 0;
   uint32_t slot_tokens = 0;  ///< positions of the longest sequence
   uint32_t rows_max = 0;     ///< rows of the largest pass
-  uint32_t kv_pages = 0;     ///< 0: as many as the free memory holds, at most what `slots` of `slot_tokens` can use
+  bool keep_dense = false;   ///< with fp8: these matrices of the layers stay bfloat16
+  bool keep_down = false;
+  uint32_t kv_pages = 0;  ///< 0: as many as the free memory holds, at most what `slots` of `slot_tokens` can use
   uint32_t first_card = 0;
   uint32_t cards = 1;                        ///< that share one model (tensor parallel): [first_card, first_card + cards)
   std::span<const uint32_t> stop_token_ids;  ///< valid during the call; what min_tokens masks

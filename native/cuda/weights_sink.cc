@@ -79,8 +79,8 @@ class CardSink : public WeightSink {
   std::vector<uint32_t> counted_;    // what it held at finish()
   size_t block_bytes_ = 0;
   PinnedBuffer ring_;
-  std::vector<Event> read_;  // [blocks] passed when the block's rows are on the card
-  DeviceBuffer staging_;     // [block_bytes] rows on the card, before they are converted
+  std::vector<Event> read_;                     // [blocks] passed when the block's rows are on the card
+  DeviceBuffer staging_;                        // [block_bytes] rows on the card, before they are converted
   DeviceBuffer staged_scales_;                  // [n of the tallest matrix], of rows that are widened
   std::deque<std::vector<float>> kept_scales_;  // of stored rows, until they have been copied: a few MiB in all
 };

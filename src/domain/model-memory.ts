@@ -51,6 +51,27 @@ export function weightBytes(shape: FalconShape, type: WeightType): number {
   return (matrices + heads * embedding) * (type === 'float32' ? float32Bytes : bfloat16Bytes) + vectorBytes;
 }
 
+/** Values of the matrices of all layers, and of the head: what a token is multiplied with. */
+export function matrixValues(shape: FalconShape): { readonly layers: number; readonly head: number } {
+  const { matrices, embedding } = partsOf(shape);
+  return { layers: matrices, head: embedding };
+}
+
+/** Number formats of the layers' matrices on a card. */
+export const cardWeights = ['bfloat16', 'fp8', 'int8'] as const;
+export type CardWeights = (typeof cardWeights)[number];
+
+/**
+ * Bytes of the weights on one of `ranks` cards that share a model. Embedding and head are bfloat16, and whole on each; with 8-bit
+ * matrices a float32 scale per row comes on top.
+ */
+export function weightBytesOnCard(shape: FalconShape, type: CardWeights, ranks = 1): number {
+  const { matrices, rows, vectors, embedding } = partsOf(shape);
+  const heads = shape.tiedHead ? 1 : 2;
+  const layers = type === 'bfloat16' ? matrices * bfloat16Bytes : matrices + rows * scaleBytes;
+  return Math.ceil(layers / ranks) + heads * embedding * bfloat16Bytes + vectors * float32Bytes;
+}
+
 /** Keys and values of one position in all layers, in bfloat16; twice that with float32 weights. */
 export function kvBytesPerToken({ layers, kvHeads, headDim }: FalconShape): number {
   return layers * 2 * kvHeads * headDim * bfloat16Bytes;

@@ -119,6 +119,30 @@ struct Vec {
     return bits(_mm256_cmp_ps(lo, v, _CMP_EQ_OQ), _mm256_cmp_ps(hi, v, _CMP_EQ_OQ));
   }
 
+  /// A mass in two parts of 20 bits: w 2^20 and what its fraction times 2^20 adds.
+  struct MassSum {
+    __m256i high = _mm256_setzero_si256(), low = _mm256_setzero_si256();
+    EYRIE_INLINE void add_half(__m256 w) {
+      const __m256 scale = _mm256_set1_ps(0x1p20f), scaled = _mm256_mul_ps(w, scale);
+      const __m256i whole = _mm256_cvttps_epi32(scaled);
+      const __m256 fraction = _mm256_sub_ps(scaled, _mm256_cvtepi32_ps(whole));
+      high = _mm256_add_epi32(high, whole);
+      low = _mm256_add_epi32(low, _mm256_cvttps_epi32(_mm256_mul_ps(fraction, scale)));
+    }
+    EYRIE_INLINE void add(Vec weights) {
+      add_half(weights.lo);
+      add_half(weights.hi);
+    }
+    EYRIE_INLINE uint64_t total() const {
+      uint32_t h[8], l[8];
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(h), high);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(l), low);
+      uint64_t sum = 0;
+      for (int i = 0; i < 8; ++i) sum += (uint64_t{h[i]} << 20) + l[i];
+      return sum;
+    }
+  };
+
   /// In quarters of 8 x 8.
   template <bool kHalvesApart>
   static EYRIE_INLINE void transpose_words(const uint32_t* from, int64_t stride, uint32_t* to, int64_t to_stride, int64_t half_stride) {

@@ -68,6 +68,16 @@ struct Vec {
   EYRIE_INLINE uint32_t at_least_mask(float x) const { return _mm512_cmp_ps_mask(v, _mm512_set1_ps(x), _CMP_GE_OQ); }
   EYRIE_INLINE uint32_t equal_mask(float x) const { return _mm512_cmp_ps_mask(v, _mm512_set1_ps(x), _CMP_EQ_OQ); }
 
+  struct MassSum {
+    __m512i first = _mm512_setzero_si512(), second = _mm512_setzero_si512();
+    EYRIE_INLINE void add(Vec weights) {
+      const __m512 scaled = _mm512_mul_ps(weights.v, _mm512_set1_ps(0x1p40f));
+      first = _mm512_add_epi64(first, _mm512_cvttps_epi64(_mm512_castps512_ps256(scaled)));
+      second = _mm512_add_epi64(second, _mm512_cvttps_epi64(_mm512_extractf32x8_ps(scaled, 1)));
+    }
+    EYRIE_INLINE uint64_t total() const { return static_cast<uint64_t>(_mm512_reduce_add_epi64(_mm512_add_epi64(first, second))); }
+  };
+
   /// Stores past the caches: packed weights are not read again soon, and reading a line only to overwrite it would halve
   /// the speed. The locked instruction with which a thread leaves a job of the pool makes the stores visible to all.
   template <bool kHalvesApart>

@@ -10,6 +10,7 @@
 
 #include "numbers/bfloat16.h"
 #include "numbers/float16.h"
+#include "sampling/masses.h"
 
 namespace eyrie::scalar {
 
@@ -112,6 +113,15 @@ struct Vec {
     for (int i = 0; i < 16; ++i) mask |= static_cast<uint32_t>(lane[i] == v) << i;
     return mask;
   }
+
+  /// Sum of the masses (sampling/masses.h) of up to 1,024 weights, zeros where there are fewer.
+  struct MassSum {
+    uint64_t sum = 0;
+    EYRIE_INLINE void add(Vec weights) {
+      for (const float weight : weights.lane) sum += mass_of(weight);
+    }
+    EYRIE_INLINE uint64_t total() const { return sum; }
+  };
 
   /// As vector_kernels.h has it.
   template <bool kHalvesApart>

@@ -21,6 +21,8 @@ struct RowReport {
   uint64_t nonfinite;
 };
 
+inline constexpr int64_t kMassBlock = 1024;
+
 struct VectorKernels {
   /// Row `row` of y; x is that row.
   void (*layer_norm)(const float* x, int64_t row, int64_t hidden, float eps, const LayerNormOutput* outputs, int count, DType y_dtype);
@@ -31,13 +33,12 @@ struct VectorKernels {
   int64_t (*find)(const float* x, int64_t n, float value);
   /// Writes the i with x[i] >= threshold, ascending, and returns their number. ids has room for n.
   int64_t (*collect)(const float* x, int64_t n, float threshold, int32_t* ids);
-  /// Sum of e^(x - shift): float lanes within blocks of 1,024, double across blocks.
-  double (*sum_exp)(const float* x, int64_t n, float shift);
+  /// Sum of the masses (sampling/masses.h) of e^(x - best); block_sums: null, or those of each kMassBlock values.
+  uint64_t (*sum_masses)(const float* x, int64_t n, float best, uint64_t* block_sums);
   /// y = e^(x - shift)
   void (*exp)(const float* x, int64_t n, float shift, float* y);
-  /// Sum of x over n <= 1,024 values.
-  float (*sum)(const float* x, int64_t n);
-  void (*scale)(float* x, int64_t n, float factor);
+  /// x *= factor; returns what max() would then.
+  RowMax (*scale)(float* x, int64_t n, float factor);
 
   /// Word w of row r, from[r * stride + w], becomes word r of a run of 16 that starts at
   /// to + w % 8 * to_stride + w / 8 * half_stride. `to` and both strides are multiples of 64 bytes.

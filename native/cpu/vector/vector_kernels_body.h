@@ -3,9 +3,9 @@
 
 #include <cmath>
 
-#include "numbers/gelu.h"
 #include "cpu/simd/row_loops.h"
 #include "cpu/vector/vector_kernels.h"
+#include "numbers/gelu.h"
 
 namespace eyrie {
 
@@ -93,12 +93,28 @@ int64_t collect_row(const float* x, int64_t n, float threshold, int32_t* ids) {
 }
 
 template <class V>
-double sum_exp_row(const float* x, int64_t n, float shift) {
-  const V s = V::set(shift);
-  double total = 0;
-  for (int64_t start = 0; start < n; start += 1024) {
-    const int64_t count = n - start < 1024 ? n - start : 1024;
-    total += sum_terms<V>(count, [&](int64_t i, int c) { return keep_lanes(exp(load_lanes<V>(x + start + i, c) - s), c); });
+uint64_t sum_masses_row(const float* x, int64_t n, float best, uint64_t* block_sums) {
+  const V shift = V::set(best);
+  uint64_t total = 0;
+  for (int64_t start = 0; start < n; start += kMassBlock) {
+    const int64_t end = n - start < kMassBlock ? n : start + kMassBlock;
+    typename V::MassSum sum;
+    int64_t i = start;
+    for (; i + 64 <= end; i += 64) {  // four at once hide the latency of exp
+      const V a = exp(V::load(x + i) - shift), b = exp(V::load(x + i + 16) - shift);
+      const V c = exp(V::load(x + i + 32) - shift), d = exp(V::load(x + i + 48) - shift);
+      sum.add(a);
+      sum.add(b);
+      sum.add(c);
+      sum.add(d);
+    }
+    for (; i < end; i += 16) {
+      const int count = end - i < 16 ? static_cast<int>(end - i) : 16;
+      sum.add(keep_lanes(exp(load_lanes<V>(x + i, count) - shift), count));
+    }
+    const uint64_t block = sum.total();
+    if (block_sums != nullptr) block_sums[start / kMassBlock] = block;
+    total += block;
   }
   return total;
 }
@@ -110,14 +126,24 @@ void exp_row(const float* x, int64_t n, float shift, float* y) {
 }
 
 template <class V>
-float sum_row(const float* x, int64_t n) {
-  return sum_terms<V>(n, [&](int64_t i, int c) { return load_lanes<V>(x + i, c); });
-}
-
-template <class V>
-void scale_row(float* x, int64_t n, float factor) {
+RowMax scale_row(float* x, int64_t n, float factor) {
   const V f = V::set(factor);
-  for_each_vector(n, [&](int64_t i, int c) { (load_lanes<V>(x + i, c) * f).store_part(x + i, c); });
+  V best = V::set(-INFINITY);
+  uint32_t nan = 0;
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const V v = V::load(x + i) * f;
+    v.store(x + i);
+    nan |= v.nan_mask();
+    best = max(best, v);
+  }
+  float top = best.max();
+  for (; i < n; ++i) {
+    x[i] = x[i] * factor;
+    nan |= x[i] != x[i];
+    top = top > x[i] ? top : x[i];
+  }
+  return {top, nan != 0};
 }
 
 /// Found by the type of V: each level's file has its own.
@@ -187,10 +213,9 @@ float max_abs_row(const void* x, DType source, int64_t n, uint64_t* nonfinite) {
 
 template <class V>
 constexpr VectorKernels make_vector_kernels() {
-  return {layer_norm_row<V>, gelu_row<V>,        rotary_row<V>,          max_row<V>,
-          find_row<V>,       collect_row<V>,     sum_exp_row<V>,         exp_row<V>,
-          sum_row<V>,        scale_row<V>,       transpose_of<V, false>, transpose_of<V, true>,
-          to_float32_row<V>, to_bfloat16_row<V>, to_int8_row<V>,         max_abs_row<V>};
+  return {layer_norm_row<V>,     gelu_row<V>,       rotary_row<V>,      max_row<V>,     find_row<V>,
+          collect_row<V>,        sum_masses_row<V>, exp_row<V>,         scale_row<V>,   transpose_of<V, false>,
+          transpose_of<V, true>, to_float32_row<V>, to_bfloat16_row<V>, to_int8_row<V>, max_abs_row<V>};
 }
 
 }  // namespace eyrie

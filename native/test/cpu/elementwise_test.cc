@@ -181,9 +181,9 @@ TEST_P(Elementwise, RowKernelsMatchTheScalarBytes) {
     std::vector<float> x = random_values(n, 7, 4.0f);
     const VectorKernels &a = *compute.vector, &b = *reference.vector;
     EXPECT_EQ(a.max(x.data(), n).value, b.max(x.data(), n).value);
-    EXPECT_EQ(a.sum_exp(x.data(), n, 3.0f), b.sum_exp(x.data(), n, 3.0f));
-    const int64_t piece = n < 1024 ? n : 1024;
-    EXPECT_EQ(a.sum(x.data(), piece), b.sum(x.data(), piece));
+    std::vector<uint64_t> blocks(5), scalar_blocks(5);
+    EXPECT_EQ(a.sum_masses(x.data(), n, 16.0f, blocks.data()), b.sum_masses(x.data(), n, 16.0f, scalar_blocks.data()));
+    EXPECT_EQ(blocks, scalar_blocks);
     EXPECT_EQ(a.find(x.data(), n, x[n - 1]), b.find(x.data(), n, x[n - 1]));
     EXPECT_EQ(a.find(x.data(), n, 1e9f), n);
     EXPECT_FALSE(a.max(x.data(), n).has_nan);
