@@ -62,8 +62,8 @@ cuda::RowFormat format_of(DType dtype) {
     case DType::int8: return cuda::RowFormat::int8;
     default: break;
   }
-  throw Error(ErrorCode::invalid_request,
-              std::string("dtype is ") + dtype_name(dtype) + ", on a card it must be bfloat16, fp8 or int8; or run it on the CPU (--device cpu)");
+  throw Error(ErrorCode::invalid_request, std::string("dtype is ") + dtype_name(dtype) +
+                                              ", on a card it must be bfloat16, fp8 or int8; or run it on the CPU (--device cpu)");
 }
 
 cuda::CudaBackendOptions backend_options(const CudaOpenOptions& options) {

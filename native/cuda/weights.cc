@@ -101,7 +101,9 @@ MatrixShare whole_vocabulary(const FalconConfig& config) {
 uint64_t Weights::bytes_needed(const FalconConfig& config, LayerFormats formats, RankShare share) {
   const LayerShares layer = layer_shares(config, share);
   uint64_t bytes = 0;
-  const auto add = [&](const MatrixShare& matrix, RowFormat format) { bytes += values_bytes(matrix, format) + scales_bytes(matrix, format); };
+  const auto add = [&](const MatrixShare& matrix, RowFormat format) {
+    bytes += values_bytes(matrix, format) + scales_bytes(matrix, format);
+  };
   add(layer.qkv, formats.qkv);
   add(layer.dense, formats.dense);
   add(layer.up, formats.up);

@@ -15,7 +15,7 @@ namespace eyrie::cuda {
 
 namespace {
 
-constexpr size_t kRandomBytes = size_t{16} << 20;
+constexpr size_t kRandomBytes = size_t{4} << 20;
 /// Runs that are timed together, after one to warm up.
 constexpr int kTimedRuns = 3;
 
@@ -51,20 +51,23 @@ std::vector<int64_t> row_buckets(int64_t rows_max) {
   return rows;
 }
 
+/// Fewest rows, as they are computed, that fall into a bucket.
+static int64_t least_rows_of(const std::vector<int64_t>& rows, size_t bucket) { return bucket == 0 ? rows[0] : rows[bucket - 1] + 16; }
+
 struct CublasLtTrials::Bucket {
   std::vector<cublasLtMatmulAlgo_t> algorithms;
   std::vector<Candidate> candidates;
 };
 
 CublasLtTrials::CublasLtTrials(Device& device, Stream& stream, const std::vector<GemmShape>& shapes, int64_t rows_max)
-    : stream_(stream), rows_(row_buckets(rows_max)), begin_(device), end_(device) {
+    : stream_(stream), rows_max_(rows_max), begin_(device), end_(device) {
   size_t w = 0;
   size_t x = 0;
   size_t y = 0;
   size_t n = 0;
   size_t result = 0;
-  const auto rows = static_cast<size_t>(rows_.back());
   for (const GemmShape& shape : shapes) {
+    const auto rows = static_cast<size_t>(buckets_of(shape).back());
     const auto shape_n = static_cast<size_t>(shape.n);
     const auto shape_k = static_cast<size_t>(shape.k);
     w = std::max(w, shape_n * shape_k * operand_bytes(shape));
@@ -77,9 +80,13 @@ CublasLtTrials::CublasLtTrials(Device& device, Stream& stream, const std::vector
   x_ = device.alloc(x);
   y_ = device.alloc(y);
   w_scales_ = device.alloc(n * sizeof(float));
-  x_scales_ = device.alloc(rows * sizeof(float));
+  x_scales_ = device.alloc(static_cast<size_t>(rounded_rows(rows_max)) * sizeof(float));
   random_ = device.alloc_pinned(kRandomBytes);
   results_ = device.alloc_pinned(2 * result);
+}
+
+std::vector<int64_t> CublasLtTrials::buckets_of(const GemmShape& shape) const {
+  return row_buckets(shape.rows_max == 0 ? rows_max_ : shape.rows_max);
 }
 
 /// Fills `target` with copies of the first `period` random bytes.
@@ -91,11 +98,13 @@ void CublasLtTrials::fill_rows(DeviceBuffer& target, size_t bytes, size_t period
 }
 
 void CublasLtTrials::fill(const GemmShape& shape) {
-  // Scales that differ, and not by powers of two, so that a mix-up shows in the bits.
-  make_random<float>(random_.data(), kRandomBytes, [](float v) { return 0.01f + 0.002f * v; });
+  const auto rows = static_cast<size_t>(buckets_of(shape).back());
   if (shape.operands == RowFormat::e4m3) {
-    fill_rows(w_scales_, static_cast<size_t>(shape.n) * sizeof(float), kRandomBytes);
-    fill_rows(x_scales_, static_cast<size_t>(rows_.back()) * sizeof(float), kSharedRows * sizeof(float));
+    // Scales that differ, and not by powers of two, so that a mix-up shows in the bits.
+    const size_t bytes = std::min(kRandomBytes, static_cast<size_t>(shape.n) * sizeof(float));
+    make_random<float>(random_.data(), bytes, [](float v) { return 0.01f + 0.002f * v; });
+    fill_rows(w_scales_, static_cast<size_t>(shape.n) * sizeof(float), bytes);
+    fill_rows(x_scales_, rows * sizeof(float), kSharedRows * sizeof(float));
   }
   switch (shape.operands) {
     case RowFormat::bf16: make_random<bf16>(random_.data(), kRandomBytes, [](float v) { return to_bf16(v); }); break;
@@ -105,7 +114,7 @@ void CublasLtTrials::fill(const GemmShape& shape) {
       break;
   }
   const size_t row = static_cast<size_t>(shape.k) * operand_bytes(shape);
-  fill_rows(x_, static_cast<size_t>(rows_.back()) * row, kSharedRows * row);
+  fill_rows(x_, rows * row, kSharedRows * row);
   fill_rows(w_, static_cast<size_t>(shape.n) * row, kRandomBytes / row * row);
 }
 
@@ -145,11 +154,11 @@ CublasLtTrials::Outcome CublasLtTrials::try_out(CublasLtProduct& product, int64_
 }
 
 std::vector<CublasLtTrials::Bucket> CublasLtTrials::try_all(CublasLtProduct& product) {
-  std::vector<Bucket> buckets(rows_.size());
-  for (size_t i = 0; i < rows_.size(); ++i) {
-    const int64_t least_rows = i == 0 ? rows_[0] : rows_[i - 1] + 16;
-    for (const cublasLtMatmulAlgo_t& algorithm : product.algorithms(rows_[i], call(rows_[i]))) {
-      const Outcome outcome = try_out(product, least_rows, rows_[i], algorithm);
+  const std::vector<int64_t> rows = buckets_of(product.shape());
+  std::vector<Bucket> buckets(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    for (const cublasLtMatmulAlgo_t& algorithm : product.algorithms(rows[i], call(rows[i]))) {
+      const Outcome outcome = try_out(product, least_rows_of(rows, i), rows[i], algorithm);
       if (!outcome.usable) continue;
       buckets[i].algorithms.push_back(algorithm);
       buckets[i].candidates.push_back({outcome.bits, outcome.microseconds});
@@ -187,21 +196,22 @@ ProductChoice CublasLtTrials::choose(CublasLtProduct& product) {
   const ClassChoice choice = choose_class(candidates);
 
   ProductChoice chosen;
-  chosen.buckets.resize(rows_.size());
+  const std::vector<int64_t> rows = buckets_of(shape);
+  chosen.buckets.resize(rows.size());
   int own = 0;
-  for (size_t i = rows_.size(); i-- > 0;) {
+  for (size_t i = rows.size(); i-- > 0;) {
     const int fastest = choice.fastest[i];
     if (fastest >= 0) {
       const auto at = static_cast<size_t>(fastest);
-      chosen.buckets[i] = {rows_[i], 0, buckets[i].algorithms[at], buckets[i].candidates[at].microseconds};
+      chosen.buckets[i] = {rows[i], 0, buckets[i].algorithms[at], buckets[i].candidates[at].microseconds};
       ++own;
     } else {
-      chosen.buckets[i] = borrow(product, i == 0 ? rows_[0] : rows_[i - 1] + 16, rows_[i], chosen.buckets[i + 1], choice.bits);
+      chosen.buckets[i] = borrow(product, least_rows_of(rows, i), rows[i], chosen.buckets[i + 1], choice.bits);
     }
   }
   char text[192];
   std::snprintf(text, sizeof text, "%s [%lld, %lld]: one class of bits, %d of %zu row counts with algorithms of their own, bits %016llx;",
-                shape.name, static_cast<long long>(shape.n), static_cast<long long>(shape.k), own, rows_.size(),
+                shape.name, static_cast<long long>(shape.n), static_cast<long long>(shape.k), own, rows.size(),
                 static_cast<unsigned long long>(choice.bits));
   chosen.report = text;
   for (const BucketAlgorithm& bucket : chosen.buckets) {

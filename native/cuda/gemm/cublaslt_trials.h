@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "cuda/gemm/cublaslt_product.h"
 #include "cuda/device.h"
+#include "cuda/gemm/cublaslt_product.h"
 
 namespace eyrie::cuda {
 
@@ -46,6 +46,7 @@ class CublasLtTrials {
   };
   struct Bucket;
 
+  std::vector<int64_t> buckets_of(const GemmShape& shape) const;
   GemmCall call(int64_t rows) const;
   void fill(const GemmShape& shape);
   void fill_rows(DeviceBuffer& target, size_t bytes, size_t period);
@@ -56,7 +57,7 @@ class CublasLtTrials {
   BucketAlgorithm borrow(CublasLtProduct& product, int64_t least_rows, int64_t rows, const BucketAlgorithm& larger, uint64_t bits);
 
   Stream& stream_;
-  std::vector<int64_t> rows_;
+  int64_t rows_max_;
   DeviceBuffer w_, x_, y_, w_scales_, x_scales_;
   PinnedBuffer random_;   // operands of 8 or 16 bits are made of it
   PinnedBuffer results_;  // two times the shared rows of y

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "cuda/card_plan.h"
+#include "cuda/gemm.h"
 #include "cuda/gemm/cublaslt_product.h"
 #include "cuda/gemm/cublaslt_trials.h"
-#include "cuda/gemm.h"
 #include "error.h"
 
 namespace eyrie::cuda {
@@ -42,7 +42,9 @@ class CublasLtGemm : public Gemm {
 
   int64_t padded_rows(int64_t m) const override {
     int64_t rows = rounded_rows(m);
-    for (const ProductChoice& choice : choices_) rows = std::max(rows, bucket_of(choice, m).least_rows);
+    for (const ProductChoice& choice : choices_) {
+      if (m <= choice.buckets.back().rows) rows = std::max(rows, bucket_of(choice, m).least_rows);
+    }
     return rows;
   }
 

@@ -63,9 +63,10 @@ class ReferenceGemm : public Gemm {
 
   void run(Stream& stream, const GemmCall& call) override {
     const GemmShape& shape = shapes_.at(static_cast<size_t>(call.shape));
-    if (call.m < 1 || call.m > rows_max_) {
+    const int64_t rows_max = shape.rows_max == 0 ? rows_max_ : shape.rows_max;
+    if (call.m < 1 || call.m > rows_max) {
       throw Error(ErrorCode::internal_error, std::string("the product ") + shape.name + " has " + std::to_string(call.m) +
-                                                 " rows, planned were 1 to " + std::to_string(rows_max_));
+                                                 " rows, planned were 1 to " + std::to_string(rows_max));
     }
     emulation::submit(stream, [shape, call] { compute(shape, call); });
   }

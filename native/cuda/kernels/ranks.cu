@@ -28,7 +28,10 @@ __global__ void __launch_bounds__(kThreads) sum_ranks_kernel(RankSources sources
   if (at >= count) return;
   float sum[kEight], v[kEight];
   widen(load_eight<true>(sources.of[0], at, count), sum);
-  for (int rank = 1; rank < ranks; ++rank) {
+  // Unrolled, so that the addresses stay in constant memory.
+#pragma unroll
+  for (int rank = 1; rank < kRanksMax; ++rank) {
+    if (rank >= ranks) break;
     widen(load_eight<true>(sources.of[rank], at, count), v);
     for (int i = 0; i < kEight; ++i) sum[i] += v[i];
   }

@@ -14,12 +14,13 @@ constexpr const char* kNextStep = "; run it on the CPU (--device cpu)";
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::unsupported_device, message + kNextStep); }
 
 GemmShape shape_of(int64_t n, int64_t k, RowFormat format, bool slow_accumulation, const char* name) {
-  return {n, k, format, format == RowFormat::int8 ? SumFormat::int32 : SumFormat::bf16, slow_accumulation, name};
+  return {n, k, format, format == RowFormat::int8 ? SumFormat::int32 : SumFormat::bf16, slow_accumulation, name, 0};
 }
 
 }  // namespace
 
-std::vector<GemmShape> gemm_shapes(const FalconConfig& config, const LayerFormats& formats, const RankShare& share) {
+std::vector<GemmShape> gemm_shapes(const FalconConfig& config, const LayerFormats& formats, const RankShare& share,
+                                   uint32_t head_rows_max) {
   const int64_t hidden = config.hidden_size;
   const int64_t queries = config.query_size() / static_cast<uint32_t>(share.ranks);
   const int64_t qkv = config.qkv_size() / static_cast<uint32_t>(share.ranks);
@@ -29,7 +30,7 @@ std::vector<GemmShape> gemm_shapes(const FalconConfig& config, const LayerFormat
   shapes[kDense] = shape_of(hidden, queries, formats.dense, true, "dense");
   shapes[kUp] = shape_of(ffn, hidden, formats.up, false, "up");
   shapes[kDown] = shape_of(hidden, ffn, formats.down, true, "down");
-  shapes[kHead] = {config.vocab_size, hidden, RowFormat::bf16, SumFormat::float32, true, "head"};
+  shapes[kHead] = {config.vocab_size, hidden, RowFormat::bf16, SumFormat::float32, true, "head", head_rows_max};
   return shapes;
 }
 

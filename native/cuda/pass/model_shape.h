@@ -15,8 +15,8 @@ namespace eyrie::cuda {
 enum Product : int { kQkv, kDense, kUp, kDown, kHead, kProducts };
 
 /// Of this rank. e4m3: dense and down, whose inputs vary most and whose sums are long, add every product in float32; qkv and up take the
-/// faster sums of the card.
-std::vector<GemmShape> gemm_shapes(const FalconConfig& config, const LayerFormats& formats, const RankShare& share);
+/// faster sums of the card. head_rows_max: rows that get logits at a time.
+std::vector<GemmShape> gemm_shapes(const FalconConfig& config, const LayerFormats& formats, const RankShare& share, uint32_t head_rows_max);
 
 /// The heads of this rank.
 AttentionShape attention_shape(const FalconConfig& config, const RankShare& share);

@@ -93,8 +93,8 @@ void* SlotMemory::stage(Stream& stream, size_t bytes) {
 
 void SlotMemory::check(const SamplingParams& sampling) const {
   if (sampling.logit_bias.size() > kBiasesMax) {
-    throw Error(ErrorCode::internal_error, "a sequence has " + std::to_string(sampling.logit_bias.size()) +
-                                               " logit biases, at most " + std::to_string(kBiasesMax) + " were announced");
+    throw Error(ErrorCode::internal_error, "a sequence has " + std::to_string(sampling.logit_bias.size()) + " logit biases, at most " +
+                                               std::to_string(kBiasesMax) + " were announced");
   }
   if (!sampling.stop_ids.empty() && sampling.stop_ids != limits_.stop_ids) {
     throw Error(ErrorCode::internal_error, "a sequence has stop ids other than those that the model was opened with");

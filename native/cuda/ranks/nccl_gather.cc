@@ -51,7 +51,8 @@ const char* eyrie_gather_open(int rank, int ranks, const void* id, void** group)
 }
 
 const char* eyrie_gather(void* group, const void* from, void* to, size_t bytes, void* stream) {
-  return told(ncclAllGather(from, to, bytes, ncclUint8, static_cast<Group*>(group)->comm, static_cast<cudaStream_t>(stream)), "ncclAllGather");
+  return told(ncclAllGather(from, to, bytes, ncclUint8, static_cast<Group*>(group)->comm, static_cast<cudaStream_t>(stream)),
+              "ncclAllGather");
 }
 
 void eyrie_gather_abort(void* group) {

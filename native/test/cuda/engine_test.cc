@@ -107,7 +107,9 @@ INSTANTIATE_TEST_SUITE_P(Forms, Form,
                          [](const auto& test) {
                            const cuda::RowFormat format = std::get<1>(test.param);
                            return std::string("Form") + std::get<0>(test.param) +
-                                  (format == cuda::RowFormat::bf16 ? "Bf16" : format == cuda::RowFormat::e4m3 ? "Fp8" : "Int8");
+                                  (format == cuda::RowFormat::bf16   ? "Bf16"
+                                   : format == cuda::RowFormat::e4m3 ? "Fp8"
+                                                                     : "Int8");
                          });
 
 class EngineOnACard : public testing::Test {
@@ -183,7 +185,8 @@ TEST_F(EngineOnACard, EndsOnlyTheSequenceWhoseLogitsAreNaN) {
 }
 
 TEST_F(EngineOnACard, DrawsWhatAGrammarAllows) {
-  const auto grammar = std::make_shared<ListedGrammar>(std::vector<std::vector<uint32_t>>{{30, 31, 96}, {40}, {50, 51}}, config_.vocab_size, 11);
+  const auto grammar =
+      std::make_shared<ListedGrammar>(std::vector<std::vector<uint32_t>>{{30, 31, 96}, {40}, {50, 51}}, config_.vocab_size, 11);
   std::vector<Request> requests;
   for (uint32_t id = 0; id < 5; ++id) {
     Request request = endless({20, 30 + id}, 8);
