@@ -1,5 +1,6 @@
 // eyrie_gpu run FOLDER [--input FILE] [--form 40b ... (forms.h)] [--device cuda|cpu] [--dtype ...] [--slots N] [--slot-tokens N]
 //               [--prefill-tokens N] [--threads N] [--max-tokens N] [--temperature T] [--top-p P] [--top-k K] [--stop-ids 11,...]
+//               [--card N] [--cards N]
 //
 // FOLDER holds safetensors or .bin files; its config.json is not read. Requests are read from standard input or FILE (run_requests.h).
 
@@ -53,17 +54,17 @@ std::vector<NumberedRequest> requests_from(const std::string& input, const Reque
 }  // namespace
 
 int run(Arguments& arguments) {
-  RunnerOptions options;
-  EngineOptions& engine = options.engine;
+  EngineOptions engine;
   engine.config = form_from(arguments);
-  options.device = arguments.choice("device", "cuda", {"cuda", "cpu"});
-  engine.dtype = arguments.choice("dtype", "bfloat16", {"float32", "bfloat16", "int8"});
-  engine.isa = arguments.text("isa", "auto");
+  engine.device = arguments.choice("device", "cuda", {"cuda", "cpu"}) == "cuda" ? DeviceChoice::cuda : DeviceChoice::cpu;
+  engine.dtype = dtype_by_name(arguments.choice("dtype", "bfloat16", {"float32", "bfloat16", "int8", "fp8"}));
+  engine.isa = resolve_isa(arguments.text("isa", "auto"));
   engine.slots = arguments.number("slots", 16, 1, 1024);
   engine.slot_tokens = arguments.number("slot-tokens", std::min(2048u, engine.config.context_tokens), 1, engine.config.context_tokens);
   engine.prefill_tokens = arguments.number("prefill-tokens", 512, 16, 8192);
   engine.threads = arguments.number("threads", 0, 0, 256);
   engine.stop_token_ids = arguments.numbers("stop-ids", {}, 0, engine.config.vocab_size - 1);
+  const uint32_t ordinal = arguments.number("card", 0, 0, 63), cards = arguments.number("cards", 1, 1, 64);
   Request common;
   common.max_tokens = arguments.number("max-tokens", 16, 1, 1u << 20);
   common.temperature = arguments.real("temperature", 0, 0, 100);
@@ -74,33 +75,28 @@ int run(Arguments& arguments) {
   arguments.finish();
 
   const std::vector<NumberedRequest> requests = requests_from(input, common);
-  const auto opened = open_runner(options);
+  const auto opened = open_runner(std::move(engine), ordinal, cards);
+  const BackendInfo& info = opened->runner->backend().info();
   JsonLine("load")
-      .add("bytes", opened->weight_bytes)
+      .add("device", info.kind)
+      .add("dtype", dtype_name(info.dtype))
+      .add("bytes", opened->file_bytes)
       .add("seconds", opened->load_seconds)
-      .add("gb_per_s", static_cast<double>(opened->weight_bytes) / 1e9 / opened->load_seconds)
+      .add("gb_per_s", static_cast<double>(opened->file_bytes) / 1e9 / opened->load_seconds)
       .write();
 
-  BatchRunner& runner = *opened->runner;
   for (const NumberedRequest& line : requests) {
-    check_request(line.request, opened->options);
-    runner.add(std::make_unique<Sequence>(line.id, line.request, opened->options, false));
+    check_request(line.request, opened->options, info);
+    opened->runner->add(std::make_unique<Sequence>(line.id, line.request, opened->options, false));
   }
   const auto started = std::chrono::steady_clock::now();
-  std::vector<Outcome> outcomes;
-  std::vector<TokenNews> news;
   bool failed = false;
-  while (runner.has_work()) {
-    runner.step(outcomes, news);
-    for (const Outcome& outcome : outcomes) {
-      tell(outcome);
-      failed |= outcome.failure.has_value();
-    }
-    outcomes.clear();
-    news.clear();
-  }
+  run_all(*opened->runner, [&](const Outcome& outcome) {
+    tell(outcome);
+    failed |= outcome.failure.has_value();
+  });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  const EngineReport& report = runner.report();
+  const EngineReport& report = opened->runner->report();
   JsonLine("generated")
       .add("requests", static_cast<int64_t>(requests.size()))
       .add("prompt_tokens", report.prompt_tokens)

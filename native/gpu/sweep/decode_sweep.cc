@@ -14,35 +14,25 @@ namespace {
 // Graphs are captured and clocks rise in the first steps.
 constexpr uint32_t kWarmUpSteps = 4;
 
-class OpenSlots {
- public:
-  OpenSlots(Backend& backend, const DecodePlan& plan, const std::vector<uint32_t>& prompt) : backend_(backend) {
-    try {
-      for (; count_ < plan.rows; ++count_) {
-        SamplingParams sampling;
-        sampling.temperature = 1;
-        sampling.seed = plan.seed;
-        sampling.request = count_;
-        backend.open_slot(count_, sampling, prompt, decode_positions(plan));
-      }
-    } catch (...) {
-      release();
-      throw;
-    }
+void open_slots(Backend& backend, const DecodePlan& plan, const std::vector<uint32_t>& prompt) {
+  for (uint32_t slot = 0; slot < plan.rows; ++slot) {
+    SamplingParams sampling;
+    sampling.temperature = 1;
+    sampling.seed = plan.seed;
+    sampling.request = slot;
+    backend.open_slot(slot, sampling, prompt, decode_positions(plan));
   }
-  ~OpenSlots() { release(); }
-  OpenSlots(const OpenSlots&) = delete;
-  OpenSlots& operator=(const OpenSlots&) = delete;
+}
 
- private:
-  void release() {
-    for (uint32_t slot = 0; slot < count_; ++slot) backend_.release_pages(slot);
-    count_ = 0;
+void check_room(const BackendInfo& info, const DecodePlan& plan) {
+  if (info.kv_page_tokens == 0) return;
+  const uint64_t pages = uint64_t{plan.rows} * ((decode_positions(plan) + info.kv_page_tokens - 1) / info.kv_page_tokens);
+  if (pages > info.kv_pages) {
+    throw Error(ErrorCode::out_of_memory, std::to_string(plan.rows) + " rows of " + std::to_string(decode_positions(plan)) +
+                                              " tokens need " + std::to_string(pages) + " pages, the card holds " +
+                                              std::to_string(info.kv_pages));
   }
-
-  Backend& backend_;
-  uint32_t count_ = 0;
-};
+}
 
 void prefill(Backend& backend, const DecodePlan& plan, const std::vector<uint32_t>& prompt) {
   for (uint32_t first = 0; first < plan.context; first += plan.prefill_rows) {
@@ -86,9 +76,10 @@ class Step {
 uint32_t decode_positions(const DecodePlan& plan) { return plan.context + kWarmUpSteps + plan.steps + 1; }
 
 DecodeTimes measure_decode(Backend& backend, const DecodePlan& plan) {
+  check_room(backend.info(), plan);
   std::vector<uint32_t> prompt(plan.context);
   for (uint32_t i = 0; i < plan.context; ++i) prompt[i] = mixed(i + plan.seed * 0x9e3779b97f4a7c15ull) % plan.vocab;
-  const OpenSlots slots(backend, plan, prompt);
+  open_slots(backend, plan, prompt);
   prefill(backend, plan, prompt);
 
   Step step(plan.rows);
@@ -106,6 +97,7 @@ DecodeTimes measure_decode(Backend& backend, const DecodePlan& plan) {
   // The clock starts and stops with one step launched and not yet done.
   const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started).count();
   Step::collect(backend);
+  for (uint32_t slot = 0; slot < plan.rows; ++slot) backend.release_pages(slot);
   return {.step_ms = ms / plan.steps, .mean_context = plan.context + kWarmUpSteps + (plan.steps + 1) / 2.0};
 }
 

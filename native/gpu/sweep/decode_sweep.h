@@ -25,7 +25,7 @@ struct DecodeTimes {
 uint32_t decode_positions(const DecodePlan& plan);
 
 /// Slots must be free, and are when it returns. The sequences have the same prompt (computed once and copied) and part ways by their
-/// seeds. Throws out_of_memory where the slots have no room, leaving the backend as it was.
+/// seeds. Throws out_of_memory, before anything is done, where the pages do not suffice.
 DecodeTimes measure_decode(Backend& backend, const DecodePlan& plan);
 
 }  // namespace eyrie::gpu

@@ -3,16 +3,16 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "engine/backend.h"
 #include "model/falcon_config.h"
+#include "numbers/dtype.h"
 
 namespace eyrie::gpu {
 
 struct RandomModel {
   FalconConfig config;
-  std::string dtype;  ///< of the layers: "bfloat16", "fp8" or "int8"
+  DType dtype = DType::fp8;  ///< of the layers: bfloat16, fp8 or int8
   uint32_t slots = 0;
   uint32_t slot_tokens = 0;
   uint32_t rows_max = 0;  ///< of the largest pass

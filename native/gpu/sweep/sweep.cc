@@ -11,8 +11,10 @@
 #include "gpu/json_line.h"
 #include "gpu/lab/memory_rates.h"
 #include "gpu/lab/product_lab.h"
+#include "gpu/run/open_runner.h"
 #include "gpu/sweep/decode_cost.h"
 #include "gpu/sweep/decode_sweep.h"
+#include "gpu/sweep/offline.h"
 #include "gpu/sweep/random_backend.h"
 
 namespace eyrie::gpu {
@@ -89,29 +91,57 @@ void tell_decode(const SweepPlan& plan, const CardLimits& limits, Backend& backe
   line.write();
 }
 
+/// What the engine is told of the model; the backend is opened with the same.
+EngineOptions engine_options(const SweepPlan& plan) {
+  const uint32_t context_max = *std::max_element(plan.contexts.begin(), plan.contexts.end());
+  EngineOptions options;
+  options.config = plan.config;
+  options.device = DeviceChoice::cuda;
+  options.dtype = dtype_by_name(plan.dtype);
+  options.slots = *std::max_element(plan.batches.begin(), plan.batches.end());
+  options.slot_tokens = std::max(decode_positions(decode_plan(plan, 1, context_max)), plan.prompt_tokens + plan.output_tokens);
+  options.prefill_tokens = plan.prefill_rows;
+  return options;
+}
+
+void tell_offline(const SweepPlan& plan, std::unique_ptr<Backend> backend) {
+  const OfflineTimes times =
+      measure_offline(std::move(backend), engine_options(plan),
+                      {.lines = plan.lines, .prompt_tokens = plan.prompt_tokens, .output_tokens = plan.output_tokens, .seed = plan.seed});
+  JsonLine("offline")
+      .add("layers", plan.config.layers)
+      .add("dtype", plan.dtype)
+      .add("lines", plan.lines)
+      .add("prompt_tokens", plan.prompt_tokens)
+      .add("output_tokens", plan.output_tokens)
+      .add("seconds", times.seconds)
+      .add("output_tokens_per_s", static_cast<double>(times.output_tokens) / times.seconds)
+      .write();
+}
+
 }  // namespace
 
 int sweep(Arguments& arguments) {
   const SweepPlan plan = read_plan(arguments);
-  const uint32_t context_max = *std::max_element(plan.contexts.begin(), plan.contexts.end());
-  RandomModel model{.config = plan.config, .dtype = plan.dtype};
-  model.slots = *std::max_element(plan.batches.begin(), plan.batches.end());
-  model.slot_tokens = std::max(decode_positions(decode_plan(plan, 1, context_max)), plan.prompt_tokens + plan.output_tokens);
-  model.rows_max = model.slots + plan.prefill_rows;
-  model.seed = plan.seed;
-
+  const EngineOptions options = engine_options(plan);
   const CardLimits limits = measure_limits(plan);
-  const std::unique_ptr<Backend> backend = open_random_backend(plan.ordinal, model);
+  std::unique_ptr<Backend> backend = open_random_backend(plan.ordinal, {.config = plan.config,
+                                                                        .dtype = options.dtype,
+                                                                        .slots = options.slots,
+                                                                        .slot_tokens = options.slot_tokens,
+                                                                        .rows_max = pass_rows_max(options.slots, options.prefill_tokens),
+                                                                        .seed = plan.seed});
   JsonLine("model")
       .add("layers", plan.config.layers)
       .add("dtype", plan.dtype)
       .add("weight_bytes", backend->info().weight_bytes)
       .add("kv_pages", backend->info().kv_pages)
-      .add("slots", model.slots)
+      .add("slots", options.slots)
       .write();
   for (const uint32_t context : plan.contexts) {
     for (const uint32_t batch : plan.batches) tell_decode(plan, limits, *backend, batch, context);
   }
+  if (plan.lines > 0) tell_offline(plan, std::move(backend));
   return 0;
 }
 
