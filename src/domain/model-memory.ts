@@ -68,7 +68,7 @@ export type CardWeights = (typeof cardWeights)[number];
 export function weightBytesOnCard(shape: FalconShape, type: CardWeights, ranks = 1): number {
   const { matrices, rows, vectors, embedding } = partsOf(shape);
   const heads = shape.tiedHead ? 1 : 2;
-  const layers = type === 'bfloat16' ? matrices * bfloat16Bytes : matrices + rows * int8RowBytes;
+  const layers = type === 'bfloat16' ? matrices * bfloat16Bytes : matrices + rows * scaleBytes;
   return Math.ceil(layers / ranks) + heads * embedding * bfloat16Bytes + vectors * float32Bytes;
 }
 
