@@ -27,7 +27,7 @@ inline constexpr const char* kCudaNumerics = "eyrie-cuda-1";
 
 struct CudaBackendOptions {
   FalconConfig config;
-  LayerFormats formats = RowFormat::bf16;
+  LayerFormats format = RowFormat::bf16;  // of the layers' weights
   uint32_t slots = 0;
   uint32_t slot_tokens = 0;
   uint32_t rows_max = 0;

@@ -69,9 +69,9 @@ cuda::RowFormat format_of(DType dtype) {
 cuda::CudaBackendOptions backend_options(const CudaOpenOptions& options) {
   cuda::CudaBackendOptions backend;
   backend.config = options.config;
-  backend.formats = format_of(options.dtype);
-  if (options.keep_dense) backend.formats.dense = cuda::RowFormat::bf16;
-  if (options.keep_down) backend.formats.down = cuda::RowFormat::bf16;
+  backend.format = format_of(options.dtype);
+  if (options.keep_dense) backend.format.dense = cuda::RowFormat::bf16;
+  if (options.keep_down) backend.format.down = cuda::RowFormat::bf16;
   backend.slots = options.slots;
   backend.slot_tokens = options.slot_tokens;
   backend.rows_max = options.rows_max;

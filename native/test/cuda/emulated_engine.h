@@ -74,7 +74,7 @@ inline EngineOptions engine_options(const FalconConfig& config, const Loop& loop
 inline cuda::CudaBackendOptions card_options(const FalconConfig& config, const Loop& loop) {
   cuda::CudaBackendOptions options;
   options.config = config;
-  options.formats = loop.format;
+  options.format = loop.format;
   options.slots = loop.slots;
   options.slot_tokens = loop.slot_tokens;
   options.rows_max = pass_rows_max(loop.slots, loop.prefill_tokens);
