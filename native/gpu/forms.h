@@ -13,8 +13,8 @@ const std::vector<std::string>& form_names();
 /// `name` must be one of form_names().
 FalconConfig form(const std::string& name);
 
-/// --form NAME, changed by --layers, --hidden, --query-heads, --kv-heads, --ffn, --vocab, --context-tokens, and, where a checkpoint has its own,
-/// --untied-head. Throws model_invalid for what cannot be.
+/// --form NAME, changed by --layers, --hidden, --query-heads, --kv-heads, --head-dim, --ffn, --vocab, --context-tokens, --norms and, where
+/// the head is not the embedding, --untied-head. Throws model_invalid for what cannot be.
 FalconConfig form_from(Arguments& arguments);
 
 }  // namespace eyrie::gpu

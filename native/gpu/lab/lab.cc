@@ -1,4 +1,5 @@
-// eyrie_gpu lab [--rates] [--form 40b|7b|11b|180b] [--types bf16,fp8,fp8_fast,int8] [--rows 16,32,...] [--shapes qkv,up,...] [--megabytes N]
+// eyrie_gpu lab [--rates] [--form 40b|7b|11b|180b] [--types bf16,fp8,fp8_fast,int8] [--rows 16,32,...] [--shapes qkv,up,...]
+//               [--megabytes N] [--device N]
 
 #include <algorithm>
 

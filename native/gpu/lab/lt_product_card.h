@@ -1,6 +1,6 @@
 #pragma once
-// One matrix product y [m, n] = x [m, k] W [n, k]^T, row-major, as cuBLASLt sees it: column-major, A = W transposed, B = x, D = y. Scales of
-// FP8 are vectors of its view: A's per channel, B's per row of ours.
+// One matrix product y [m, n] = x [m, k] W [n, k]^T, row-major, as cuBLASLt sees it: column-major, A = W transposed, B = x, D = y.
+// Scales of FP8 are vectors of its view: A's per channel, B's per row of ours.
 
 #include <cublasLt.h>
 

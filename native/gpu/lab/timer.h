@@ -11,7 +11,8 @@ class Timer {
  public:
   explicit Timer(const cuda::Device& device) : first_(device), last_(device) {}
 
-  /// Microseconds of one call of `work(i)`: the best of `rounds` rounds of `repeats` calls, i counting all of them. The first call warms up.
+  /// Microseconds of one call of `work(i)`: the best of `rounds` rounds of `repeats` calls, i counting all of them. A call before
+  /// them warms up.
   template <class Work>
   double best_us(cuda::Stream& stream, int rounds, int repeats, Work&& work) {
     double best = 1e30;
