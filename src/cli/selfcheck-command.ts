@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import type { LineRules } from '../app/line/line-request.js';
 import { devices, dtypes, type DeviceChoice, type Dtype } from '../domain/engine-choices.js';
 import type { Engine } from '../ports/engine.js';
-import type { DeviceReport } from './commands/selfcheck-devices.js';
+import type { DeviceReport } from '../domain/gpu/device-report.js';
 import { wholeNumber } from './option-numbers.js';
 
 const cpuDtypes = dtypes.filter((dtype) => dtype !== 'fp8');

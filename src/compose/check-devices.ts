@@ -2,7 +2,7 @@ import { checkCard } from '../adapters/engine-native/check-card.js';
 import { cudaCards } from '../adapters/engine-native/cuda-cards.js';
 import { loadAddon } from '../adapters/engine-native/load-addon.js';
 import type { NativeCard } from '../adapters/engine-native/native-types.js';
-import type { DeviceReport } from '../cli/commands/selfcheck-devices.js';
+import type { DeviceReport } from '../domain/gpu/device-report.js';
 import { errorCode } from '../domain/errors.js';
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,24 +1,7 @@
+import type { DeviceReport } from '../../domain/gpu/device-report.js';
 import { pc, print } from '../output.js';
 import { sizeText } from '../size-text.js';
 import { textTable } from '../text-table.js';
-
-export interface DeviceReport {
-  /** Instruction sets that this CPU can run, best first. */
-  readonly cpu: readonly string[];
-  readonly cards: readonly {
-    readonly name: string;
-    readonly computeCapability: string;
-    readonly memoryBytes: number;
-    readonly freeBytes: number;
-  }[];
-  /** Why there are none; null where there are. */
-  readonly whyNoCards: string | null;
-  /** The comparison of the first card's operations with the CPU's; null without a card. */
-  readonly check:
-    | { readonly ok: true; readonly checks: number; readonly seconds: number }
-    | { readonly ok: false; readonly message: string }
-    | null;
-}
 
 function deviceText({ cpu, cards, whyNoCards, check }: DeviceReport): string {
   const rows = cards.map((card) => [
