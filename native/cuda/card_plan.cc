@@ -4,12 +4,12 @@
 #include <array>
 #include <cstdio>
 
-#include "cuda/draws.h"
 #include "cuda/gemm.h"
-#include "cuda/kv_pages.h"
-#include "cuda/pass_buffers.h"
-#include "cuda/pass_inputs.h"
-#include "cuda/slot_memory.h"
+#include "cuda/pass/draws.h"
+#include "cuda/pass/kv_pages.h"
+#include "cuda/pass/pass_buffers.h"
+#include "cuda/pass/pass_inputs.h"
+#include "cuda/pass/slot_memory.h"
 #include "error.h"
 
 namespace eyrie::cuda {
@@ -58,7 +58,7 @@ std::string gibibytes(uint64_t bytes) {
 uint32_t head_rows_for(uint32_t slots) { return std::clamp(slots, kHeadRowsMin, kHeadRowsMax); }
 
 CardPlan plan_card(const FalconConfig& config, const LayerFormats& formats, const RankShare& share, const CardOptions& options) {
-  const std::vector<GemmShape> shapes = gemm_shapes(config, formats, share);
+  const std::vector<GemmShape> shapes = gemm_shapes(config, formats, share, head_rows_for(options.slots));
   CardPlan plan;
   plan.pages_per_slot = KvPages::pages_for(options.slot_tokens);
   plan.weights = weight_bytes(config, shapes);

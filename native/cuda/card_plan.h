@@ -11,6 +11,7 @@
 //   R            = rows of the largest pass, P = head rows at a time (slots, at least 64, at most 256), both rounded up to 16
 //   row buffers  = R [ 4 H residual + 2 a H norms + 2 (q + 2 kv) + a q + 3 x 2 H + 2 f  +  (fp8, int8: f + 4 x 4 scales)
 //                      + (int8: 4 max(q + 2 kv, H, f)) ]  +  P (2 H + 4 V)
+//   ranks > 1    = 2 H R (sums) for ranks of one card, ranks x 2 H R (gathered) for several
 //   attention    = what attention_scratch_bytes() says for all slots at full length
 //   slots        = slots (2 V counts + 8 x 1,024 biases + about 100)  +  sampler_scratch_bytes(P, V)  +  R (about 250)
 //   workspace    = 32 MiB of cuBLASLt;  reserve = 512 MiB for graphs, for what the driver takes and for loading
@@ -20,7 +21,7 @@
 #include <cstdint>
 #include <string>
 
-#include "cuda/model_shape.h"
+#include "cuda/pass/model_shape.h"
 #include "cuda/weights.h"
 #include "model/falcon_config.h"
 

@@ -13,28 +13,8 @@ namespace eyrie::cuda {
 
 namespace {
 
-CudaBackendOptions checked(const Device& device, const CudaBackendOptions& options) {
-  check_card(device.info(), options.format);
-  check_model_form(options.config, options.format, options.share);
-  return options;
-}
-
 CardOptions card_options(const CudaBackendOptions& options) {
   return {options.slots, options.slot_tokens, options.rows_max, static_cast<uint32_t>(options.stop_token_ids.size())};
-}
-
-/// Before anything is allocated: what does not fit is found at once, and said as a whole.
-uint32_t pages_for(const Device& device, const CudaBackendOptions& options) {
-  const CardOptions card = card_options(options);
-  const CardPlan plan = plan_card(options.config, all_of(options.format), options.share, card);
-  const uint32_t pages = pages_that_fit(plan, card, device.free_bytes(), device.info().name);
-  if (options.kv_pages == 0) return pages;
-  if (options.kv_pages < plan.pages_per_slot || options.kv_pages > pages) {
-    throw Error(ErrorCode::out_of_memory, "kvPages is " + std::to_string(options.kv_pages) + ", must be from " +
-                                              std::to_string(plan.pages_per_slot) + " (one sequence of slotTokens) to " +
-                                              std::to_string(pages) + " (what fits the card, or what all slots can use)");
-  }
-  return options.kv_pages;
 }
 
 BufferSizes buffer_sizes(const Gemm& gemm, const CudaBackendOptions& options, const AttentionShape& attention, uint32_t pages_per_slot) {
@@ -65,7 +45,7 @@ DeviceBuffer rotary_table(const Device& device, Stream& stream, const CudaBacken
 }
 
 uint64_t page_bytes(const CudaBackendOptions& options) {
-  return plan_card(options.config, all_of(options.format), options.share, card_options(options)).page_bytes;
+  return plan_card(options.config, options.format, options.share, card_options(options)).page_bytes;
 }
 
 DType dtype_of(RowFormat format) {
@@ -74,18 +54,34 @@ DType dtype_of(RowFormat format) {
 
 }  // namespace
 
+uint32_t plan_pages(const Device& device, const CudaBackendOptions& options) {
+  check_card(device.info(), options.format);
+  check_model_form(options.config, options.share);
+  const CardOptions card = card_options(options);
+  const CardPlan plan = plan_card(options.config, options.format, options.share, card);
+  const uint32_t pages = pages_that_fit(plan, card, device.free_bytes(), device.info().name);
+  if (options.kv_pages == 0) return pages;
+  if (options.kv_pages < plan.pages_per_slot || options.kv_pages > pages) {
+    throw Error(ErrorCode::out_of_memory, "kvPages is " + std::to_string(options.kv_pages) + ", must be from " +
+                                              std::to_string(plan.pages_per_slot) + " (one sequence of slotTokens) to " +
+                                              std::to_string(pages) + " (what fits the card, or what all slots can use)");
+  }
+  return options.kv_pages;
+}
+
 CudaBackend::CudaBackend(std::shared_ptr<Device> device, const CudaBackendOptions& options, RankGroup* group)
-    : options_(checked(*device, options)),
+    : options_(options),
       device_(std::move(device)),
       group_(group),
       // Before anything is allocated, since it counts on the memory that is free now.
-      pages_(options_.slots, options_.slot_tokens, pages_for(*device_, options_)),
+      pages_(options_.slots, options_.slot_tokens, plan_pages(*device_, options_)),
       stream_(*device_),
       weights_(*device_, options_.config, options_.format, options_.share),
-      gemm_(open_gemm(*device_, stream_, gemm_shapes(options_.config, formats_of(weights_), options_.share), options_.rows_max)),
+      gemm_(open_gemm(*device_, stream_, gemm_shapes(options_.config, options_.format, options_.share, head_rows_for(options_.slots)),
+                      options_.rows_max)),
       attention_(attention_shape(options_.config, options_.share)),
       inputs_(*device_, pass_limits(options_, pages_.pages_per_slot())),
-      buffers_(*device_, gemm_shapes(options_.config, formats_of(weights_), options_.share),
+      buffers_(*device_, gemm_shapes(options_.config, options_.format, options_.share, head_rows_for(options_.slots)),
                buffer_sizes(*gemm_, options_, attention_, pages_.pages_per_slot())),
       slots_(*device_, stream_, slot_limits(options_)),
       draws_(*device_, {options_.rows_max, head_rows_for(options_.slots), options_.slots, options_.config.vocab_size}),
@@ -183,8 +179,11 @@ BackendInfo CudaBackend::describe() const {
   info.device = DeviceKind::cuda;
   info.kind = card.name + " sm_" + std::to_string(card.major) + std::to_string(card.minor);
   if (options_.share.ranks > 1) info.kind += " x " + std::to_string(options_.share.ranks);
-  info.dtype = dtype_of(options_.format);
+  info.dtype = dtype_of(options_.format.qkv);
   info.numerics = kCudaNumerics;
+  // Other bytes than without them.
+  if (options_.format.dense != options_.format.qkv) info.numerics += "+dense-bf16";
+  if (options_.format.down != options_.format.qkv) info.numerics += "+down-bf16";
   info.weight_bytes = weights_.bytes();
   info.kv_cache_bytes = cache_.size();
   info.lookahead = 1;

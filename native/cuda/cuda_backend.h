@@ -8,14 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "cuda/draws.h"
-#include "cuda/forward_pass.h"
-#include "cuda/graphs.h"
-#include "cuda/kv_pages.h"
-#include "cuda/pass_buffers.h"
-#include "cuda/pass_inputs.h"
-#include "cuda/rank_group.h"
-#include "cuda/slot_memory.h"
+#include "cuda/pass/draws.h"
+#include "cuda/pass/forward_pass.h"
+#include "cuda/pass/graphs.h"
+#include "cuda/pass/kv_pages.h"
+#include "cuda/pass/pass_buffers.h"
+#include "cuda/pass/pass_inputs.h"
+#include "cuda/pass/slot_memory.h"
+#include "cuda/ranks/rank_group.h"
 #include "cuda/weights.h"
 #include "engine/backend.h"
 #include "model/falcon_config.h"
@@ -27,7 +27,7 @@ inline constexpr const char* kCudaNumerics = "eyrie-cuda-1";
 
 struct CudaBackendOptions {
   FalconConfig config;
-  RowFormat format = RowFormat::bf16;  // of the layers' weights
+  LayerFormats format = RowFormat::bf16;  // of the layers' weights
   uint32_t slots = 0;
   uint32_t slot_tokens = 0;
   uint32_t rows_max = 0;
@@ -37,6 +37,10 @@ struct CudaBackendOptions {
   RankShare share;
 };
 
+/// Pages of keys and values that the backend would have, as `options` ask or as many as fit. Throws unsupported_device for a card or a form
+/// of model that the kernels do not support, out_of_memory for what does not fit.
+uint32_t plan_pages(const Device& device, const CudaBackendOptions& options);
+
 /// Called by the thread that made it, or by one that has called Device::make_current().
 class CudaBackend : public Backend {
  public:
@@ -45,6 +49,7 @@ class CudaBackend : public Backend {
   CudaBackend(std::shared_ptr<Device> device, const CudaBackendOptions& options, RankGroup* group = nullptr);
   ~CudaBackend() override;
 
+  const Device& device() const { return *device_; }
   Weights& weights() { return weights_; }
   Stream& stream() { return stream_; }
   const Gemm& gemm() const { return *gemm_; }

@@ -21,6 +21,7 @@ struct GemmShape {
   SumFormat result = SumFormat::bf16;    // int32 with int8 operands, and only there
   bool slow_accumulation = true;         // e4m3: every product added in float32
   const char* name = "";                 // in messages
+  int64_t rows_max = 0;                  // fewer than open_gemm() says; 0: as many
 };
 
 struct GemmCall {

@@ -7,8 +7,8 @@
 
 #include "cuda/cuda_backend.h"
 #include "cuda/device.h"
-#include "cuda/model_shape.h"
-#include "cuda/rank_backend.h"
+#include "cuda/pass/model_shape.h"
+#include "cuda/ranks/rank_backend.h"
 
 namespace eyrie {
 
@@ -62,14 +62,16 @@ cuda::RowFormat format_of(DType dtype) {
     case DType::int8: return cuda::RowFormat::int8;
     default: break;
   }
-  throw Error(ErrorCode::invalid_request,
-              std::string("dtype is ") + dtype_name(dtype) + ", on a card it must be bfloat16, fp8 or int8; or run it on the CPU (--device cpu)");
+  throw Error(ErrorCode::invalid_request, std::string("dtype is ") + dtype_name(dtype) +
+                                              ", on a card it must be bfloat16, fp8 or int8; or run it on the CPU (--device cpu)");
 }
 
 cuda::CudaBackendOptions backend_options(const CudaOpenOptions& options) {
   cuda::CudaBackendOptions backend;
   backend.config = options.config;
   backend.format = format_of(options.dtype);
+  if (options.keep_dense) backend.format.dense = cuda::RowFormat::bf16;
+  if (options.keep_down) backend.format.down = cuda::RowFormat::bf16;
   backend.slots = options.slots;
   backend.slot_tokens = options.slot_tokens;
   backend.rows_max = options.rows_max;

@@ -98,21 +98,25 @@ MatrixShare whole_vocabulary(const FalconConfig& config) {
   return {config.vocab_size, config.hidden_size, {{0, config.vocab_size, 0}}, 0, config.hidden_size};
 }
 
-uint64_t Weights::bytes_needed(const FalconConfig& config, RowFormat format, RankShare share) {
+uint64_t Weights::bytes_needed(const FalconConfig& config, LayerFormats formats, RankShare share) {
   const LayerShares layer = layer_shares(config, share);
   uint64_t bytes = 0;
-  for (const MatrixShare* matrix : {&layer.qkv, &layer.dense, &layer.up, &layer.down}) {
-    bytes += values_bytes(*matrix, format) + scales_bytes(*matrix, format);
-  }
+  const auto add = [&](const MatrixShare& matrix, RowFormat format) {
+    bytes += values_bytes(matrix, format) + scales_bytes(matrix, format);
+  };
+  add(layer.qkv, formats.qkv);
+  add(layer.dense, formats.dense);
+  add(layer.up, formats.up);
+  add(layer.down, formats.down);
   const uint64_t vocabulary = values_bytes(whole_vocabulary(config), RowFormat::bf16);
   return config.layers * bytes + vectors_bytes(config) + vocabulary * (config.tied_head ? 1 : 2);
 }
 
-Weights::Weights(const Device& device, const FalconConfig& config, RowFormat format, RankShare share)
-    : memory_(new Memory{device, config, format, share, {}, {}, {}}) {
+Weights::Weights(const Device& device, const FalconConfig& config, LayerFormats formats, RankShare share)
+    : memory_(new Memory{device, config, formats, share, {}, {}, {}}) {
   const LayerShares shares = layer_shares(config, share);
-  uint64_t scale_bytes = 0;
-  for (const MatrixShare* matrix : {&shares.qkv, &shares.dense, &shares.up, &shares.down}) scale_bytes += scales_bytes(*matrix, format);
+  const uint64_t scale_bytes = scales_bytes(shares.qkv, formats.qkv) + scales_bytes(shares.dense, formats.dense) +
+                               scales_bytes(shares.up, formats.up) + scales_bytes(shares.down, formats.down);
   memory_->scales = device.alloc(config.layers * scale_bytes);
   memory_->vectors = device.alloc(vectors_bytes(config));
   Allocator allocator(device, memory_->matrices, memory_->scales.as<std::byte>(), memory_->vectors.as<std::byte>());
@@ -122,10 +126,10 @@ Weights::Weights(const Device& device, const FalconConfig& config, RowFormat for
     LayerMatrices layer;
     layer.attention_norm = allocator.norm(config.hidden_size);
     if (config.norms_per_layer == 2) layer.mlp_norm = allocator.norm(config.hidden_size);
-    layer.qkv = allocator.matrix(shares.qkv, format);
-    layer.dense = allocator.matrix(shares.dense, format);
-    layer.up = allocator.matrix(shares.up, format);
-    layer.down = allocator.matrix(shares.down, format);
+    layer.qkv = allocator.matrix(shares.qkv, formats.qkv);
+    layer.dense = allocator.matrix(shares.dense, formats.dense);
+    layer.up = allocator.matrix(shares.up, formats.up);
+    layer.down = allocator.matrix(shares.down, formats.down);
     layers.push_back(layer);
   }
   final_norm = allocator.norm(config.hidden_size);
@@ -133,7 +137,7 @@ Weights::Weights(const Device& device, const FalconConfig& config, RowFormat for
 
 Weights::~Weights() = default;
 
-uint64_t Weights::bytes() const { return bytes_needed(memory_->config, memory_->format, memory_->share); }
+uint64_t Weights::bytes() const { return bytes_needed(memory_->config, memory_->formats, memory_->share); }
 
 void Weights::fill_random(Stream& stream, uint64_t seed) {
   uint64_t number = static_cast<uint64_t>(memory_->share.rank) << 32;

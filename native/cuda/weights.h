@@ -35,11 +35,18 @@ struct RankShare {
   int ranks = 1;
 };
 
+/// Forms of the layers' matrices, the same in all layers; embedding and head are bfloat16. Some may stay bfloat16 where the others have
+/// 8 bits.
+struct LayerFormats {
+  RowFormat qkv, dense, up, down;
+  LayerFormats(RowFormat all) : qkv(all), dense(all), up(all), down(all) {}
+};
+
 class Weights {
  public:
-  /// Allocates; `format` is that of the layers' matrices, embedding and head are bfloat16. Throws out_of_memory; unsupported_device for
+  /// Allocates. Throws out_of_memory; unsupported_device for
   /// linear biases; invalid_request where kv heads or ffn cannot be shared by so many ranks.
-  Weights(const Device& device, const FalconConfig& config, RowFormat format, RankShare share = {});
+  Weights(const Device& device, const FalconConfig& config, LayerFormats formats, RankShare share = {});
   ~Weights();
 
   Matrix embedding, head;  // the same memory where the head is tied
@@ -57,7 +64,7 @@ class Weights {
 
   /// layers * (matrices + norms * 8 H) + 8 H + V * H * 2 (twice with a head of its own), a matrix being n * k values of 1 or 2 bytes
   /// and, in 8 bits, n scales of 4 bytes.
-  static uint64_t bytes_needed(const FalconConfig& config, RowFormat format, RankShare share = {});
+  static uint64_t bytes_needed(const FalconConfig& config, LayerFormats formats, RankShare share = {});
 
  private:
   friend class CardSink;

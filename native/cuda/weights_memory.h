@@ -11,7 +11,7 @@ namespace eyrie::cuda {
 struct Weights::Memory {
   const Device& device;
   FalconConfig config;
-  RowFormat format;
+  LayerFormats formats;
   RankShare share;
   std::vector<DeviceBuffer> matrices;
   DeviceBuffer scales;   // of all matrices in 8 bits

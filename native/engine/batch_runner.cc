@@ -98,6 +98,7 @@ void BatchRunner::admit(const PassPlan& plan) {
   for (const uint32_t slot : plan.released) backend_->release_pages(slot);
   for (const Admission& admission : plan.admissions) {
     Sequence& sequence = *sequences_.at(admission.id);
+    sequence.begin(options_);
     slots_[admission.slot].sequence = &sequence;
     const Request& request = sequence.request;
     backend_->open_slot(admission.slot, sequence.sampling, request.prompt_ids, sequence.prompt_tokens() + request.max_tokens);

@@ -20,11 +20,16 @@ LongestFirst::Rank LongestFirst::own_rank(const Node& node, Rank Node::* order) 
   return {node.prompt_tokens + output, node.place.arrival};
 }
 
+void LongestFirst::take_in(Node& node, const Rank& longest_prompt, const Rank& longest_total) {
+  node.longest_prompt = std::max(node.longest_prompt, longest_prompt);
+  node.longest_total = std::max(node.longest_total, longest_total);
+}
+
 void LongestFirst::pull(uint32_t index) {
   Node& node = nodes_[index];
-  for (Rank Node::* order : {&Node::longest_prompt, &Node::longest_total}) {
-    node.*order = std::max({own_rank(node, order), nodes_[node.left].*order, nodes_[node.right].*order});
-  }
+  node.longest_prompt = own_rank(node, &Node::longest_prompt);
+  node.longest_total = own_rank(node, &Node::longest_total);
+  for (const uint32_t child : {node.left, node.right}) take_in(node, nodes_[child].longest_prompt, nodes_[child].longest_total);
 }
 
 void LongestFirst::insert(const Item& item) {
@@ -40,21 +45,19 @@ void LongestFirst::insert(const Item& item) {
   node.place = {item.scope, item.max_tokens, item.arrival};
   node.prompt_tokens = item.prompt_tokens;
   node.priority = priority_of(item.arrival);
-  insert_below(root_, index);
+  pull(index);
+  uint32_t* link = &root_;
+  while (*link != kNil && nodes_[*link].priority >= node.priority) {
+    Node& above = nodes_[*link];
+    take_in(above, node.longest_prompt, node.longest_total);
+    link = node.place < above.place ? &above.left : &above.right;
+  }
+  split(*link, node.place, node.left, node.right);
+  *link = index;
+  pull(index);
 }
 
 void LongestFirst::erase(const Item& item) { erase_below(root_, {item.scope, item.max_tokens, item.arrival}); }
-
-void LongestFirst::insert_below(uint32_t& root, uint32_t index) {
-  Node& node = nodes_[index];
-  if (root == kNil || nodes_[root].priority < node.priority) {
-    split(root, node.place, node.left, node.right);
-    root = index;
-  } else {
-    insert_below(node.place < nodes_[root].place ? nodes_[root].left : nodes_[root].right, index);
-  }
-  pull(root);
-}
 
 void LongestFirst::erase_below(uint32_t& root, const Place& place) {
   if (root == kNil) return;

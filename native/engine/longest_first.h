@@ -64,8 +64,8 @@ class LongestFirst {
   };
 
   static Rank own_rank(const Node& node, Rank Node::* order);
+  static void take_in(Node& node, const Rank& longest_prompt, const Rank& longest_total);
   void pull(uint32_t node);
-  void insert_below(uint32_t& root, uint32_t node);
   void erase_below(uint32_t& root, const Place& place);
   void split(uint32_t root, const Place& place, uint32_t& before, uint32_t& after);
   uint32_t merge(uint32_t before, uint32_t after);

@@ -116,7 +116,9 @@ models
   .argument('<folder>', 'demo, or the folder of a Falcon checkpoint')
   .argument('<out>', 'the folder to write; it appears whole or not at all')
   .addOption(
-    new Option('--dtype <type>', 'number format of the weights').choices(['bfloat16', 'int8']).default('bfloat16'),
+    new Option('--dtype <type>', 'number format of the weights')
+      .choices(['bfloat16', 'int8', 'fp8'])
+      .default('bfloat16'),
   )
   .option('--shard-mib <number>', 'most MiB of tensors in a file', wholeNumber(1, 1 << 20), 4096)
   .option('--threads <number>', 'threads that convert', wholeNumber(1, 256), availableParallelism())
@@ -125,7 +127,7 @@ models
     async (
       folder: string,
       out: string,
-      options: { dtype: 'bfloat16' | 'int8'; shardMib: number; threads: number; force: boolean },
+      options: { dtype: 'bfloat16' | 'int8' | 'fp8'; shardMib: number; threads: number; force: boolean },
     ) => {
       const [{ convertModel }, { runModelConvert }, { modelDirectoryOf }] = await Promise.all([
         import('../compose/convert-model.js'),
@@ -185,8 +187,33 @@ async function openOffline(options: RunBatchFlags) {
   };
 }
 
-addPlanCommand(program);
-addSelfcheckCommand(program);
+addPlanCommand(program, async (folder) => {
+  const [{ readModelFolder }, { modelDirectoryOf }] = await Promise.all([
+    import('../adapters/model-folder/read-model-folder.js'),
+    import('./dev/local-service.js'),
+  ]);
+  return readModelFolder(modelDirectoryOf(folder));
+});
+
+addSelfcheckCommand(
+  program,
+  async () => (await import('../compose/check-devices.js')).checkDevices(),
+  async ({ model: folder, device, slots, threads }) => {
+    const [{ openModel }, { openEngine }, { modelDirectoryOf }] = await Promise.all([
+      import('../compose/open-model.js'),
+      import('../compose/open-engine.js'),
+      import('./dev/local-service.js'),
+    ]);
+    const model = await openModel(modelDirectoryOf(folder), null);
+    const { served, tokenizer, grammars } = model;
+    const settings = { device, threads, isa: 'auto', slots: slots ?? null, prefillTokens: null } as const;
+    return {
+      // One's own folder may be called by the name it was given on the command line, too.
+      rules: { model: { ...served, aliases: [...new Set([...served.aliases, folder])] }, tokenizer, grammars },
+      open: (dtype) => openEngine(model, { ...settings, dtype }),
+    };
+  },
+);
 addAdminCommands(program, async () => {
   const [{ readStoreSettings }, { openStore }, { SystemClock }, { UlidIds }, { PinoLog }] = await Promise.all([
     import('../config/read-environment.js'),

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { EyrieError } from '../domain/errors.js';
+import type { FalconShape } from '../domain/falcon-shape.js';
 import { gpuNames, type GpuName } from '../domain/gpu/cards.js';
 import { publishedShapes } from '../domain/gpu/published-shapes.js';
 import { cardWeights, type CardWeights } from '../domain/model-memory.js';
@@ -25,7 +26,11 @@ function gpuNamed(text: string): GpuName {
   return name;
 }
 
-export function addPlanCommand(program: Command): void {
+/** `readModel` reads a checkpoint's config; `demo` is one. */
+export function addPlanCommand(
+  program: Command,
+  readModel: (folder: string) => Promise<{ readonly id: string; readonly shape: FalconShape }>,
+): void {
   program
     .command('plan')
     .description('What fits a number of GPUs, how fast it should be, and what a million tokens cost. Needs no GPU.')
@@ -49,12 +54,8 @@ export function addPlanCommand(program: Command): void {
     .option('--usd-per-hour <price>', 'price of one card', positiveNumber)
     .option('--json', 'one JSON document', false)
     .action(async (options: PlanFlags) => {
-      const [{ gpuPlan, printPlan }, { readModelFolder }, { modelDirectoryOf }] = await Promise.all([
-        import('./commands/plan.js'),
-        import('../adapters/model-folder/read-model-folder.js'),
-        import('./dev/local-service.js'),
-      ]);
-      const folder = options.model === undefined ? null : await readModelFolder(modelDirectoryOf(options.model));
+      const { gpuPlan, printPlan } = await import('./commands/plan.js');
+      const folder = options.model === undefined ? null : await readModel(options.model);
       const question = {
         ...options,
         gpu: gpuNamed(options.gpu),

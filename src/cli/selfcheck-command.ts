@@ -1,64 +1,74 @@
 import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
-import { dtypes, type Dtype } from '../domain/engine-choices.js';
+import type { LineRules } from '../app/line/line-request.js';
+import { devices, dtypes, type DeviceChoice, type Dtype } from '../domain/engine-choices.js';
+import type { Engine } from '../ports/engine.js';
+import type { DeviceReport } from './commands/selfcheck-devices.js';
 import { wholeNumber } from './option-numbers.js';
 
 const cpuDtypes = dtypes.filter((dtype) => dtype !== 'fp8');
 
-interface SelfcheckFlags {
+export interface SelfcheckFlags {
   readonly model: string;
-  readonly quality: string;
+  readonly quality?: string;
   readonly dtype: Dtype;
   readonly against: Dtype;
   readonly lines: number;
-  readonly slots: number;
+  readonly device: DeviceChoice;
+  readonly slots?: number;
   readonly threads: number;
   readonly json: boolean;
 }
 
-export function addSelfcheckCommand(program: Command): void {
+/** A model whose weights can be opened in several number formats. */
+export interface CheckedModel {
+  readonly rules: LineRules;
+  open(dtype: Dtype): Promise<Engine>;
+}
+
+export function addSelfcheckCommand(
+  program: Command,
+  checkDevices: () => Promise<DeviceReport>,
+  openChecked: (flags: SelfcheckFlags) => Promise<CheckedModel>,
+): void {
   program
     .command('selfcheck')
-    .description('What 8-bit weights do to the answers of a model: the same texts scored with both number formats.')
-    .requiredOption('--quality <file>', 'JSONL batch file whose prompts are answered and scored')
+    .description(
+      'What this machine can compute with, and whether its cards compute rightly; or what 8-bit weights do to a model.',
+    )
+    .option('--quality <file>', 'compare two number formats of a model instead, on the prompts of a JSONL batch file')
     .option('--model <folder>', 'demo, or the folder of a Falcon checkpoint', 'demo')
     .addOption(new Option('--dtype <type>', 'number format that is checked').choices(cpuDtypes).default('int8'))
     .addOption(
       new Option('--against <type>', 'number format it is compared with').choices(cpuDtypes).default('bfloat16'),
     )
     .option('--lines <number>', 'most lines of the file that are taken', wholeNumber(1, 100_000), 256)
-    .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 32)
+    .addOption(new Option('--device <name>', 'where the model is computed').choices(devices).default('auto'))
+    .option('--slots <number>', 'sequences decoded together (default: what suits the device)', wholeNumber(1, 1024))
     .option('--threads <number>', 'compute threads', wholeNumber(1, 256), availableParallelism())
     .option('--json', 'one JSON document', false)
     .action(async (flags: SelfcheckFlags) => {
-      const [{ openModel }, { openEngine }, { runQualityCheck }, { modelDirectoryOf }] = await Promise.all([
-        import('../compose/open-model.js'),
-        import('../compose/open-engine.js'),
+      const { quality } = flags;
+      if (quality === undefined) {
+        const { printDevices } = await import('./commands/selfcheck-devices.js');
+        process.exitCode = printDevices(await checkDevices(), flags.json);
+        return;
+      }
+      const [{ runQualityCheck }, checked] = await Promise.all([
         import('./commands/selfcheck-quality.js'),
-        import('./dev/local-service.js'),
+        openChecked(flags),
       ]);
-      const model = await openModel(modelDirectoryOf(flags.model), null);
-      // One's own folder may be called by the name it was given on the command line, too.
-      const served = { ...model.served, aliases: [...new Set([...model.served.aliases, flags.model])] };
       await runQualityCheck(
         {
-          file: flags.quality,
+          file: quality,
           linesMax: flags.lines,
           json: flags.json,
-          model: served.id,
+          model: checked.rules.model.id,
           reference: flags.against,
           candidate: flags.dtype,
         },
-        { model: served, tokenizer: model.tokenizer, grammars: model.grammars },
-        (which) =>
-          openEngine(model, {
-            device: 'cpu',
-            dtype: which === 'reference' ? flags.against : flags.dtype,
-            isa: 'auto',
-            threads: flags.threads,
-            slots: flags.slots,
-            prefillTokens: 512,
-          }),
+        checked.rules,
+        (which) => checked.open(which === 'reference' ? flags.against : flags.dtype),
       );
     });
 }

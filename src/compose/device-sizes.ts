@@ -41,7 +41,8 @@ async function plannedSlots(dtype: Dtype, shape: FalconShape): Promise<number> {
   return Math.max(1, plan?.slots ?? batchRowsMax);
 }
 
-async function firstCard() {
+/** Null where this process may use no card. */
+export async function firstCard() {
   try {
     const [card] = await cudaCards();
     return card ?? null;

@@ -7,6 +7,8 @@ import { answerCall } from '../../src/app/live/answer-call.js';
 import { repeat } from '../../src/app/repeat.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { SpeedMeter } from '../../src/app/speed-meter.js';
+import { checkCard } from '../../src/adapters/engine-native/check-card.js';
+import { firstCard } from '../../src/compose/device-sizes.js';
 import { openEngine } from '../../src/compose/open-engine.js';
 import { openWorld } from '../../src/compose/open-world.js';
 import { runProgram, tellParent } from '../../src/compose/run-program.js';
@@ -28,6 +30,10 @@ await runProgram('generate', async (end, fail) => {
   const opened = await openWorld('generate', settings, fail, (log) => metrics.watch(log));
   const world = { ...opened, records: new BatchRecords(opened.store) };
   const startedMs = world.clock.monotonic();
+  if (settings.EYRIE_DEVICE !== 'cpu' && (await firstCard()) !== null) {
+    // Before the model takes the card's memory.
+    world.log.info('generate.card-checked', { ...(await checkCard()) });
+  }
   const engine = await openEngine(world.openedModel, {
     device: settings.EYRIE_DEVICE,
     dtype: settings.EYRIE_DTYPE,

@@ -38,7 +38,7 @@ struct RowChunk {
 struct AttentionPlan {
   int single_rows = 0;               // rows that attend alone
   const int32_t* singles = nullptr;  // device [single_rows] row numbers; -1: padding
-  int splits_max = 0;                // pages that the longest single row may span: bounds the grid. Shorter than a row needs: the row is NaN
+  int splits_max = 0;  // pages that the longest single row may span: bounds the grid. Shorter than a row needs: the row is NaN
   int tiles = 0;
   const RowChunk* tile_rows = nullptr;  // device [tiles]: up to kTileRows consecutive rows of one sequence; 0 rows: padding
 };

@@ -270,7 +270,8 @@ TEST_F(BackendTest, SaysWhatDoesNotFitTheCard) {
   emulation::set_device_bytes(emulation::kDeviceBytes);
   Loop loop = loop_;
   loop.kv_pages = 1;
-  expect_error(ErrorCode::out_of_memory, "kvPages is 1", [&] { cuda::CudaBackend(std::make_shared<cuda::Device>(), card_options(config_, loop)); });
+  expect_error(ErrorCode::out_of_memory, "kvPages is 1",
+               [&] { cuda::CudaBackend(std::make_shared<cuda::Device>(), card_options(config_, loop)); });
 }
 
 }  // namespace

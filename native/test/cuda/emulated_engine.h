@@ -53,7 +53,7 @@ struct Loop {
   uint32_t prefill_tokens = 128;
   uint32_t kv_pages = 0;
   bool graphs = true;
-  cuda::RowFormat format = cuda::RowFormat::bf16;
+  cuda::LayerFormats format = cuda::RowFormat::bf16;
 };
 
 inline EngineOptions engine_options(const FalconConfig& config, const Loop& loop) {

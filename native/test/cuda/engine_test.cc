@@ -30,12 +30,14 @@ class Form : public testing::TestWithParam<std::tuple<const char*, cuda::RowForm
 };
 
 TEST_P(Form, GivesTheSameBytesInAnyCompany) {
-  const std::vector<Request> all = requests(1, {1, 2, 33, 64, 65, 130, 255, 256, 257, 300, 64, 17});
+  const bool whole = std::get<1>(GetParam()) == cuda::RowFormat::bf16;
+  const std::vector<Request> all =
+      whole ? requests(1, {1, 2, 33, 64, 65, 130, 255, 256, 257, 300, 64, 17}) : requests(1, {1, 33, 64, 130, 257, 17});
   Loop alone = loop();
   alone.slots = 1;
   alone.graphs = false;
   Outcomes expected = run_on_card(folder_.path(), config(), alone, all);
-  for (const uint32_t slots : {3u, 8u}) {
+  for (const uint32_t slots : whole ? std::vector<uint32_t>{3, 8} : std::vector<uint32_t>{4}) {
     Loop crowded = loop();
     crowded.slots = slots;
     crowded.prefill_tokens = slots * 24;
@@ -105,7 +107,9 @@ INSTANTIATE_TEST_SUITE_P(Forms, Form,
                          [](const auto& test) {
                            const cuda::RowFormat format = std::get<1>(test.param);
                            return std::string("Form") + std::get<0>(test.param) +
-                                  (format == cuda::RowFormat::bf16 ? "Bf16" : format == cuda::RowFormat::e4m3 ? "Fp8" : "Int8");
+                                  (format == cuda::RowFormat::bf16   ? "Bf16"
+                                   : format == cuda::RowFormat::e4m3 ? "Fp8"
+                                                                     : "Int8");
                          });
 
 class EngineOnACard : public testing::Test {
@@ -181,7 +185,8 @@ TEST_F(EngineOnACard, EndsOnlyTheSequenceWhoseLogitsAreNaN) {
 }
 
 TEST_F(EngineOnACard, DrawsWhatAGrammarAllows) {
-  const auto grammar = std::make_shared<ListedGrammar>(std::vector<std::vector<uint32_t>>{{30, 31, 96}, {40}, {50, 51}}, config_.vocab_size, 11);
+  const auto grammar =
+      std::make_shared<ListedGrammar>(std::vector<std::vector<uint32_t>>{{30, 31, 96}, {40}, {50, 51}}, config_.vocab_size, 11);
   std::vector<Request> requests;
   for (uint32_t id = 0; id < 5; ++id) {
     Request request = endless({20, 30 + id}, 8);

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "cuda/bit_classes.h"
+#include "cuda/gemm/bit_classes.h"
 #include "cuda/kernels/numbers.h"
 #include "test/cpu/oracle.h"
 #include "test/support/expect_error.h"
@@ -57,7 +57,7 @@ class GemmTest : public testing::Test {
     DeviceBuffer dw = device_.alloc(w.stored.size() * sizeof(T));
     DeviceBuffer dxs = device_.alloc(x_scales.size() * sizeof(float));
     DeviceBuffer dws = device_.alloc(w_scales.size() * sizeof(float));
-    const auto gemm = open_gemm(device_, stream_, {{kN, kK, format, result, true, "test"}}, kRowsMax);
+    const auto gemm = open_gemm(device_, stream_, {{kN, kK, format, result, true, "test", 0}}, kRowsMax);
     const size_t value = result == SumFormat::bf16 ? 2 : 4;
     const auto padded = static_cast<size_t>(gemm->padded_rows(kRowsMax));
     DeviceBuffer dy = device_.alloc(padded * kN * value);
@@ -79,7 +79,8 @@ class GemmTest : public testing::Test {
           sum += product;
           size += std::abs(product);
         }
-        const double scale = format == RowFormat::e4m3 ? double{x_scales[static_cast<size_t>(row)]} * w_scales[static_cast<size_t>(n)] : 1.0;
+        const double scale =
+            format == RowFormat::e4m3 ? double{x_scales[static_cast<size_t>(row)]} * w_scales[static_cast<size_t>(n)] : 1.0;
         const double got = value_at(y, row * kN + n, result);
         ASSERT_NEAR(got, sum * scale, tolerance * std::abs(scale) * size) << row << ", " << n;
       }
@@ -126,9 +127,9 @@ TEST_F(GemmTest, MultipliesInt8Exactly) {
 
 TEST_F(GemmTest, RefusesWhatACardWouldRefuse) {
   expect_error(ErrorCode::unsupported_device, "multiple of 16",
-               [&] { open_gemm(device_, stream_, {{8, 24, RowFormat::bf16, SumFormat::bf16, true, "odd"}}, 4); });
+               [&] { open_gemm(device_, stream_, {{8, 24, RowFormat::bf16, SumFormat::bf16, true, "odd", 0}}, 4); });
   expect_error(ErrorCode::unsupported_device, "int8 gives int32",
-               [&] { open_gemm(device_, stream_, {{8, 16, RowFormat::int8, SumFormat::bf16, true, "odd"}}, 4); });
+               [&] { open_gemm(device_, stream_, {{8, 16, RowFormat::int8, SumFormat::bf16, true, "odd", 0}}, 4); });
 }
 
 TEST(BitClassesTest, TakesTheClassThatStandsHighestInTheLibrarysOrder) {

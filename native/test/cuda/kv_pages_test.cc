@@ -1,6 +1,6 @@
 // Pages of the cache: the scheduler's arithmetic, nothing lost and nothing held twice.
 
-#include "cuda/kv_pages.h"
+#include "cuda/pass/kv_pages.h"
 
 #include <gtest/gtest.h>
 

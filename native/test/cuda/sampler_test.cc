@@ -302,7 +302,7 @@ TEST(Sampler, DrawsTheIdsOfTheCpuFromSmallVocabularies) {
 
 TEST(Sampler, DrawsTheIdsOfTheCpuFromFullVocabularies) {
   uint64_t seed = 1000;
-  for (const int vocab : {65024, 65024, 65025, 70000}) {
+  for (const int vocab : {65024, 65024, 65025, 70000, 140000}) {
     compare(vocab, 8, 3, seed++);
     if (HasFatalFailure()) return;
   }

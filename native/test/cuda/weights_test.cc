@@ -20,7 +20,8 @@ namespace {
 
 using namespace eyrie::test;
 
-constexpr uint64_t kSmallBlocks = 4096;  // 21 rows of tiny_config(): 32, in blocks of 6 KiB
+constexpr uint64_t kSmallBlocks = 4096;     // 21 rows of tiny_config(): 32, in blocks of 6 KiB
+constexpr uint64_t kLargeBlocks = 1 << 20;  // each matrix in one
 constexpr RowFormat kFormats[] = {RowFormat::bf16, RowFormat::e4m3, RowFormat::int8};
 
 DType dtype_of(RowFormat format) {
@@ -140,7 +141,7 @@ TEST_F(WeightsOnCard, AreTheCpusFromAnyFileInAnyForm) {
         emulation::set_late_streams(late);
         for (const TemporaryFolder* folder : {&safetensors, &archive}) {
           Weights weights(card_.device, config, format);
-          load(weights, config, folder->path(), late ? kSmallBlocks : kLoadBlockBytes);
+          load(weights, config, folder->path(), late ? kSmallBlocks : kLargeBlocks);
           expect_cpus(weights, config, safetensors.path(), format);
         }
       }
@@ -283,10 +284,9 @@ TEST_F(WeightsOnCard, NotANumberIsRefusedByName) {
 TEST_F(WeightsOnCard, RefusesWhatACardCannotHold) {
   expect_error(ErrorCode::unsupported_device, "linear_bias", [&] { Weights(card_.device, tiny_rw_config(), RowFormat::bf16); });
   expect_error(ErrorCode::invalid_request, "kvHeads 2", [&] { Weights(card_.device, tiny_config(), RowFormat::bf16, {0, 4}); });
-  FalconConfig large = tiny_config();
-  large.layers = 1000;
-  large.ffn_size = 100000;
-  expect_error(ErrorCode::out_of_memory, "", [&] { Weights(card_.device, large, RowFormat::bf16); });
+  emulation::set_device_bytes(Weights::bytes_needed(tiny_config(), RowFormat::bf16) / 2);
+  expect_error(ErrorCode::out_of_memory, "", [&] { Weights(card_.device, tiny_config(), RowFormat::bf16); });
+  emulation::set_device_bytes(emulation::kDeviceBytes);
 }
 
 TEST_F(WeightsOnCard, CountItsBytes) {

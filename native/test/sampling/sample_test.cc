@@ -3,12 +3,15 @@
 #include "cpu/sampler/sample.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
 #include "cpu/sampler/kept_tokens.h"
 #include "cpu/sampler/log_softmax.h"
 #include "error.h"
+#include "numbers/exp.h"
+#include "sampling/masses.h"
 #include "sampling/philox.h"
 #include "test/cpu/oracle.h"
 
@@ -93,6 +96,60 @@ TEST_P(Sample, DrawsOnlyFromTheKeptSetAndAllOfIt) {
       ASSERT_NEAR(hits[static_cast<size_t>(id)], kDraws * share, 5 * std::sqrt(kDraws * share * (1 - share)) + 1e-9) << "id " << id;
     }
   }
+}
+
+/// The token by the words of sampling/masses.h: everything sorted, every sum made one by one.
+int32_t draw_by_definition(const std::vector<float>& logits, const SamplingParams& p, int64_t token_index) {
+  std::vector<float> z = logits;
+  for (float& v : z) v = v * (1.0f / p.temperature);
+  std::vector<int32_t> order(z.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return z[a] > z[b]; });
+  const auto mass = [&](int32_t id) { return mass_of(exp_one(z[id] - z[order[0]])); };
+  const auto total = [&] {
+    return std::accumulate(order.begin(), order.end(), uint64_t{0}, [&](uint64_t sum, int32_t id) { return sum + mass(id); });
+  };
+  if (p.top_k > 0 && static_cast<size_t>(p.top_k) < order.size()) order.resize(static_cast<size_t>(p.top_k));
+  if (p.top_p < 1) {
+    const uint64_t limit = top_p_limit(p.top_p, total());
+    size_t kept = 0;
+    for (uint64_t reached = 0; reached < limit; ++kept) reached += mass(order[kept]);
+    order.resize(kept);
+  }
+  std::sort(order.begin(), order.end());
+  const auto best = *std::max_element(z.begin(), z.end());
+  std::erase_if(order, [&](int32_t id) { return mass_of(exp_one(z[id] - best)) < mass_of(p.min_p); });
+  uint64_t all = 0, reached = 0;
+  for (const int32_t id : order) all += mass_of(exp_one(z[id] - best));
+  const uint64_t target = draw_target(philox_bits(p.seed, p.request, static_cast<uint64_t>(token_index)), all);
+  for (const int32_t id : order) {
+    reached += mass_of(exp_one(z[id] - best));
+    if (reached > target) return id;
+  }
+  return -1;
+}
+
+TEST_P(Sample, FollowsTheDefinitionToTheBit) {
+  int differ = 0;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const auto pick = [&](uint64_t what, auto... choices) {
+      const std::array all{choices...};
+      return all[philox_bits(seed, what, 1) % all.size()];
+    };
+    const int64_t vocab = pick(1, 1, 17, 1000, 5003);
+    std::vector<float> logits = random_values(vocab, seed, pick(2, 0.0f, 0.5f, 4.0f, 20.0f));
+    if (pick(3, 0, 1) == 1)
+      for (float& z : logits) z = std::round(z * 2) / 2;
+    SamplingParams p;
+    p.temperature = pick(4, 0.3f, 1.0f, 2.5f);
+    p.top_k = pick(5, 0, 0, 1, 40, 2000);
+    p.top_p = pick(6, 1.0f, 1.0f, 0.2f, 0.9f, 0.9999f);
+    p.min_p = pick(7, 0.0f, 0.0f, 0.1f, 1e-6f);
+    p.seed = seed;
+    ASSERT_EQ(draw(logits, p, TokenHistory(vocab)), draw_by_definition(logits, p, 0)) << "seed " << seed;
+    differ += draw_by_definition(logits, p, 0) != draw_by_definition(logits, p, 1);
+  }
+  EXPECT_GT(differ, 100);
 }
 
 TEST_P(Sample, IsTheInverseCdfInIdOrder) {
@@ -250,6 +307,11 @@ TEST_P(Sample, TopLogprobsMatchDouble) {
   EXPECT_EQ(top.logsumexp, top_logprobs(make_compute(one, Isa::scalar), logits.data(), vocab, 0).logsumexp);
   EXPECT_EQ(top_logprobs(compute, logits.data(), 3, 20).count, 3);
   EXPECT_THROW(top_logprobs(compute, logits.data(), vocab, 21), Error);
+  const float few[] = {-INFINITY, 1.0f, -INFINITY, 3.0f};
+  const TopLogprobs finite = top_logprobs(compute, few, 4, 3);
+  ASSERT_EQ(finite.count, 2);
+  EXPECT_EQ(finite.ids[0], 3);
+  EXPECT_EQ(finite.ids[1], 1);
   logits[7] = NAN;
   EXPECT_THROW(top_logprobs(compute, logits.data(), vocab, 1), Error);
 }

@@ -248,7 +248,7 @@ export interface NativeConvertOptions {
   /** Must exist, and hold no file of the names to be written. */
   readonly outDirectory: string;
   readonly config: NativeModelConfig;
-  readonly dtype: 'bfloat16' | 'int8';
+  readonly dtype: 'bfloat16' | 'int8' | 'fp8';
   /** Bytes of tensors per file, at least 2^20. */
   readonly shardBytesMax: bigint;
   readonly threads: number;

@@ -15,9 +15,11 @@ void check(bool holds, const std::string& what) {
 }
 
 void check_call(const AttentionShape& shape, const PagedCache& cache, int layer, const AttentionPlan& plan, const RowsOut& out) {
-  check(shape.head_dim == 64 || shape.head_dim == 128, "head_dim is " + std::to_string(shape.head_dim) + "; the kernels are for 64 and 128");
+  check(shape.head_dim == 64 || shape.head_dim == 128,
+        "head_dim is " + std::to_string(shape.head_dim) + "; the kernels are for 64 and 128");
   check(shape.kv_heads >= 1 && shape.query_heads >= shape.kv_heads && shape.query_heads % shape.kv_heads == 0,
-        std::to_string(shape.query_heads) + " query heads, " + std::to_string(shape.kv_heads) + " KV heads; the first must be a multiple of the second");
+        std::to_string(shape.query_heads) + " query heads, " + std::to_string(shape.kv_heads) +
+            " KV heads; the first must be a multiple of the second");
   check(cache.head_dim == shape.head_dim && cache.kv_heads == shape.kv_heads,
         "the cache is of " + std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.head_dim) + ", the model of " +
             std::to_string(shape.kv_heads) + " of " + std::to_string(shape.head_dim));
@@ -26,7 +28,8 @@ void check_call(const AttentionShape& shape, const PagedCache& cache, int layer,
         "splits_max is " + std::to_string(plan.splits_max) + "; with single rows it must be 1 to " + std::to_string(kGridMax));
   check(plan.single_rows >= 0 && plan.single_rows <= kGridMax,
         "single_rows is " + std::to_string(plan.single_rows) + "; allowed are 0 to " + std::to_string(kGridMax));
-  check(plan.tiles >= 0 && plan.tiles <= kGridMax, "tiles is " + std::to_string(plan.tiles) + "; allowed are 0 to " + std::to_string(kGridMax));
+  check(plan.tiles >= 0 && plan.tiles <= kGridMax,
+        "tiles is " + std::to_string(plan.tiles) + "; allowed are 0 to " + std::to_string(kGridMax));
   check(out.format == RowFormat::bf16 || out.scales != nullptr, "rows in 8 bits need a place for their scales");
 }
 

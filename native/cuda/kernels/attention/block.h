@@ -91,7 +91,8 @@ __device__ __forceinline__ void block_scores(float (&s)[8][4], const QueryStep (
 
 /// Scores become probabilities, packed in pairs: p[n][row] is of keys 8n + 2t and 8n + 2t + 1. `valid`: keys of the block that the token
 /// may see, at least 1.
-__device__ __forceinline__ void block_probabilities(uint32_t (&p)[8][2], Softmax (&state)[2], float (&s)[8][4], float scale, int valid, int lane) {
+__device__ __forceinline__ void block_probabilities(uint32_t (&p)[8][2], Softmax (&state)[2], float (&s)[8][4], float scale, int valid,
+                                                    int lane) {
   const int column = lane % 4 * 2;
   float largest[2] = {kMinusInfinity, kMinusInfinity};
 #pragma unroll
@@ -125,7 +126,8 @@ __device__ __forceinline__ void block_probabilities(uint32_t (&p)[8][2], Softmax
 /// o[n]: probabilities . values for dims 16 * pair + 8n on. kCut: values of keys from `valid` on are taken as zeros, whatever they are
 /// (0 * NaN would be NaN); without, the block holds zeros there.
 template <int kHeadDim, bool kCut>
-__device__ __forceinline__ void block_values(float (&o)[2][4], const uint32_t (&p)[8][2], const bf16* values, int pair, int valid, int lane) {
+__device__ __forceinline__ void block_values(float (&o)[2][4], const uint32_t (&p)[8][2], const bf16* values, int pair, int valid,
+                                             int lane) {
 #pragma unroll
   for (int n = 0; n < 2; ++n) o[n][0] = o[n][1] = o[n][2] = o[n][3] = 0.0f;
 #pragma unroll

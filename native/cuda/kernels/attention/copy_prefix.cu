@@ -20,6 +20,7 @@ __global__ void __launch_bounds__(kThreads) copy_page(PagedCache cache, int from
   const int vectors = positions * cache.head_dim / 8, values_at = kPageTokens * cache.head_dim / 8;  // of 16 bytes
   const auto* source = reinterpret_cast<const uint4*>(attention::page_keys(cache, layer, from_page, kv_head));
   auto* target = reinterpret_cast<uint4*>(attention::page_keys(cache, layer, to_page, kv_head));
+#pragma unroll 2  // more at once spills on sm_80
   for (int i = static_cast<int>(threadIdx.x); i < vectors; i += kThreads) {
     target[i] = source[i];
     target[values_at + i] = source[values_at + i];

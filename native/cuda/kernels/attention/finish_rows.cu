@@ -10,9 +10,9 @@ namespace eyrie::cuda::attention {
 
 namespace {
 
-constexpr int kThreads = 256;          // bfloat16: many blocks of threads for a row
+constexpr int kThreads = 256;           // bfloat16: many blocks of threads for a row
 constexpr int kQuantiseThreads = 1024;  // 8 bits: one
-constexpr int kAhead = 4;              // splits that are read before the first of them is merged
+constexpr int kAhead = 4;               // splits that are read before the first of them is merged
 
 /// Four dims of a row from its partial results. `values`, `softmax`: those of the head's first split.
 __device__ __forceinline__ uint2 merge_splits(const float* values, const float* softmax, int head_dim, int splits) {
@@ -99,7 +99,8 @@ __global__ void __launch_bounds__(kQuantiseThreads) finish_quantised(Call call, 
   for (int i = static_cast<int>(threadIdx.x); i < fours; i += kQuantiseThreads)
     values[i] = merged_four(call, plan, static_cast<int>(blockIdx.x), position, i);
   __syncthreads();
-  write_quantised<kFormat>(values, reinterpret_cast<uint32_t*>(values + fours), fours, out + static_cast<int64_t>(row) * fours, scales + row);
+  write_quantised<kFormat>(values, reinterpret_cast<uint32_t*>(values + fours), fours, out + static_cast<int64_t>(row) * fours,
+                           scales + row);
 }
 
 template <RowFormat kFormat>
@@ -118,14 +119,14 @@ __global__ void __launch_bounds__(kQuantiseThreads) quantise_tile(Call call, con
 
 template <RowFormat kFormat>
 void start_finish(Stream& stream, const Call& call, const AttentionPlan& plan, const RowsOut& out) {
-  EYRIE_LAUNCH(finish_quantised<kFormat>, static_cast<unsigned>(plan.single_rows), kQuantiseThreads, quantise_shared_bytes(call), stream, call,
-               plan, static_cast<uint32_t*>(out.values), out.scales);
+  EYRIE_LAUNCH(finish_quantised<kFormat>, static_cast<unsigned>(plan.single_rows), kQuantiseThreads, quantise_shared_bytes(call), stream,
+               call, plan, static_cast<uint32_t*>(out.values), out.scales);
 }
 
 template <RowFormat kFormat>
 void start_quantise(Stream& stream, const Call& call, const AttentionPlan& plan, const RowsOut& out) {
-  EYRIE_LAUNCH(quantise_tile<kFormat>, dim3(static_cast<unsigned>(plan.tiles), kTileRows), kQuantiseThreads, quantise_shared_bytes(call), stream,
-               call, plan.tile_rows, static_cast<uint32_t*>(out.values), out.scales);
+  EYRIE_LAUNCH(quantise_tile<kFormat>, dim3(static_cast<unsigned>(plan.tiles), kTileRows), kQuantiseThreads, quantise_shared_bytes(call),
+               stream, call, plan.tile_rows, static_cast<uint32_t*>(out.values), out.scales);
 }
 
 }  // namespace

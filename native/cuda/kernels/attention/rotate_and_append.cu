@@ -49,7 +49,8 @@ __global__ void __launch_bounds__(kThreads) rotate_row(RotateCall call) {
     float c[kVector], s[kVector];
 #pragma unroll
     for (int j = 0; j < kVector; j += 4) {
-      const float4 four_c = *reinterpret_cast<const float4*>(cos + dim + j), four_s = *reinterpret_cast<const float4*>(cos + half + dim + j);
+      const float4 four_c = *reinterpret_cast<const float4*>(cos + dim + j),
+                   four_s = *reinterpret_cast<const float4*>(cos + half + dim + j);
       c[j] = four_c.x, c[j + 1] = four_c.y, c[j + 2] = four_c.z, c[j + 3] = four_c.w;
       s[j] = four_s.x, s[j + 1] = four_s.y, s[j + 2] = four_s.z, s[j + 3] = four_s.w;
     }

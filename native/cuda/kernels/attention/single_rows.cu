@@ -2,11 +2,16 @@
 // takes one of the split's blocks of 64 keys. The partial results are merged by finish_rows.cu.
 //
 // What limits this kernel is the read of keys and values, so that bytes under way count: a block of threads starts all its copies before
-// it computes. For head_dim 64 these are 32 KiB of keys and 32 KiB of values; 68 KiB with the rest let 3 blocks of threads run on one SM
-// of an H100 (227 KiB), 192 KiB under way, where 3.35 TB/s over 132 SMs with 1 us of latency need 25 KiB. For head_dim 128 values take
-// the place of the keys, copied once the scores are there: again 64 KiB and 3 blocks of threads. The arithmetic for 64 KiB of keys and
-// values is about 1,500 cycles of an SM for one tile of heads (256 mma, 64 KiB by ldmatrix, 4,096 exponentials of 16 instructions on 128
-// lanes), reading them takes 4,500 at that rate. All of this is computed, not measured.
+// it computes. For head_dim 64 these are 64 KiB of keys and values; 146 registers and 64.5 KiB of shared memory let 3 blocks of threads run
+// on an SM of an H100: up to 192 KiB under way, where 3.35 TB/s over 132 SMs with 1 us of latency need 25 KiB. To keep 0.85 of that rate
+// (21.6 KB a microsecond and SM) each of the 3 may take 9 us from its start to its end; its arithmetic takes the SM about 1,500 cycles
+// for one tile of heads (256 mma, 64 KiB by ldmatrix, 4,096 exponentials of 16 instructions on 128 lanes). With more tiles of heads (7B:
+// five, 180B: two) results have memory of their own, 80.5 KiB in all: 2 blocks of threads.
+//
+// For head_dim 128 values take the place of the keys, copied once the scores are there, which again makes 64.5 KiB; 222 registers allow 2
+// blocks of threads, which may take 12 us each for their 128 KiB.
+//
+// On an A100 (164 KiB) 2 blocks of threads fit. All of this is computed, not measured.
 
 #include "cuda/kernels/attention/block.h"
 #include "cuda/kernels/attention/pages.h"
@@ -23,9 +28,9 @@ constexpr int kThreads = 32 * kBlocksPerSplit;
 template <int kHeadDim, bool kManyTiles>
 struct Shared {
   static constexpr bool kValuesReplaceKeys = kHeadDim > 64;
-  static constexpr int kBlockValues = kBlockKeys * kHeadDim;                                 // of keys, or values, of a warp
-  static constexpr int kWarpValues = kValuesReplaceKeys ? kBlockValues : 2 * kBlockValues;   // bfloat16
-  static constexpr int kResultValues = kTileHeads * kHeadDim;                                // float32, of a warp
+  static constexpr int kBlockValues = kBlockKeys * kHeadDim;                                // of keys, or values, of a warp
+  static constexpr int kWarpValues = kValuesReplaceKeys ? kBlockValues : 2 * kBlockValues;  // bfloat16
+  static constexpr int kResultValues = kTileHeads * kHeadDim;                               // float32, of a warp
   static constexpr bool kResultsReplaceKeys = !kManyTiles || kValuesReplaceKeys;
   static constexpr size_t kCopiesBytes = size_t{2} * kBlocksPerSplit * kWarpValues;
   static constexpr size_t kResultsBytes = kResultsReplaceKeys ? 0 : size_t{4} * kBlocksPerSplit * kResultValues;
@@ -46,9 +51,10 @@ __global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 3 : 2) attend_split
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   auto* keys = reinterpret_cast<bf16*>(shared) + warp * Layout::kWarpValues;
   auto* values = Layout::kValuesReplaceKeys ? keys : keys + Layout::kBlockValues;
-  auto* results = Layout::kResultsReplaceKeys ? reinterpret_cast<float4*>(shared) : reinterpret_cast<float4*>(shared + Layout::kCopiesBytes);
+  auto* results =
+      Layout::kResultsReplaceKeys ? reinterpret_cast<float4*>(shared) : reinterpret_cast<float4*>(shared + Layout::kCopiesBytes);
   constexpr int kResultStride = Layout::kResultsReplaceKeys ? Layout::kWarpValues / 8 : Layout::kResultValues / 4;  // float4, warp to warp
-  auto* states = reinterpret_cast<Softmax*>(shared + Layout::kCopiesBytes + Layout::kResultsBytes);  // [blocks][heads]
+  auto* states = reinterpret_cast<Softmax*>(shared + Layout::kCopiesBytes + Layout::kResultsBytes);                 // [blocks][heads]
 
   const int page = page_number(call.cache, call.pass.slots[row], split);
   const int blocks = (keys_of_split + kBlockKeys - 1) / kBlockKeys;
@@ -103,9 +109,10 @@ __global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 3 : 2) attend_split
       }
       __syncwarp();  // the results may take the place of what the other lanes read
 #pragma unroll
-      for (int n = 0; n < kHeadDim / 8; ++n) results[warp * kResultStride + n * 32 + lane] = make_float4(o[n][0], o[n][1], o[n][2], o[n][3]);
+      for (int n = 0; n < kHeadDim / 8; ++n)
+        results[warp * kResultStride + n * 32 + lane] = make_float4(o[n][0], o[n][1], o[n][2], o[n][3]);
     }
-    __syncthreads();
+    __syncthreads();  // the results of all blocks are there
 
     // Each warp merges a quarter of the dims of all blocks.
     constexpr int kQuarter = kHeadDim / 8 / kBlocksPerSplit;
@@ -129,7 +136,8 @@ __global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 3 : 2) attend_split
     for (int half = 0; half < 2; ++half) {
       const int head = lane / 4 + 8 * half;
       if (head >= heads) continue;
-      const int64_t at = (static_cast<int64_t>(single) * call.shape.query_heads + kv_head * group + first_head + head) * plan.splits_max + split;
+      const int64_t at =
+          (static_cast<int64_t>(single) * call.shape.query_heads + kv_head * group + first_head + head) * plan.splits_max + split;
       if (warp == 0 && lane % 4 == 0) *reinterpret_cast<float2*>(call.softmax + 2 * at) = make_float2(state[half].max, state[half].sum);
 #pragma unroll
       for (int n = 0; n < kQuarter; ++n) {
@@ -142,7 +150,8 @@ __global__ void __launch_bounds__(kThreads, kHeadDim == 64 ? 3 : 2) attend_split
 
 template <int kHeadDim, bool kManyTiles>
 void start(Stream& stream, const Call& call, const AttentionPlan& plan) {
-  const dim3 grid(static_cast<unsigned>(call.shape.kv_heads), static_cast<unsigned>(plan.splits_max), static_cast<unsigned>(plan.single_rows));
+  const dim3 grid(static_cast<unsigned>(call.shape.kv_heads), static_cast<unsigned>(plan.splits_max),
+                  static_cast<unsigned>(plan.single_rows));
   EYRIE_LAUNCH((attend_split<kHeadDim, kManyTiles>), grid, kThreads, (Shared<kHeadDim, kManyTiles>::kBytes), stream, call, plan);
 }
 

@@ -46,8 +46,8 @@ struct RowState {
 
 /// Takes the block's values into the split, where it is the first one if `first`.
 template <int kHeadDim, bool kCut>
-__device__ __forceinline__ void take_values(RowState<kHeadDim>& row, const uint32_t (&p)[8][2], const MergeFactors (&factors)[2], bool first,
-                                            const bf16* values, int valid, int lane) {
+__device__ __forceinline__ void take_values(RowState<kHeadDim>& row, const uint32_t (&p)[8][2], const MergeFactors (&factors)[2],
+                                            bool first, const bf16* values, int valid, int lane) {
 #pragma unroll
   for (int pair = 0; pair < kHeadDim / 16; ++pair) {
     float o[2][4];
@@ -86,7 +86,8 @@ __device__ __forceinline__ void take_split(const RowState<kHeadDim>& row, bool f
 }
 
 template <int kHeadDim>
-__global__ void __launch_bounds__(32 * kWarps<kHeadDim>, 8 / kWarps<kHeadDim>) attend_tile(Call call, const RowChunk* chunks, int head_tiles, bf16* out, int64_t row_stride) {
+__global__ void __launch_bounds__(32 * kWarps<kHeadDim>, 8 / kWarps<kHeadDim>)
+    attend_tile(Call call, const RowChunk* chunks, int head_tiles, bf16* out, int64_t row_stride) {
   constexpr int kThreads = 32 * kWarps<kHeadDim>;
   RowChunk chunk = chunks[blockIdx.y];
   chunk.first_row += static_cast<int>(blockIdx.z) * kWarps<kHeadDim>;
@@ -130,7 +131,7 @@ __global__ void __launch_bounds__(32 * kWarps<kHeadDim>, 8 / kWarps<kHeadDim>) a
     }
     cp_async_commit();
     cp_async_wait<1>();
-    __syncthreads();
+    __syncthreads();  // what the other threads have copied
     const int valid = ::min(length - block * kBlockKeys, kBlockKeys);
     if (valid > 0) {
       const bf16* keys = stages + block % kStages * kStageValues<kHeadDim>;
@@ -177,8 +178,8 @@ template <int kHeadDim>
 void start(Stream& stream, const Call& call, const AttentionPlan& plan, bf16* out, int64_t row_stride) {
   const int head_tiles = (call.shape.query_heads / call.shape.kv_heads + kTileHeads - 1) / kTileHeads;
   const dim3 grid(static_cast<unsigned>(call.shape.kv_heads * head_tiles), static_cast<unsigned>(plan.tiles), kTileRows / kWarps<kHeadDim>);
-  EYRIE_LAUNCH(attend_tile<kHeadDim>, grid, 32 * kWarps<kHeadDim>, kSharedBytes<kHeadDim>, stream, call, plan.tile_rows,
-               head_tiles, out, row_stride);
+  EYRIE_LAUNCH(attend_tile<kHeadDim>, grid, 32 * kWarps<kHeadDim>, kSharedBytes<kHeadDim>, stream, call, plan.tile_rows, head_tiles, out,
+               row_stride);
 }
 
 }  // namespace
