@@ -6,8 +6,8 @@
 
 #include "cpu/attention/attention_kernels.h"
 #include "cpu/kv/kv_layout.h"
-#include "numbers/exp.h"
 #include "cpu/vector/alibi.h"
+#include "numbers/exp.h"
 
 namespace eyrie {
 

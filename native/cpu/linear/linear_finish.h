@@ -3,8 +3,8 @@
 
 #include "cpu/linear/linear_kernels.h"
 #include "cpu/packing/panel_layout.h"
-#include "numbers/gelu.h"
 #include "cpu/simd/row_loops.h"
+#include "numbers/gelu.h"
 
 namespace eyrie {
 
