@@ -82,10 +82,10 @@ export async function benchLoad(options: LoadOptions): Promise<LoadFigures> {
   const loaded = { packedBytes: 0, isa: '', peakBytes: 0 };
   const loadS = await best(rounds, async () => {
     const started = performance.now();
-    const engine = await openEngine(model, { threads, slots: 1, prefillTokens: 16, dtype, isa });
+    const engine = await openEngine(model, { device: 'cpu', threads, slots: 1, prefillTokens: 16, dtype, isa });
     const seconds = (performance.now() - started) / 1000;
     loaded.packedBytes = engine.info.weightBytes;
-    loaded.isa = engine.info.isa;
+    loaded.isa = engine.info.kind;
     loaded.peakBytes ||= process.resourceUsage().maxRSS * 1024;
     await engine.close();
     return seconds;

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { dtypes, isas } from '../src/domain/engine-choices.js';
 import type { ControlPlaneOptions } from './control-plane.js';
 import type { FairnessOptions } from './fairness.js';
+import type { HostCostOptions } from './host-cost.js';
 import type { IngestOptions } from './ingest.js';
 import type { LoadOptions } from './load.js';
 import type { OfflineFigures, OfflineOptions } from './offline.js';
@@ -183,6 +184,20 @@ program
   .action(async (options: SweepOptions & { json: boolean }) => {
     const { benchSweep } = await import('./sweep.js');
     print(await benchSweep(options), options.json);
+  });
+
+program
+  .command('host-cost')
+  .description('Admission, waiting queue and prefix search while a device computes. Baseline: 5 % of a pass of 20 ms.')
+  .option('--waiting <number>', 'requests that wait', wholeNumber(1, 65_536), 65_000)
+  .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 256)
+  .option('--passes <number>', 'passes measured', wholeNumber(100, 1_000_000), 4000)
+  .option('--prompt <number>', 'median of the prompt tokens', wholeNumber(1, 1024), 300)
+  .option('--output <number>', 'median of the output tokens', wholeNumber(1, 1024), 150)
+  .option('--json', 'one JSON line', false)
+  .action(async (options: HostCostOptions & { json: boolean }) => {
+    const { benchHostCost } = await import('./host-cost.js');
+    print(await benchHostCost(options), options.json);
   });
 
 await program.parseAsync();

@@ -49,7 +49,7 @@ export async function benchOffline(options: OfflineOptions): Promise<OfflineFigu
   const started = performance.now();
   const model = await openModel(options.model, null);
   const { threads, slots, prefillTokens, dtype, isa } = options;
-  const engine = await openEngine(model, { threads, slots, prefillTokens, dtype, isa });
+  const engine = await openEngine(model, { device: 'cpu', threads, slots, prefillTokens, dtype, isa });
   await runWorkload(engine, [{ prompt: first.prompt.slice(0, 16), max_tokens: 2 }]);
   const loadSeconds = (performance.now() - started) / 1000;
   const before = engine.nativeReport();
@@ -75,7 +75,7 @@ export async function benchOffline(options: OfflineOptions): Promise<OfflineFigu
     useful_tokens_per_s: rounded((promptTokens + outputTokens) / wallSeconds, 2),
     output_tokens_per_s: rounded(outputTokens / wallSeconds, 2),
     peak_rss_gib: rounded(peakRssGib, 2),
-    isa: engine.info.isa,
+    isa: engine.info.kind,
     padded_prefill_tokens: report.paddedPrefillTokens,
     idle_slot_steps: report.idleSlotSteps,
     roofline: toRoofline(model.folder.shape, dtype, report, limits),

@@ -52,6 +52,7 @@ export async function benchPadding(options: PaddingOptions): Promise<PaddingFigu
   const model = withRoom(await openModel(options.model, null));
   const { slots, prefillTokens } = options;
   const engine = await openEngine(model, {
+    device: 'cpu',
     threads: availableParallelism(),
     slots,
     prefillTokens,

@@ -20,7 +20,7 @@ export interface Roofline {
   readonly goals: readonly Goal[];
 }
 
-const bytesPerWeight: Readonly<Record<NativeDtype, number>> = { float32: 4, bfloat16: 2, int8: 1 };
+const bytesPerWeight: Readonly<Record<NativeDtype, number>> = { float32: 4, bfloat16: 2, int8: 1, fp8: 1 };
 
 /** Weights of the linear layers of all blocks, without embedding and head. */
 function blockWeights({ layers, hiddenSize, queryHeads, kvHeads, headDim, ffnSize }: FalconShape): number {

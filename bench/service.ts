@@ -33,7 +33,7 @@ export interface ServiceFigures {
   readonly outside_shards_rounds_s: readonly number[];
 }
 
-const engineDefaults = { slots: 32, prefillTokens: 512, dtype: 'bfloat16', isa: 'auto' } as const;
+const engineDefaults = { device: 'cpu', slots: 32, prefillTokens: 512, dtype: 'bfloat16', isa: 'auto' } as const;
 const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 /** Times all lines through an engine of its own; the lines are read and tokenized before the clock starts. */

@@ -22,7 +22,8 @@ enum class ErrorCode {
 const char* code_name(ErrorCode code) noexcept;
 
 /// `what()` says which value was seen, what is allowed and, where there is one, the next step.
-class Error : public std::runtime_error {
+/// Visible to libraries that are opened at run time, which throw it to us (cuda/open_cuda.h).
+class [[gnu::visibility("default")]] Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ErrorCode code() const noexcept { return code_; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "binding/convert_checkpoint.h"
+#include "binding/cuda_cards.h"
 #include "binding/engine_handle.h"
 #include "binding/grammars.h"
 #include "binding/inspect_checkpoint.h"
@@ -41,6 +42,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openEngine", Napi::Function::New(env, open_engine, "openEngine"));
   exports.Set("openGrammars", Napi::Function::New(env, open_grammars_promise, "openGrammars"));
   exports.Set("supportedIsas", Napi::Function::New(env, supported_isa_names, "supportedIsas"));
+  exports.Set("cudaCards", Napi::Function::New(env, cuda_cards_promise, "cudaCards"));
   exports.Set("inspectCheckpoint", Napi::Function::New(env, inspect_checkpoint_promise, "inspectCheckpoint"));
   exports.Set("convertCheckpoint", Napi::Function::New(env, convert_checkpoint_promise, "convertCheckpoint"));
   exports.Set("measureLimits", Napi::Function::New(env, measure_limits_promise, "measureLimits"));

@@ -1,6 +1,7 @@
 #include "binding/read_options.h"
 
 #include "binding/read_fields.h"
+#include "error.h"
 
 namespace eyrie {
 
@@ -25,13 +26,43 @@ FalconConfig read_config(const Napi::Value& value, const char* what) {
   return config;
 }
 
+namespace {
+
+DeviceChoice read_device(const std::string& name) {
+  if (name == "auto") return DeviceChoice::automatic;
+  if (name == "cpu") return DeviceChoice::cpu;
+  if (name == "cuda") return DeviceChoice::cuda;
+  throw Error(ErrorCode::invalid_request, "device is '" + name + "', must be auto, cpu or cuda");
+}
+
+DType read_dtype(const std::string& name) {
+  for (const DType dtype : {DType::float32, DType::bfloat16, DType::int8, DType::fp8}) {
+    if (name == dtype_name(dtype)) return dtype;
+  }
+  throw Error(ErrorCode::invalid_request, "dtype is '" + name + "', must be float32, bfloat16, int8 or fp8");
+}
+
+CudaChoice read_cuda(const Napi::Value& value) {
+  const FieldReader fields(value, "cuda");
+  CudaChoice cuda;
+  if (!fields.is_null("library")) cuda.library = fields.string("library");
+  cuda.slots = fields.whole("slots");
+  cuda.prefill_tokens = fields.whole("prefillTokens");
+  cuda.kv_pages = fields.whole("kvPages");
+  return cuda;
+}
+
+}  // namespace
+
 EngineOptions read_options(const Napi::Value& value) {
   const FieldReader fields(value, "options");
   EngineOptions options;
   options.model_directory = fields.string("modelDirectory");
   options.config = read_config(fields.value("config"), "config");
-  options.dtype = fields.string("dtype");
-  options.isa = fields.string("isa");
+  options.device = read_device(fields.string("device"));
+  options.dtype = read_dtype(fields.string("dtype"));
+  options.isa = resolve_isa(fields.string("isa"));
+  if (options.device != DeviceChoice::cpu) options.cuda = read_cuda(fields.value("cuda"));
   options.slots = fields.whole("slots");
   options.slot_tokens = fields.whole("slotTokens");
   options.prefill_tokens = fields.whole("prefillTokens");

@@ -79,11 +79,16 @@ Napi::Object to_js_report(Napi::Env env, const EngineReport& report) {
 
 Napi::Object to_js_info(Napi::Env env, const EngineInfo& info) {
   Napi::Object out = Napi::Object::New(env);
-  out.Set("isa", info.isa);
-  out.Set("dtype", info.dtype);
-  out.Set("weightBytes", count(env, info.weight_bytes));
-  out.Set("kvCacheBytes", count(env, info.kv_cache_bytes));
-  out.Set("build", info.build);
+  const BackendInfo& backend = info.backend;
+  out.Set("device", backend.device == DeviceKind::cuda ? "cuda" : "cpu");
+  out.Set("kind", backend.kind);
+  out.Set("dtype", dtype_name(backend.dtype));
+  out.Set("numerics", backend.numerics);
+  out.Set("weightBytes", count(env, backend.weight_bytes));
+  out.Set("kvCacheBytes", count(env, backend.kv_cache_bytes));
+  out.Set("slots", count(env, info.slots));
+  out.Set("prefillTokens", count(env, info.prefill_tokens));
+  out.Set("whyCpu", info.why_cpu.empty() ? env.Null() : Napi::Value(Napi::String::New(env, info.why_cpu)));
   return out;
 }
 

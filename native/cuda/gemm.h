@@ -21,6 +21,7 @@ struct GemmShape {
   SumFormat result = SumFormat::bf16;    // int32 with int8 operands, and only there
   bool slow_accumulation = true;         // e4m3: every product added in float32
   const char* name = "";                 // in messages
+  int64_t rows_max = 0;                  // fewer than open_gemm() says; 0: as many
 };
 
 struct GemmCall {
@@ -32,6 +33,9 @@ struct GemmCall {
   const float* w_scales = nullptr;  // [n]; e4m3
   void* y = nullptr;
 };
+
+/// Rows that a product of m rows computes, at least.
+constexpr int64_t rounded_rows(int64_t m) { return (m + 15) / 16 * 16; }
 
 class Gemm {
  public:

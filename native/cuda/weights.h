@@ -1,5 +1,6 @@
 #pragma once
-// All weights of a Falcon decoder in the memory of one card (or one rank's share of them).
+// All weights of a Falcon decoder in the memory of one card (or one rank's share of them). H = hidden, Q = query_size, KV = kv_size,
+// F = ffn, V = vocabulary.
 
 #include <cstdint>
 #include <memory>
@@ -27,31 +28,46 @@ struct LayerMatrices {
   Matrix qkv, dense, up, down;
 };
 
-/// This rank's share of the heads and of the ffn; rank 0 of 1 has all.
+/// This rank's share of the heads and of the ffn; rank 0 of 1 has all. A share of QKV has the queries, keys and values of whole groups
+/// and a share of up has rows; dense and down have the columns that these give. Embedding, head and norms are whole on every rank.
 struct RankShare {
   int rank = 0;
   int ranks = 1;
 };
 
+/// Forms of the layers' matrices, the same in all layers; embedding and head are bfloat16. Some may stay bfloat16 where the others have
+/// 8 bits.
+struct LayerFormats {
+  RowFormat qkv, dense, up, down;
+  LayerFormats(RowFormat all) : qkv(all), dense(all), up(all), down(all) {}
+};
+
 class Weights {
  public:
-  /// Allocates; `format` is that of the layers' matrices, embedding and head are bfloat16. Throws out_of_memory.
-  Weights(Device& device, const FalconConfig& config, RowFormat format, RankShare share = {});
+  /// Allocates. Throws out_of_memory; unsupported_device for
+  /// linear biases; invalid_request where kv heads or ffn cannot be shared by so many ranks.
+  Weights(const Device& device, const FalconConfig& config, LayerFormats formats, RankShare share = {});
   ~Weights();
 
   Matrix embedding, head;  // the same memory where the head is tied
   std::vector<LayerMatrices> layers;
   Norm final_norm;
 
+  /// Of the buffers above: bytes_needed() of what it was made with.
   uint64_t bytes() const;
-  /// Where a checkpoint is loaded to; lives until finish() was called. Rows are converted and quantised on the card, from a ring of
-  /// pinned memory.
+  /// Where a checkpoint is loaded to; must not outlive this. Rows are converted and quantised on the card, from a ring of pinned memory.
+  /// Needs one block of the ring (kLoadBlockBytes of model/load_falcon.h) on the card while it lives.
   std::unique_ptr<WeightSink> sink(Stream& stream);
-  /// Random weights of the given seed, made on the card: for measuring speed without a checkpoint.
+  /// Random weights of the given seed, made on the card: for measuring speed without a checkpoint. A matrix has the deviation
+  /// 1 / sqrt(k), so that activations keep their size, and norms are plain: a forward pass stays finite.
   void fill_random(Stream& stream, uint64_t seed);
-  static uint64_t bytes_needed(const FalconConfig& config, RowFormat format, RankShare share = {});
+
+  /// layers * (matrices + norms * 8 H) + 8 H + V * H * 2 (twice with a head of its own), a matrix being n * k values of 1 or 2 bytes
+  /// and, in 8 bits, n scales of 4 bytes.
+  static uint64_t bytes_needed(const FalconConfig& config, LayerFormats formats, RankShare share = {});
 
  private:
+  friend class CardSink;
   struct Memory;
   std::unique_ptr<Memory> memory_;
 };

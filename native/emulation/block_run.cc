@@ -49,13 +49,16 @@ void check_shape(const char* name, const GridShape& shape) {
   if (!wrong.empty()) throw Error(ErrorCode::invalid_request, std::string("kernel ") + name + ": " + wrong);
 }
 
-BlockRun& BlockRun::current() {
+constinit thread_local BlockRun* BlockRun::current_ = nullptr;
+
+BlockRun& BlockRun::of_this_thread() {
   thread_local BlockRun run;
   return run;
 }
 
 void BlockRun::run(const char* name, const GridShape& shape, void (*body)(void*), void* argument) {
   if (running()) throw Error(ErrorCode::internal_error, "a kernel cannot launch another one here");
+  current_ = this;
   name_ = name;
   shape_ = shape;
   body_ = body;
@@ -279,7 +282,7 @@ std::string BlockRun::describe_deadlock() const {
 }
 
 void run_grid(const char* name, const GridShape& shape, void (*body)(void*), void* argument) {
-  BlockRun::current().run(name, shape, body, argument);
+  BlockRun::of_this_thread().run(name, shape, body, argument);
 }
 
 }  // namespace eyrie::emulation

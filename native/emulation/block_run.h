@@ -17,7 +17,9 @@ namespace eyrie::emulation {
 class BlockRun {
  public:
   /// That of the calling host thread.
-  static BlockRun& current();
+  static BlockRun& of_this_thread();
+  /// That of the kernel that runs on this host thread.
+  static BlockRun& current() { return *current_; }
 
   void run(const char* name, const GridShape& shape, void (*body)(void*), void* argument);
 
@@ -47,6 +49,7 @@ class BlockRun {
 
  private:
   static constexpr unsigned kNobody = ~0u;
+  static constinit thread_local BlockRun* current_;
 
   void run_block();
   static void start_work(void* self);

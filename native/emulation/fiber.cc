@@ -19,7 +19,8 @@
 
 #if defined(__x86_64__) && !defined(EYRIE_FIBERS_WITH_UCONTEXT)
 // Saves what a call must keep, stores the stack pointer at *rdi, takes rsi as the new one and restores. The first switch to a fiber
-// finds the registers that reset() has laid out and returns into eyrie_emulation_start.
+// finds the registers that reset() has laid out and returns into eyrie_emulation_start. (A jump instead of `ret` was
+// tried and made a switch about 40 % slower.)
 asm(R"(
   .text
   .type eyrie_emulation_switch, @function

@@ -58,14 +58,23 @@ struct BackendInfo {
   std::string numerics;           ///< version of the numerics, part of the fingerprint
   uint64_t weight_bytes = 0;
   uint64_t kv_cache_bytes = 0;
-  uint32_t lookahead = 0;       ///< passes launched before the tokens of the one before are looked at: 0 or 1
-  uint32_t kv_page_tokens = 0;  ///< keys and values are reserved in pages of so many tokens; 0: each slot has its own room
-  uint32_t kv_pages = 0;        ///< pages in all
+  uint32_t lookahead = 0;         ///< passes launched before the tokens of the one before are looked at: 0 or 1
+  uint32_t kv_page_tokens = 0;    ///< keys and values are reserved in pages of so many tokens; 0: each slot has its own room
+  uint32_t kv_pages = 0;          ///< pages in all
+  uint32_t logit_biases_max = 0;  ///< of one sequence; 0: no bound
 };
 
-/// One resident model on one device or group of devices. Called by one thread at a time. An exception out of any call but
-/// open_slot() means that the device cannot go on.
-class Backend {
+/// What an engine asks of a backend at most.
+struct BatchShape {
+  uint32_t slots = 0;
+  uint32_t slot_tokens = 0;    ///< positions of the longest sequence
+  uint32_t rows_max = 0;       ///< rows of the largest pass
+  uint32_t head_rows_max = 0;  ///< of which so many get logits at a time on the CPU
+};
+
+/// One resident model on one device or group of devices. Called by one thread at a time. An exception out of any call means that the
+/// device cannot go on.
+class [[gnu::visibility("default")]] Backend {
  public:
   virtual ~Backend() = default;
   virtual const BackendInfo& info() const = 0;

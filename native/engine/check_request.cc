@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 
+#include "engine/kv_pages.h"
 #include "error.h"
 
 namespace eyrie {
@@ -28,12 +29,17 @@ void check_number(const char* field, float value, float min, float max) {
   }
 }
 
-void check_lengths(const Request& request, const EngineOptions& options) {
+void check_lengths(const Request& request, const EngineOptions& options, const KvBudget& budget) {
   if (request.prompt_ids.empty()) refuse("promptIds is empty; give at least one token");
   const uint64_t prompt = request.prompt_ids.size();
   if (prompt + request.max_tokens > options.slot_tokens) {
     refuse("promptIds has " + std::to_string(prompt) + " tokens and maxTokens is " + std::to_string(request.max_tokens) +
            "; together they must fit slotTokens = " + std::to_string(options.slot_tokens));
+  }
+  if (budget.pages_for(prompt + request.max_tokens) > budget.pages) {
+    refuse("promptIds has " + std::to_string(prompt) + " tokens and maxTokens is " + std::to_string(request.max_tokens) +
+           "; together they must fit the device's memory for keys and values, " + std::to_string(budget.pages) + " pages of " +
+           std::to_string(budget.page_tokens) + " tokens");
   }
   if (request.max_tokens == 0 && !request.prompt_logprobs) refuse("maxTokens may be 0 only with promptLogprobs");
   if (request.min_tokens > request.max_tokens) {
@@ -64,9 +70,9 @@ void check_grammar(const Request& request, const EngineOptions& options) {
 
 }  // namespace
 
-void check_request(const Request& request, const EngineOptions& options) {
+void check_request(const Request& request, const EngineOptions& options, const BackendInfo& device) {
   constexpr float kLarge = 1e6f;
-  check_lengths(request, options);
+  check_lengths(request, options, kv_budget(device));
   check_ids("promptIds", request.prompt_ids, options.config.vocab_size);
   check_number("temperature", request.temperature, 0, kLarge);
   if (!(request.top_p > 0 && request.top_p <= 1)) {
@@ -82,6 +88,10 @@ void check_request(const Request& request, const EngineOptions& options) {
   check_grammar(request, options);
   if (request.logit_bias_ids.size() != request.logit_bias_values.size()) {
     refuse("logitBiasIds and logitBiasValues differ in length");
+  }
+  if (device.logit_biases_max > 0 && request.logit_bias_ids.size() > device.logit_biases_max) {
+    refuse("logitBiasIds has " + std::to_string(request.logit_bias_ids.size()) + " entries, on this device at most " +
+           std::to_string(device.logit_biases_max) + " are allowed; give fewer, or use the CPU with --device cpu");
   }
   check_ids("logitBiasIds", request.logit_bias_ids, options.config.vocab_size);
   for (const float value : request.logit_bias_values) check_number("logitBiasValues", value, -kLarge, kLarge);

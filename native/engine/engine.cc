@@ -2,22 +2,14 @@
 
 #include <utility>
 
-#include "cpu/backend/memory_plan.h"
-#include "cpu/isa.h"
 #include "engine/check_request.h"
-#include "engine/numerics_version.h"
+#include "engine/open_backend.h"
 #include "error.h"
-#include "model/available_memory.h"
 #include "threads/cpu_set.h"
 
 namespace eyrie {
 
 namespace {
-
-DType dtype_of(const std::string& name) {
-  if (name == "float32") return DType::float32;
-  return name == "int8" ? DType::int8 : DType::bfloat16;
-}
 
 /// Pinning pays when the engine has the CPUs to itself; with one thread, or more threads than CPUs, it only gets in the way.
 bool should_pin(uint32_t threads) { return threads > 1 && threads <= allowed_cpus().size(); }
@@ -29,17 +21,16 @@ Engine::Engine(EngineOptions options, EngineEvents events) : options_(std::move(
 std::unique_ptr<Engine> Engine::open(EngineOptions options, EngineEvents events, const LoadProgress& on_progress,
                                      const std::atomic<bool>& cancelled) {
   check_engine_options(options);
-  const Isa isa = resolve_isa(options.isa);
-  const DType dtype = dtype_of(options.dtype);
-  check_memory(plan_memory(options.config, dtype, options.slots, options.slot_tokens, pass_rows_max(options), head_rows_max(options)),
-               available_memory());
+  auto pool = std::make_unique<ThreadPool>(static_cast<int>(options.threads), should_pin(options.threads));
+  OpenedBackend opened = open_backend(options, *pool, on_progress, cancelled);
+  if (opened.backend->info().device == DeviceKind::cuda) {
+    options.slots = options.cuda.slots;
+    options.prefill_tokens = options.cuda.prefill_tokens;
+  }
   std::unique_ptr<Engine> engine(new Engine(std::move(options), std::move(events)));
-  engine->pool_ = std::make_unique<ThreadPool>(static_cast<int>(engine->options_.threads), should_pin(engine->options_.threads));
-  const Compute compute = make_compute(*engine->pool_, isa);
-  auto weights = load_falcon(engine->options_.model_directory, engine->options_.config, dtype, compute, on_progress, cancelled);
-  engine->runner_ = std::make_unique<BatchRunner>(engine->options_, std::move(weights), dtype, compute);
-  const FalconModel& model = engine->runner_->model();
-  engine->info_ = {isa_name(isa), engine->options_.dtype, model.weight_bytes(), model.kv_cache_bytes(), kNumericsVersion};
+  engine->info_ = {opened.backend->info(), engine->options_.slots, engine->options_.prefill_tokens, std::move(opened.why_cpu)};
+  engine->pool_ = std::move(pool);
+  engine->runner_ = std::make_unique<BatchRunner>(engine->options_, std::move(opened.backend), *engine->pool_);
   engine->thread_ = std::thread([raw = engine.get()] { raw->run(); });
   return engine;
 }
@@ -50,7 +41,7 @@ Engine::~Engine() {
 }
 
 void Engine::submit(uint64_t id, Request request, bool watched) {
-  check_request(request, options_);
+  check_request(request, options_, info_.backend);
   auto sequence = std::make_unique<Sequence>(id, std::move(request), options_, watched);
   {
     const std::lock_guard lock(mutex_);

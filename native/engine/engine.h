@@ -16,7 +16,6 @@
 #include <thread>
 #include <vector>
 
-#include "cpu/compute.h"
 #include "engine/batch_runner.h"
 #include "engine/engine_options.h"
 #include "engine/outcome.h"

@@ -6,6 +6,10 @@ namespace eyrie {
 
 namespace {
 
+constexpr uint32_t kSlotsMax = 1024;
+constexpr uint32_t kPrefillTokensMin = 16;
+constexpr uint32_t kPrefillTokensMax = 8192;
+
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::invalid_request, message); }
 
 void check_range(const char* option, uint32_t value, uint32_t min, uint32_t max) {
@@ -33,12 +37,13 @@ void check_token_bytes(const EngineOptions& options) {
 
 void check_engine_options(const EngineOptions& options) {
   check_falcon_config(options.config);
-  check_range("slots", options.slots, 1, 1024);
+  check_range("slots", options.slots, 1, kSlotsMax);
   check_range("slotTokens", options.slot_tokens, 1, options.config.context_tokens);
-  check_range("prefillTokens", options.prefill_tokens, 16, 8192);
+  check_range("prefillTokens", options.prefill_tokens, kPrefillTokensMin, kPrefillTokensMax);
   check_range("threads", options.threads, 1, 256);
-  if (options.dtype != "float32" && options.dtype != "bfloat16" && options.dtype != "int8") {
-    refuse("dtype must be float32, bfloat16 or int8");
+  if (options.device != DeviceChoice::cpu) {
+    check_range("cuda.slots", options.cuda.slots, 1, kSlotsMax);
+    check_range("cuda.prefillTokens", options.cuda.prefill_tokens, kPrefillTokensMin, kPrefillTokensMax);
   }
   for (const uint32_t id : options.stop_token_ids) {
     if (id >= options.config.vocab_size) {

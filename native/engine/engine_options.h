@@ -5,16 +5,35 @@
 #include <string>
 #include <vector>
 
+#include "cpu/isa.h"
+#include "engine/backend.h"
 #include "model/falcon_config.h"
+#include "numbers/dtype.h"
 
 namespace eyrie {
+
+enum class DeviceChoice : uint8_t {
+  automatic,  ///< a card where there is one that can hold the model, else the CPU
+  cpu,
+  cuda,
+};
+
+/// What holds where the model is on a card.
+struct CudaChoice {
+  std::string library;  ///< file of libeyrie_cuda.so; empty: build-cuda/ beside the folder of the addon
+  uint32_t slots = 0;
+  uint32_t prefill_tokens = 0;
+  uint32_t kv_pages = 0;  ///< 0: as many as the card's free memory holds
+};
 
 struct EngineOptions {
   std::string model_directory;
   FalconConfig config;
-  std::string dtype;  ///< "float32", "bfloat16" or "int8"
-  std::string isa;    ///< "auto" or a level of cpu/isa.h
-  uint32_t slots = 0;
+  DeviceChoice device = DeviceChoice::cpu;
+  DType dtype = DType::bfloat16;  ///< of the layers' weights
+  Isa isa = Isa::scalar;          ///< of the CPU; one that it can run
+  CudaChoice cuda;                ///< not looked at with the CPU
+  uint32_t slots = 0;             ///< of the CPU until the engine is open, then those of the device in use
   uint32_t slot_tokens = 0;
   uint32_t prefill_tokens = 0;
   uint32_t threads = 0;
@@ -25,11 +44,10 @@ struct EngineOptions {
 };
 
 struct EngineInfo {
-  std::string isa;
-  std::string dtype;
-  uint64_t weight_bytes = 0;
-  uint64_t kv_cache_bytes = 0;
-  std::string build;
+  BackendInfo backend;
+  uint32_t slots = 0;
+  uint32_t prefill_tokens = 0;
+  std::string why_cpu;  ///< why no card was taken, where that was left to the engine; else empty
 };
 
 /// Running totals since the engine opened.

@@ -12,8 +12,10 @@ class OutputEstimate {
   /// A sequence ended after `tokens` tokens.
   void record(uint32_t tokens);
 
-  /// min(max_tokens, the upper-quartile output of the last kWindow sequences); max_tokens before any has ended.
+  /// min(max_tokens, limit()).
   uint32_t expect(uint32_t max_tokens) const { return max_tokens < quantile_ ? max_tokens : quantile_; }
+  /// The upper-quartile output of the last kWindow sequences; UINT32_MAX before any has ended.
+  uint32_t limit() const { return quantile_; }
 
  private:
   /// Long enough to be steady, short enough to follow a change from one batch to the next.

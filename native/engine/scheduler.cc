@@ -1,8 +1,11 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
-#include <optional>
+#include <span>
+#include <string>
 #include <utility>
+
+#include "error.h"
 
 namespace eyrie {
 
@@ -19,12 +22,25 @@ uint32_t decode_rung(uint32_t rows, uint32_t slots) {
   return std::min(rung, slots);
 }
 
-Scheduler::Scheduler(uint32_t slots, uint32_t prefill_tokens) : prefill_tokens_(std::max(prefill_tokens, kChunkTokens)), slots_(slots) {
+Scheduler::Scheduler(uint32_t slots, uint32_t prefill_tokens, KvBudget budget)
+    : prefill_tokens_(std::max(prefill_tokens, kChunkTokens)), pages_(budget, slots), slots_(slots), prefixes_(slots, kChunkTokens) {
   for (uint32_t slot = 0; slot < slots; ++slot) free_slots_.push_back(slot);
   prefilling_.reserve(slots);
 }
 
+void Scheduler::add(const WaitingRequest& request) {
+  const uint64_t tokens = request.prompt_ids.size() + request.max_tokens;
+  if (pages_.budget().pages_for(tokens) > pages_.budget().pages) {
+    throw Error(ErrorCode::internal_error, "a request of " + std::to_string(tokens) + " tokens was let in although there are only " +
+                                               std::to_string(pages_.budget().pages) + " pages of " +
+                                               std::to_string(pages_.budget().page_tokens));
+  }
+  waiting_.add(request);
+}
+
 void Scheduler::next_pass(PassPlan& plan) {
+  ++pass_;
+  plan.released.clear();
   plan.admissions.clear();
   plan.copies.clear();
   plan.decode_slots.clear();
@@ -41,25 +57,65 @@ void Scheduler::next_pass(PassPlan& plan) {
 
 void Scheduler::admit(PassPlan& plan) {
   while (!free_slots_.empty()) {
-    const std::optional<WaitingRequest> request = waiting_.take_next(estimate_);
-    if (!request) return;
-    uint32_t shared = 0;
-    const uint32_t twin = request->may_copy_prefix ? best_twin(request->prompt_ids, kNoSlot, shared) : kNoSlot;
-    // A free slot that already holds the prefix needs no copy at all.
-    const bool in_place = twin != kNoSlot && slots_[twin].phase == Phase::free;
-    const auto chosen = in_place ? std::find(free_slots_.begin(), free_slots_.end(), twin) : free_slots_.begin();
-    const uint32_t index = *chosen;
-    free_slots_.erase(chosen);
-    Slot& slot = slots_[index];
-    slot.phase = Phase::prefilling;
-    slot.urgent = request->urgent;
-    slot.prompt_ids.assign(request->prompt_ids.begin(), request->prompt_ids.end());
-    slot.prefilled = in_place ? shared : 0;
-    slot.twin = in_place ? kNoSlot : twin;
-    slot.shared_tokens = shared;
-    begin_prefill(index);
-    plan.admissions.push_back({request->id, index});
+    const WaitingRequest* next = waiting_.next(estimate_);
+    if (!next) return;
+    const WaitingRequest request = *next;
+    const Twin twin = request.may_copy_prefix ? best_twin(request.prompt_ids, kNoSlot) : Twin{};
+    const uint32_t index = choose_slot(twin);
+    if (!make_room(index, twin, request.prompt_ids.size() + request.max_tokens, plan)) return;
+    waiting_.take();
+    std::erase(free_slots_, index);
+    enter(index, request, twin);
+    plan.admissions.push_back({request.id, index});
   }
+}
+
+/// A free slot that already holds the prefix, which then needs no copy at all; else the one that has been free longest. One whose
+/// prefix is about to be copied is left alone if there is another.
+uint32_t Scheduler::choose_slot(const Twin& twin) const {
+  const bool twin_is_free = twin.slot != kNoSlot && slots_[twin.slot].phase == Phase::free;
+  if (twin_is_free && slots_[twin.slot].wanted_by == 0) return twin.slot;
+  const auto is_unwanted = [&](uint32_t slot) { return slots_[slot].wanted_by == 0; };
+  const auto unwanted = std::find_if(free_slots_.begin(), free_slots_.end(), is_unwanted);
+  if (unwanted != free_slots_.end()) return *unwanted;
+  return twin_is_free ? twin.slot : free_slots_.front();
+}
+
+/// Reserves what the slot needs, at the cost of slots that have been free longest. false: there is not enough, and nothing changed.
+bool Scheduler::make_room(uint32_t index, const Twin& twin, uint64_t tokens, PassPlan& plan) {
+  const uint32_t needed = pages_.budget().pages_for(tokens);
+  uint32_t available = pages_.of_slot(index) + pages_.free();
+  const size_t released_before = plan.released.size();
+  for (const uint32_t other : free_slots_) {
+    if (available >= needed) break;
+    if (other == index || other == twin.slot || slots_[other].wanted_by > 0 || pages_.of_slot(other) == 0) continue;
+    available += pages_.of_slot(other);
+    plan.released.push_back(other);
+  }
+  if (available < needed) {
+    plan.released.resize(released_before);
+    return false;
+  }
+  for (const uint32_t slot : std::span(plan.released).subspan(released_before)) {
+    pages_.release_pages(slot);
+    forget(slot, 0);
+  }
+  pages_.open_slot(index, tokens);
+  return true;
+}
+
+void Scheduler::enter(uint32_t index, const WaitingRequest& request, const Twin& twin) {
+  const bool in_place = twin.slot == index;
+  prefixes_.hold(index, request.prompt_ids);
+  Slot& slot = slots_[index];
+  ++slot.version;
+  slot.phase = Phase::prefilling;
+  slot.urgent = request.urgent;
+  slot.prefilled = in_place ? twin.tokens : 0;
+  slot.max_tokens = request.max_tokens;
+  slot.planned_tokens = 0;
+  set_twin(index, in_place ? Twin{} : twin);
+  begin_prefill(index);
 }
 
 void Scheduler::begin_prefill(uint32_t index) {
@@ -68,50 +124,49 @@ void Scheduler::begin_prefill(uint32_t index) {
   prefilling_.insert(slots_[index].urgent ? first_patient : prefilling_.end(), index);
 }
 
-/// How many leading tokens of `prompt_ids` the slot holds or is about to hold, in whole chunks, the last prompt token left out:
-/// its row must be computed for the first logits.
-uint32_t Scheduler::shared_tokens(const Slot& slot, std::span<const uint32_t> prompt_ids) const {
-  const size_t usable = slot.phase == Phase::prefilling ? slot.prompt_ids.size() : slot.prefilled;
-  const size_t limit = std::min(usable, prompt_ids.size() - 1);
-  size_t equal = 0;
-  while (equal < limit && slot.prompt_ids[equal] == prompt_ids[equal]) ++equal;
-  return static_cast<uint32_t>(equal / kChunkTokens * kChunkTokens);
-}
-
-/// The slot that shares most, one that has it all already before one that is still computing it.
-uint32_t Scheduler::best_twin(std::span<const uint32_t> prompt_ids, uint32_t except, uint32_t& shared) const {
-  uint32_t best = kNoSlot;
-  std::pair<uint32_t, bool> best_rank{0, false};
-  for (uint32_t index = 0; index < slots_.size(); ++index) {
+/// The slot that shares most with the prompt, its last token left out: that row must be computed for the first logits. One that has
+/// it all already before one that is still computing it, then one that can be used in place.
+Scheduler::Twin Scheduler::best_twin(std::span<const uint32_t> prompt_ids, uint32_t except) const {
+  const SlotPrefixes::Shared shared = prefixes_.longest(prompt_ids, prompt_ids.size() - 1, except);
+  Twin best{kNoSlot, shared.tokens};
+  std::pair<bool, bool> best_rank;
+  for (const uint32_t index : shared.slots) {
     if (index == except) continue;
-    const uint32_t tokens = shared_tokens(slots_[index], prompt_ids);
-    const std::pair rank{tokens, slots_[index].prefilled >= tokens};
-    if (tokens == 0 || rank <= best_rank) continue;
-    best = index;
+    const Slot& slot = slots_[index];
+    const std::pair rank{slot.prefilled >= shared.tokens, slot.phase == Phase::free && slot.wanted_by == 0};
+    if (best.slot != kNoSlot && rank <= best_rank) continue;
+    best.slot = index;
     best_rank = rank;
   }
-  shared = best_rank.first;
   return best;
+}
+
+void Scheduler::set_twin(uint32_t index, const Twin& twin) {
+  Slot& slot = slots_[index];
+  if (slot.twin != kNoSlot) --slots_[slot.twin].wanted_by;
+  slot.twin = twin.slot;
+  slot.shared_tokens = twin.tokens;
+  if (twin.slot == kNoSlot) return;
+  ++slots_[twin.slot].wanted_by;
+  slot.twin_version = slots_[twin.slot].version;
 }
 
 /// Copies the shared prefix once the twin has it. false: the twin is still at it, leave the slot out of this pass.
 bool Scheduler::resolve_twin(uint32_t index, PassPlan& plan) {
   Slot& slot = slots_[index];
   if (slot.twin == kNoSlot) return true;
-  // The twin may have ended and its slot may hold another prompt by now: compare again instead of trusting the note.
-  slot.twin = best_twin(slot.prompt_ids, index, slot.shared_tokens);
+  // The twin's slot may hold another prompt by now.
+  if (slots_[slot.twin].version != slot.twin_version) set_twin(index, best_twin(prefixes_.prompt(index), index));
   if (slot.twin == kNoSlot) return true;
   const Slot& twin = slots_[slot.twin];
-  if (twin.prefilled < slot.shared_tokens) {
-    // Two twins must not wait for each other: the one whose turn comes first computes.
-    const auto turn = [&](uint32_t i) { return std::find(prefilling_.begin(), prefilling_.end(), i); };
-    if (turn(slot.twin) < turn(index)) return false;
-    slot.twin = kNoSlot;
-    return true;
+  if (twin.prefilled >= slot.shared_tokens) {
+    plan.copies.push_back({slot.twin, index, slot.shared_tokens});
+    slot.prefilled = slot.shared_tokens;
+  } else if (twin.turn == pass_) {
+    return false;
   }
-  plan.copies.push_back({slot.twin, index, slot.shared_tokens});
-  slot.prefilled = slot.shared_tokens;
-  slot.twin = kNoSlot;
+  // Else two twins would wait for each other: the one whose turn comes first computes.
+  set_twin(index, {});
   return true;
 }
 
@@ -119,9 +174,10 @@ void Scheduler::fill(PassPlan& plan) {
   for (const uint32_t index : prefilling_) {
     const uint32_t room = prefill_tokens_ - plan.prefill_rows;
     if (room == 0) break;
+    Slot& slot = slots_[index];
+    slot.turn = pass_;
     if (!resolve_twin(index, plan)) continue;
-    const Slot& slot = slots_[index];
-    const uint32_t remaining = static_cast<uint32_t>(slot.prompt_ids.size()) - slot.prefilled;
+    const uint32_t remaining = static_cast<uint32_t>(prefixes_.prompt(index).size()) - slot.prefilled;
     const bool last = remaining <= room;
     const uint32_t rows = last ? remaining : room / kChunkTokens * kChunkTokens;
     if (rows == 0) continue;
@@ -132,20 +188,43 @@ void Scheduler::fill(PassPlan& plan) {
 
 /// After fill(), so that no copy of this pass reads what this very pass computes.
 void Scheduler::assume_computed(const PassPlan& plan) {
+  for (const uint32_t slot : plan.decode_slots) plan_token(slots_[slot]);
   for (const PrefillChunk& chunk : plan.prefill) {
     Slot& slot = slots_[chunk.slot];
     slot.prefilled += chunk.rows;
     if (!chunk.last) continue;
-    slot.phase = Phase::decoding;
     std::erase(prefilling_, chunk.slot);
+    plan_token(slot);
   }
+}
+
+void Scheduler::plan_token(Slot& slot) {
+  ++slot.planned_tokens;
+  slot.phase = slot.planned_tokens < slot.max_tokens ? Phase::decoding : Phase::ending;
+}
+
+void Scheduler::stop_sequence(uint32_t index) {
+  slots_[index].phase = Phase::ending;
+  std::erase(prefilling_, index);
 }
 
 void Scheduler::end_sequence(uint32_t index, uint32_t generated_tokens) {
   estimate_.record(generated_tokens);
-  slots_[index].phase = Phase::free;
-  std::erase(prefilling_, index);
+  Slot& slot = slots_[index];
+  if (slot.phase == Phase::prefilling) {
+    std::erase(prefilling_, index);
+    set_twin(index, {});
+    forget(index, slot.prefilled);
+  }
+  slot.phase = Phase::free;
   free_slots_.push_back(index);
+}
+
+/// The slot holds only the first `kept_tokens` of its prompt from now on.
+void Scheduler::forget(uint32_t index, uint32_t kept_tokens) {
+  prefixes_.cut(index, kept_tokens);
+  slots_[index].prefilled = kept_tokens;
+  ++slots_[index].version;
 }
 
 }  // namespace eyrie

@@ -33,25 +33,26 @@ SamplingParams sampling_params(const Request& request, const EngineOptions& opti
 }  // namespace
 
 Sequence::Sequence(uint64_t sequence_id, Request sequence_request, const EngineOptions& options, bool is_watched)
-    : id(sequence_id), request(std::move(sequence_request)), watched(is_watched), sampling(sampling_params(request, options)) {
-  // Four bytes a token is what English text takes; longer text grows the string now and then.
+    : id(sequence_id), request(std::move(sequence_request)), watched(is_watched), sampling(sampling_params(request, options)) {}
+
+void Sequence::begin(const EngineOptions& options) {
+  // Few outputs reach a large max_tokens: from here on, buffers double when they have to.
+  constexpr uint32_t kTokensReserved = 256;
+  // Four bytes a token is what English text takes.
   constexpr size_t kBytesPerToken = 4;
-  result.token_ids.reserve(request.max_tokens);
-  if (!options.token_byte_ends.empty()) result.text_bytes.reserve(request.max_tokens * kBytesPerToken);
+  const uint32_t tokens = std::min(request.max_tokens, kTokensReserved);
+  result.token_ids.reserve(tokens);
+  if (!options.token_byte_ends.empty()) result.text_bytes.reserve(tokens * kBytesPerToken);
   if (request.logprobs >= 0) {
-    result.logprobs.reserve(request.max_tokens);
-    result.top_ids.reserve(size_t{request.max_tokens} * top());
-    result.top_logprobs.reserve(size_t{request.max_tokens} * top());
+    result.logprobs.reserve(tokens);
+    result.top_ids.reserve(size_t{tokens} * top());
+    result.top_logprobs.reserve(size_t{tokens} * top());
   }
   if (request.prompt_logprobs) {
     result.prompt_logprobs.assign(prompt_tokens(), std::numeric_limits<float>::quiet_NaN());
     result.prompt_top_ids.assign(size_t{prompt_tokens()} * top(), 0);
     result.prompt_top_logprobs.assign(size_t{prompt_tokens()} * top(), std::numeric_limits<float>::quiet_NaN());
   }
-}
-
-bool Sequence::has_penalties() const {
-  return request.repetition_penalty != 1.0f || request.frequency_penalty != 0.0f || request.presence_penalty != 0.0f;
 }
 
 TokenNews Sequence::take_news() {

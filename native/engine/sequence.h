@@ -14,15 +14,16 @@
 namespace eyrie {
 
 struct Sequence {
-  /// `request` must have passed check_request(). All buffers that grow per token are reserved here. `watched`: its tokens are told
-  /// as they come.
+  /// `request` must have passed check_request(). `watched`: its tokens are told as they come.
   Sequence(uint64_t id, Request request, const EngineOptions& options, bool watched);
+
+  /// It enters a slot: room for its results, which tens of thousands that wait do without.
+  void begin(const EngineOptions& options);
 
   uint32_t prompt_tokens() const { return static_cast<uint32_t>(request.prompt_ids.size()); }
   uint32_t generated() const { return static_cast<uint32_t>(result.token_ids.size()); }
   /// Best tokens reported beside the chosen one.
   uint32_t top() const { return request.logprobs > 0 ? static_cast<uint32_t>(request.logprobs) : 0; }
-  bool has_penalties() const;
   /// The tokens since the last call.
   TokenNews take_news();
 

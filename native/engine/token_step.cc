@@ -4,11 +4,8 @@
 #include <limits>
 #include <string_view>
 
-#include "cpu/sampler/log_softmax.h"
-#include "cpu/vector/vector_kernels.h"
-#include "engine/grammar_step.h"
+#include "engine/draw_failure.h"
 #include "engine/stop_matcher.h"
-#include "error.h"
 
 namespace eyrie {
 
@@ -20,31 +17,14 @@ std::string_view bytes_of(uint32_t token, const EngineOptions& options) {
   return std::string_view(options.token_bytes).substr(begin, options.token_byte_ends[token] - begin);
 }
 
-uint32_t draw(Sequence& sequence, std::span<float> logits, const TokenHistory& history, const uint32_t* allowed, const Compute& compute,
-              TokenScratch& scratch) {
-  const auto vocab = static_cast<int64_t>(logits.size());
-  if (sequence.request.logprobs < 0) {
-    return static_cast<uint32_t>(sample(compute, logits.data(), vocab, sequence.sampling, history, allowed, scratch.sample));
-  }
-  // Log-probabilities are those of the raw logits, which sampling overwrites.
-  const TopLogprobs best = top_logprobs(compute, logits.data(), vocab, static_cast<int>(sequence.top()));
-  scratch.logits.assign(logits.begin(), logits.end());
-  const auto token =
-      static_cast<uint32_t>(sample(compute, scratch.logits.data(), vocab, sequence.sampling, history, allowed, scratch.sample));
+void append_logprobs(Sequence& sequence, const HeadResult& drawn) {
   Result& result = sequence.result;
-  result.logprobs.push_back(logits[token] - best.logsumexp);
+  result.logprobs.push_back(drawn.logprob);
   for (uint32_t i = 0; i < sequence.top(); ++i) {
-    const bool filled = static_cast<int>(i) < best.count;
-    result.top_ids.push_back(filled ? static_cast<uint32_t>(best.ids[i]) : 0);
-    result.top_logprobs.push_back(filled ? best.logprobs[i] : -std::numeric_limits<float>::infinity());
+    const bool filled = i < drawn.top_ids.size();
+    result.top_ids.push_back(filled ? static_cast<uint32_t>(drawn.top_ids[i]) : 0);
+    result.top_logprobs.push_back(filled ? drawn.top_logprobs[i] : -std::numeric_limits<float>::infinity());
   }
-  return token;
-}
-
-/// A mask would hide a NaN that it covers; the sequence must end the same way with it and without.
-void check_logits(std::span<const float> logits, const Compute& compute) {
-  if (!compute.vector->max(logits.data(), static_cast<int64_t>(logits.size())).has_nan) return;
-  throw Error(ErrorCode::numeric_error, "the logits hold a NaN; the sequence cannot continue");
 }
 
 /// With a grammar, the end token is drawn only where it must count.
@@ -61,13 +41,14 @@ void end(Sequence& sequence, FinishReason reason) {
 
 }  // namespace
 
-void generate_token(Sequence& sequence, std::span<float> logits, TokenHistory& history, const EngineOptions& options,
-                    const Compute& compute, TokenScratch& scratch) {
-  const uint32_t* allowed = allowed_tokens(sequence, options, scratch.allowed);
-  if (allowed != nullptr) check_logits(logits, compute);
-  const uint32_t token = draw(sequence, logits, history, allowed, compute, scratch);
+void take_token(Sequence& sequence, const HeadResult& drawn, const EngineOptions& options) {
+  if (drawn.error != DrawError::none) {
+    sequence.failure = draw_failure(drawn.error);
+    return;
+  }
+  const auto token = static_cast<uint32_t>(drawn.token);
   sequence.result.token_ids.push_back(token);
-  history.add_output(static_cast<int32_t>(token));
+  if (sequence.request.logprobs >= 0) append_logprobs(sequence, drawn);
 
   if (is_end_token(sequence.request, token, options)) return end(sequence, FinishReason::stop);
   const bool complete = sequence.matcher && sequence.matcher->accept(token);
@@ -81,14 +62,16 @@ void generate_token(Sequence& sequence, std::span<float> logits, TokenHistory& h
   if (sequence.generated() == sequence.request.max_tokens) end(sequence, FinishReason::length);
 }
 
-void score_prompt_token(Sequence& sequence, uint32_t position, std::span<const float> logits, const Compute& compute) {
-  const uint32_t scored = position + 1;
-  if (scored >= sequence.prompt_tokens()) return;
-  const TopLogprobs best = top_logprobs(compute, logits.data(), static_cast<int64_t>(logits.size()), static_cast<int>(sequence.top()));
-  sequence.result.prompt_logprobs[scored] = logits[sequence.request.prompt_ids[scored]] - best.logsumexp;
-  for (uint32_t i = 0; i < sequence.top() && static_cast<int>(i) < best.count; ++i) {
-    sequence.result.prompt_top_ids[size_t{scored} * sequence.top() + i] = static_cast<uint32_t>(best.ids[i]);
-    sequence.result.prompt_top_logprobs[size_t{scored} * sequence.top() + i] = best.logprobs[i];
+void take_score(Sequence& sequence, uint32_t position, const HeadResult& scored) {
+  if (scored.error != DrawError::none) {
+    sequence.failure = draw_failure(scored.error);
+    return;
+  }
+  const size_t at = position + 1;
+  sequence.result.prompt_logprobs[at] = scored.logprob;
+  for (size_t i = 0; i < sequence.top() && i < scored.top_ids.size(); ++i) {
+    sequence.result.prompt_top_ids[at * sequence.top() + i] = static_cast<uint32_t>(scored.top_ids[i]);
+    sequence.result.prompt_top_logprobs[at * sequence.top() + i] = scored.top_logprobs[i];
   }
 }
 

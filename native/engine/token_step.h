@@ -1,32 +1,20 @@
 #pragma once
-// What happens to one row of logits: log-probabilities, the next token, its text, and whether the sequence is over.
-// Rows of different purposes may be handled by different threads at once.
+// The host's half of a token: what a device has drawn or scored becomes part of a sequence's result, its text grows, and it shows
+// whether the sequence is over. Sequences do not depend on each other: different threads may handle different ones at once.
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
-#include "cpu/compute.h"
-#include "cpu/sampler/sample.h"
+#include "engine/backend.h"
 #include "engine/engine_options.h"
 #include "engine/sequence.h"
 
 namespace eyrie {
 
-/// Buffers of one thread, grown on first use.
-struct TokenScratch {
-  SampleScratch sample;
-  std::vector<float> logits;
-  std::vector<uint32_t> allowed;
-};
+/// Appends the drawn token with its log-probabilities and its text. Sets `ended` and the finish reason after an end token, a
+/// complete stop string, a complete grammar or the last allowed token; `failure` where the row has no token.
+void take_token(Sequence& sequence, const HeadResult& result, const EngineOptions& options);
 
-/// Draws the next token from `logits` [vocab] (overwritten) and appends it to the sequence's result and `history`. Sets `ended`
-/// and the finish reason after an end token, a complete stop string, a complete grammar or the last allowed token. Throws
-/// numeric_error on NaN, invalid_request when no token is allowed or the grammar needs more effort than allowed.
-void generate_token(Sequence& sequence, std::span<float> logits, TokenHistory& history, const EngineOptions& options,
-                    const Compute& compute, TokenScratch& scratch);
-
-/// Scores prompt token `position` + 1 with the logits of row `position`; nothing to do for the last row.
-void score_prompt_token(Sequence& sequence, uint32_t position, std::span<const float> logits, const Compute& compute);
+/// Notes the log-probabilities of prompt token `position` + 1, which the row of `position` has scored; `failure` where it has none.
+void take_score(Sequence& sequence, uint32_t position, const HeadResult& result);
 
 }  // namespace eyrie

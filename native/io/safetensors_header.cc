@@ -16,8 +16,9 @@ namespace eyrie {
 namespace {
 
 std::optional<TensorDtype> dtype_of(std::string_view name) {
-  for (const TensorDtype dtype : {TensorDtype::bf16, TensorDtype::f16, TensorDtype::f32, TensorDtype::f64, TensorDtype::i64,
-                                  TensorDtype::i32, TensorDtype::i16, TensorDtype::i8, TensorDtype::u8, TensorDtype::boolean}) {
+  for (const TensorDtype dtype :
+       {TensorDtype::bf16, TensorDtype::f16, TensorDtype::f32, TensorDtype::i8, TensorDtype::f8_e4m3, TensorDtype::f64, TensorDtype::i64,
+        TensorDtype::i32, TensorDtype::i16, TensorDtype::u8, TensorDtype::boolean}) {
     if (name == dtype_name(dtype)) return dtype;
   }
   return std::nullopt;

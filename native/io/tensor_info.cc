@@ -12,6 +12,7 @@ size_t dtype_bytes(TensorDtype dtype) {
     case TensorDtype::f16:
     case TensorDtype::i16: return 2;
     case TensorDtype::i8:
+    case TensorDtype::f8_e4m3:
     case TensorDtype::u8:
     case TensorDtype::boolean: return 1;
   }
@@ -28,6 +29,7 @@ const char* dtype_name(TensorDtype dtype) {
     case TensorDtype::i32: return "I32";
     case TensorDtype::i16: return "I16";
     case TensorDtype::i8: return "I8";
+    case TensorDtype::f8_e4m3: return "F8_E4M3";
     case TensorDtype::u8: return "U8";
     case TensorDtype::boolean: return "BOOL";
   }
@@ -35,6 +37,8 @@ const char* dtype_name(TensorDtype dtype) {
 }
 
 bool is_weight_dtype(TensorDtype dtype) { return dtype == TensorDtype::bf16 || dtype == TensorDtype::f16 || dtype == TensorDtype::f32; }
+
+bool is_stored_in_8_bits(TensorDtype dtype) { return dtype == TensorDtype::i8 || dtype == TensorDtype::f8_e4m3; }
 
 std::string shape_text(const std::vector<uint64_t>& shape) {
   std::string out = "[";

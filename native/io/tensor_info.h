@@ -9,14 +9,17 @@
 
 namespace eyrie {
 
-/// The dtypes of published Falcon weights first; the others occur only in buffers that are ignored, such as causal masks.
-enum class TensorDtype : uint8_t { bf16, f16, f32, f64, i64, i32, i16, i8, u8, boolean };
+/// The dtypes of published Falcon weights first, then those of weights in 8 bits that `eyrie model convert` has written; the others
+/// occur only in buffers that are ignored, such as causal masks.
+enum class TensorDtype : uint8_t { bf16, f16, f32, i8, f8_e4m3, f64, i64, i32, i16, u8, boolean };
 
 /// Bytes of one element.
 size_t dtype_bytes(TensorDtype dtype);
 /// "BF16", as safetensors spells it.
 const char* dtype_name(TensorDtype dtype);
 bool is_weight_dtype(TensorDtype dtype);
+/// I8 and F8_E4M3: weights with a scale per row.
+bool is_stored_in_8_bits(TensorDtype dtype);
 
 struct TensorInfo {
   std::string name;

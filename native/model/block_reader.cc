@@ -1,16 +1,20 @@
 #include "model/block_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace eyrie {
 
-BlockReader::BlockReader(const Checkpoint& checkpoint, std::vector<BlockRange> ranges, uint64_t buffer_bytes, int buffers)
+BlockReader::BlockReader(const Checkpoint& checkpoint, std::vector<BlockRange> ranges, BlockRing ring)
     : checkpoint_(checkpoint),
       ranges_(std::move(ranges)),
-      buffer_bytes_(buffer_bytes),
-      buffers_(static_cast<size_t>(buffers)),
-      memory_(buffer_bytes * buffers_),
-      thread_([this] { read_all(); }) {}
+      ring_(std::move(ring)),
+      blocks_(ring_.memory.size() / ring_.block_bytes),
+      filled_(blocks_),
+      failed_at_(ranges_.size()) {
+  const size_t readers = std::min({static_cast<size_t>(std::max(ring_.readers, 1)), blocks_, ranges_.size()});
+  for (size_t i = 0; i < readers; ++i) threads_.emplace_back([this] { read_blocks(); });
+}
 
 BlockReader::~BlockReader() {
   {
@@ -18,44 +22,54 @@ BlockReader::~BlockReader() {
     stopping_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 std::span<const std::byte> BlockReader::next() {
   std::unique_lock lock(mutex_);
   released_ = handed_;
   changed_.notify_all();
-  changed_.wait(lock, [this] { return read_ > handed_ || failure_; });
-  if (read_ <= handed_) std::rethrow_exception(failure_);
-  const size_t index = handed_++;
-  return {memory_.as<std::byte>() + index % buffers_ * buffer_bytes_, ranges_[index].bytes};
+  const size_t index = handed_;
+  changed_.wait(lock, [&] { return filled_[index % blocks_] || failed_at_ == index; });
+  if (failed_at_ == index) std::rethrow_exception(failure_);
+  filled_[index % blocks_] = false;
+  ++handed_;
+  return {block(index), ranges_[index].bytes};
 }
 
-void BlockReader::read_all() {
-  for (size_t index = 0; index < ranges_.size(); ++index) {
+/// Ranges are claimed in order, so those before a failed one are read by then or being read.
+void BlockReader::read_blocks() {
+  while (true) {
+    size_t index = 0;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return index - released_ < buffers_ || stopping_; });
-      if (stopping_) return;
+      changed_.wait(lock, [&] { return stopping_ || claimed_ >= failed_at_ || claimed_ - released_ < blocks_; });
+      if (stopping_ || claimed_ >= failed_at_) return;
+      index = claimed_++;
     }
     std::exception_ptr failure;
     try {
-      const BlockRange& range = ranges_[index];
-      checkpoint_.read(*range.tensor, range.offset, {memory_.as<std::byte>() + index % buffers_ * buffer_bytes_, range.bytes});
+      fill(index);
     } catch (...) {
       failure = std::current_exception();
     }
     {
       const std::lock_guard lock(mutex_);
-      if (failure) {
+      if (!failure) {
+        filled_[index % blocks_] = true;
+      } else if (index < failed_at_) {
+        failed_at_ = index;
         failure_ = failure;
-      } else {
-        ++read_;
       }
     }
     changed_.notify_all();
-    if (failure) return;
   }
+}
+
+void BlockReader::fill(size_t index) {
+  const BlockRange& range = ranges_[index];
+  if (index >= blocks_ && ring_.wait_read) ring_.wait_read(block(index));
+  checkpoint_.read(*range.tensor, range.offset, {block(index), range.bytes});
 }
 
 }  // namespace eyrie

@@ -18,7 +18,7 @@ struct ConvertOptions {
   /// Must exist, and hold no file of the same name.
   std::string out_directory;
   FalconConfig config;
-  std::string dtype;  ///< "bfloat16" or "int8"
+  std::string dtype;  ///< "bfloat16", "int8" or "fp8"
   /// Bytes of tensors per file, at least kShardBytesMin.
   uint64_t shard_bytes_max = 0;
   uint32_t threads = 0;
@@ -45,7 +45,7 @@ struct ConvertReport {
 };
 
 /// Writes the shards and makes them durable; the index is the caller's to write. `on_progress` and `cancelled` as in load_falcon().
-/// 8-bit weights are those that loading with dtype int8 makes of the same checkpoint, bit for bit.
+/// 8-bit weights are those that loading with dtype int8, or fp8 on a card, makes of the same checkpoint, bit for bit.
 /// Throws model_unreadable, model_invalid (also for NaN or infinite weights), invalid_request, disk_full, engine_closed.
 ConvertReport convert_checkpoint(const ConvertOptions& options, const LoadProgress& on_progress, const std::atomic<bool>& cancelled);
 

@@ -22,8 +22,16 @@ OutputTensor output(const std::string& name, TensorDtype dtype, std::vector<uint
   return tensor;
 }
 
-Conversion to_int8(const TensorInfo& source, const std::string& name) {
-  return {&source, nullptr, output(name, TensorDtype::i8, source.shape), {output(name + "_scale", TensorDtype::f32, {source.shape[0]})}};
+TensorDtype stored_type(DType dtype) { return dtype == DType::int8 ? TensorDtype::i8 : TensorDtype::f8_e4m3; }
+
+Conversion to_8_bits(const TensorInfo& source, const std::string& name, DType dtype) {
+  return {&source, nullptr, output(name, stored_type(dtype), source.shape), {output(name + "_scale", TensorDtype::f32, {source.shape[0]})}};
+}
+
+/// The head is the touchiest of all matrices and a small part of a large model: e4m3 leaves it in bfloat16, as it does in the engine.
+bool becomes_8_bits(TensorRole role, DType dtype) {
+  return (role == TensorRole::matrix && (dtype == DType::int8 || dtype == DType::fp8)) ||
+         (role == TensorRole::head && dtype == DType::int8);
 }
 
 std::vector<Conversion> conversions_of(const Checkpoint& checkpoint, const std::vector<FalconTensor>& tensors, bool tied_head,
@@ -36,21 +44,22 @@ std::vector<Conversion> conversions_of(const Checkpoint& checkpoint, const std::
     const TensorInfo& source = *found.tensor;
     const std::string name = published_name(source.name);
     if (found.scales != nullptr) {
-      if (dtype != DType::int8) {
+      if (!becomes_8_bits(found.role, dtype) || source.dtype != stored_type(dtype)) {
         throw Error(ErrorCode::invalid_request, checkpoint.file_name(source) + ": tensor " + quoted_text(source.name) +
-                                                    " is stored in 8 bits and cannot become bfloat16; convert the original");
+                                                    " is stored in 8 bits (" + dtype_name(source.dtype) + ") and cannot become " +
+                                                    dtype_name(dtype) + "; convert the original");
       }
-      Conversion copy = to_int8(source, name);
+      Conversion copy = to_8_bits(source, name, dtype);
       copy.source_scales = found.scales;
       all.push_back(std::move(copy));
-    } else if (dtype == DType::int8 && (found.role == TensorRole::matrix || found.role == TensorRole::head)) {
-      all.push_back(to_int8(source, name));
+    } else if (becomes_8_bits(found.role, dtype)) {
+      all.push_back(to_8_bits(source, name, dtype));
     } else {
       const bool exact = found.role == TensorRole::vector && source.dtype != TensorDtype::bf16;
       all.push_back({&source, nullptr, output(name, exact ? TensorDtype::f32 : TensorDtype::bf16, source.shape), {}});
     }
   }
-  if (dtype == DType::int8 && tied_head && head == nullptr) all.push_back(to_int8(*tensors.front().tensor, "lm_head.weight"));
+  if (dtype == DType::int8 && tied_head && head == nullptr) all.push_back(to_8_bits(*tensors.front().tensor, "lm_head.weight", dtype));
   return all;
 }
 

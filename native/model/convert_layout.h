@@ -11,7 +11,7 @@
 
 namespace eyrie {
 
-/// One tensor of the output. Matrices become BF16 or I8. Norms and biases, a few kilobytes, keep their values exactly: BF16 stays,
+/// One tensor of the output. Matrices become BF16, I8 or F8_E4M3. Norms and biases, a few kilobytes, keep their values exactly: BF16 stays,
 /// F16 and F32 become F32, because the engine holds them as float32.
 struct OutputTensor {
   std::string name;  ///< as published: with the `transformer.` prefix, but for lm_head.weight
@@ -38,7 +38,8 @@ struct OutputShard {
 
 /// Cuts the tensors, in the order of the model, into shards of at most `shard_bytes_max` bytes of data; a larger tensor gets a shard of
 /// its own. A spare head is left out, as are biases that must be zero. With int8 the head is a matrix in 8 bits of its own, made of
-/// the embedding where the head is tied. Throws invalid_request for 8-bit tensors that should become `bfloat16`.
+/// the embedding where the head is tied; with fp8 it stays bfloat16. Throws invalid_request for 8-bit tensors that should become another
+/// type.
 std::vector<OutputShard> lay_out_conversion(const Checkpoint& checkpoint, const std::vector<FalconTensor>& tensors, bool tied_head,
                                             DType dtype, uint64_t shard_bytes_max);
 

@@ -36,9 +36,9 @@ class Matcher {
 
   void add(const std::string& name, const std::vector<uint64_t>& shape, TensorRole role) {
     const TensorInfo& tensor = take(name, shape);
-    const bool may_be_int8 = role == TensorRole::matrix || role == TensorRole::head;
+    const bool may_be_8_bits = role == TensorRole::matrix || role == TensorRole::head;
     const TensorInfo* scales = nullptr;
-    if (may_be_int8 && tensor.dtype == TensorDtype::i8) {
+    if (may_be_8_bits && is_stored_in_8_bits(tensor.dtype)) {
       scales = &take(name + "_scale", {shape[0]});
       if (scales->dtype != TensorDtype::f32) refuse(*scales, std::string("has dtype ") + dtype_name(scales->dtype) + ", must be F32");
     } else if (!is_weight_dtype(tensor.dtype)) {
@@ -85,7 +85,7 @@ void Matcher::layer(const std::string& prefix) {
 
 void Matcher::head() {
   const TensorInfo* stored = checkpoint_.find("lm_head.weight");
-  const bool used = !config_.tied_head || (stored != nullptr && stored->dtype == TensorDtype::i8);
+  const bool used = !config_.tied_head || (stored != nullptr && is_stored_in_8_bits(stored->dtype));
   if (used) {
     add("lm_head.weight", {config_.vocab_size, config_.hidden_size}, TensorRole::head);
   } else if (stored != nullptr) {

@@ -1,5 +1,6 @@
 #include "model/weight_plan.h"
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 
@@ -19,61 +20,62 @@ class Planner {
     }
   }
 
-  void layer(uint32_t index, LayerWeights& layer);
-  void model(FalconWeights& weights);
-  WeightPlan take() { return std::move(plan_); }
+  void layer(uint32_t index, const LayerTargets& layer);
+  void model(WeightSink& sink);
+  WeightPlan take();
 
  private:
-  const FalconTensor& weights_for(const std::string& name, const PackedLinear& target) const {
-    const FalconTensor& found = by_name_.at(name);
-    if (found.scales != nullptr && target.dtype() != DType::int8) {
-      throw Error(ErrorCode::invalid_request, checkpoint_.file_name(*found.tensor) + ": holds 8-bit weights, but dtype is " +
-                                                  dtype_name(target.dtype()) + "; choose int8, or convert the original again");
-    }
-    return found;
+  /// The plan of a tensor that goes to `target`, among others.
+  MatrixPlan& plan_for(const std::string& name, const MatrixTarget& target);
+
+  void matrix(const std::string& name, MatrixTarget& target) { plan_for(name, target).parts.push_back({&target, 0, 0, target.n()}); }
+
+  void vector(const std::string& name, std::span<float> target) {
+    plan_.vectors.push_back({by_name_.at(name).tensor, target.data(), 0, static_cast<int64_t>(target.size())});
   }
 
-  void matrix(const std::string& name, PackedLinear& target) {
-    const FalconTensor& found = weights_for(name, target);
-    plan_.matrices.push_back({found.tensor, &target, 0, 0, target.n(), found.scales});
+  void norm(const std::string& name, const NormTargets& target) {
+    vector(name + ".weight", target.weight);
+    vector(name + ".bias", target.bias);
   }
 
-  void vector(const std::string& name, int64_t size, std::vector<float>& target) {
-    target.resize(static_cast<size_t>(size));
-    plan_.vectors.push_back({by_name_.at(name).tensor, target.data(), 0, size});
+  void linear(const std::string& name, const LinearTarget& target) {
+    matrix(name + ".weight", *target.weight);
+    if (config_.linear_bias) vector(name + ".bias", target.bias);
   }
 
-  void norm(const std::string& name, NormWeights& target) {
-    vector(name + ".weight", config_.hidden_size, target.weight);
-    vector(name + ".bias", config_.hidden_size, target.bias);
-  }
-
-  void linear(const std::string& name, BiasedLinear& target) {
-    matrix(name + ".weight", target.weight);
-    if (config_.linear_bias) vector(name + ".bias", target.weight.n(), target.bias);
-  }
-
-  void fused_qkv(const std::string& name, BiasedLinear& target);
+  void fused_qkv(const std::string& name, const LinearTarget& target);
 
   const Checkpoint& checkpoint_;
   const FalconConfig& config_;
   WeightPlan plan_;
   std::unordered_map<std::string, FalconTensor> by_name_;
+  std::unordered_map<std::string, size_t> planned_;  // index among plan_.matrices
 };
 
+std::string other_types(TensorDtype stored) { return stored == TensorDtype::i8 ? "choose int8" : "choose fp8 (on a card) or bfloat16"; }
+
+MatrixPlan& Planner::plan_for(const std::string& name, const MatrixTarget& target) {
+  const FalconTensor& found = by_name_.at(name);
+  if (found.scales != nullptr && !target.takes_stored(found.tensor->dtype)) {
+    throw Error(ErrorCode::invalid_request, checkpoint_.file_name(*found.tensor) + ": holds 8-bit weights (" +
+                                                dtype_name(found.tensor->dtype) + "), but dtype is " + dtype_name(target.dtype()) + "; " +
+                                                other_types(found.tensor->dtype) + ", or convert the original again");
+  }
+  const auto [at, is_new] = planned_.try_emplace(name, plan_.matrices.size());
+  if (is_new) plan_.matrices.push_back({found.tensor, found.scales, {}});
+  return plan_.matrices[at->second];
+}
+
 // Files hold, for each KV head: its query heads, its key head, its value head.
-void Planner::fused_qkv(const std::string& name, BiasedLinear& target) {
+void Planner::fused_qkv(const std::string& name, const LinearTarget& target) {
   const int64_t head = config_.head_dim;
   const int64_t queries = config_.query_heads / config_.kv_heads * head;
-  const FalconTensor& weight = weights_for(name + ".weight", target.weight);
-  const TensorInfo* bias = nullptr;
-  if (config_.linear_bias) {
-    bias = by_name_.at(name + ".bias").tensor;
-    target.bias.resize(config_.qkv_size());
-  }
+  MatrixPlan& weight = plan_for(name + ".weight", *target.weight);
+  const TensorInfo* bias = config_.linear_bias ? by_name_.at(name + ".bias").tensor : nullptr;
   int64_t source = 0;
   const auto part = [&](int64_t to, int64_t rows) {
-    plan_.matrices.push_back({weight.tensor, &target.weight, source, to, rows, weight.scales});
+    weight.parts.push_back({target.weight, source, to, rows});
     if (bias != nullptr) plan_.vectors.push_back({bias, target.bias.data() + to, source, rows});
     source += rows;
   };
@@ -84,7 +86,7 @@ void Planner::fused_qkv(const std::string& name, BiasedLinear& target) {
   }
 }
 
-void Planner::layer(uint32_t index, LayerWeights& layer) {
+void Planner::layer(uint32_t index, const LayerTargets& layer) {
   const std::string prefix = "h." + std::to_string(index) + ".";
   if (!config_.parallel_attention) {
     norm(prefix + "input_layernorm", layer.attention_norm);
@@ -101,21 +103,28 @@ void Planner::layer(uint32_t index, LayerWeights& layer) {
   linear(prefix + "mlp.dense_4h_to_h", layer.down);
 }
 
-void Planner::model(FalconWeights& weights) {
-  matrix("word_embeddings.weight", weights.embedding);
-  for (uint32_t index = 0; index < config_.layers; ++index) layer(index, weights.layers[index]);
-  norm("ln_f", weights.final_norm);
+void Planner::model(WeightSink& sink) {
+  matrix("word_embeddings.weight", sink.embedding());
+  for (uint32_t index = 0; index < config_.layers; ++index) layer(index, sink.layer(index));
+  norm("ln_f", sink.final_norm());
   // A tied head of its own is the embedding in 8 bits: made while loading, or stored by `eyrie model convert`.
   const auto head = by_name_.find("lm_head.weight");
   const bool stored = head != by_name_.end() && head->second.role == TensorRole::head;
-  if (weights.own_head.n() > 0) matrix(stored ? "lm_head.weight" : "word_embeddings.weight", weights.own_head);
+  if (MatrixTarget* const own_head = sink.own_head()) matrix(stored ? "lm_head.weight" : "word_embeddings.weight", *own_head);
+}
+
+WeightPlan Planner::take() {
+  std::stable_sort(plan_.matrices.begin(), plan_.matrices.end(), [](const MatrixPlan& a, const MatrixPlan& b) {
+    return a.tensor->file != b.tensor->file ? a.tensor->file < b.tensor->file : a.tensor->offset < b.tensor->offset;
+  });
+  return std::move(plan_);
 }
 
 }  // namespace
 
-WeightPlan plan_weights(const Checkpoint& checkpoint, const FalconConfig& config, FalconWeights& weights) {
+WeightPlan plan_weights(const Checkpoint& checkpoint, const FalconConfig& config, WeightSink& sink) {
   Planner planner(checkpoint, config);
-  planner.model(weights);
+  planner.model(sink);
   return planner.take();
 }
 

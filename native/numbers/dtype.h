@@ -11,9 +11,10 @@ enum class DType : uint8_t {
   bfloat16,
   float16,  ///< only as the source of weights; nothing is computed in it
   int8,     ///< only for weights: one scale per output channel
+  fp8,      ///< e4m3, only for weights: one scale per output channel; CUDA alone
 };
 
-constexpr size_t dtype_bytes(DType t) { return t == DType::float32 ? 4 : t == DType::int8 ? 1 : 2; }
+constexpr size_t dtype_bytes(DType t) { return t == DType::float32 ? 4 : t == DType::int8 || t == DType::fp8 ? 1 : 2; }
 
 constexpr const char* dtype_name(DType t) {
   switch (t) {
@@ -21,6 +22,7 @@ constexpr const char* dtype_name(DType t) {
     case DType::bfloat16: return "bfloat16";
     case DType::float16: return "float16";
     case DType::int8: return "int8";
+    case DType::fp8: return "fp8";
   }
   return "?";
 }

@@ -1,22 +1,16 @@
 #!/usr/bin/env node
 import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { readVersion } from '../config/read-version.js';
-import { dtypes, isas, type Dtype, type Isa } from '../domain/engine-choices.js';
+import { devices, dtypes, isas, type DeviceChoice, type Dtype, type Isa } from '../domain/engine-choices.js';
 import { addAdminCommands } from './admin-command.js';
 import type { LocalParts } from './dev/local-service.js';
+import { wholeNumber } from './option-numbers.js';
 import { reportError, reportJsonError } from './output.js';
+import { addPlanCommand } from './plan-command.js';
+import { addSelfcheckCommand } from './selfcheck-command.js';
 
 /** The `eyrie` command. Everything behind a command is loaded when that command runs, so that `--help` is quick. */
-
-function wholeNumber(min: number, max: number) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < min || value > max)
-      throw new InvalidArgumentError(`A whole number from ${min} to ${max} is required.`);
-    return value;
-  };
-}
 
 async function loadLocalParts(): Promise<LocalParts> {
   const [{ startRedisChild }, { keyDigest }, { readModelFolder }] = await Promise.all([
@@ -85,8 +79,13 @@ program
   .requiredOption('--model <folder>', 'demo, or the folder of a Falcon checkpoint')
   .option('--served-model-name <name>', 'name that the lines call the model by')
   .option('--threads <number>', 'compute threads', wholeNumber(1, 256), availableParallelism())
-  .option('--slots <number>', 'sequences decoded together', wholeNumber(1, 1024), 32)
-  .option('--prefill-tokens <number>', 'token budget of a prefill pack', wholeNumber(16, 8192), 512)
+  .option('--slots <number>', 'sequences decoded together (default: what suits the device)', wholeNumber(1, 1024))
+  .option('--prefill-tokens <number>', 'token budget of a prefill pack (default: 512)', wholeNumber(16, 8192))
+  .addOption(
+    new Option('--device <name>', 'auto: a card that can hold the model, else the CPU')
+      .choices(devices)
+      .default('auto'),
+  )
   .addOption(new Option('--dtype <type>', 'number format of the weights').choices(dtypes).default('bfloat16'))
   .addOption(new Option('--isa <level>', 'widest instruction set to use').choices(isas).default('auto'))
   .option('--fail-on-error', 'exit with 3 when a line failed', false)
@@ -117,7 +116,9 @@ models
   .argument('<folder>', 'demo, or the folder of a Falcon checkpoint')
   .argument('<out>', 'the folder to write; it appears whole or not at all')
   .addOption(
-    new Option('--dtype <type>', 'number format of the weights').choices(['bfloat16', 'int8']).default('bfloat16'),
+    new Option('--dtype <type>', 'number format of the weights')
+      .choices(['bfloat16', 'int8', 'fp8'])
+      .default('bfloat16'),
   )
   .option('--shard-mib <number>', 'most MiB of tensors in a file', wholeNumber(1, 1 << 20), 4096)
   .option('--threads <number>', 'threads that convert', wholeNumber(1, 256), availableParallelism())
@@ -126,7 +127,7 @@ models
     async (
       folder: string,
       out: string,
-      options: { dtype: 'bfloat16' | 'int8'; shardMib: number; threads: number; force: boolean },
+      options: { dtype: 'bfloat16' | 'int8' | 'fp8'; shardMib: number; threads: number; force: boolean },
     ) => {
       const [{ convertModel }, { runModelConvert }, { modelDirectoryOf }] = await Promise.all([
         import('../compose/convert-model.js'),
@@ -151,8 +152,9 @@ interface RunBatchFlags {
   readonly model: string;
   readonly servedModelName?: string;
   readonly threads: number;
-  readonly slots: number;
-  readonly prefillTokens: number;
+  readonly slots?: number;
+  readonly prefillTokens?: number;
+  readonly device: DeviceChoice;
   readonly dtype: Dtype;
   readonly isa: Isa;
   readonly failOnError: boolean;
@@ -170,7 +172,8 @@ async function openOffline(options: RunBatchFlags) {
     ]);
   const model = await openModel(modelDirectoryOf(options.model), options.servedModelName ?? null);
   const progress = new ProgressLine();
-  const engine = await openEngine(model, options, (done, total) => progress.showLoading(model.served.id, done, total));
+  const settings = { ...options, slots: options.slots ?? null, prefillTokens: options.prefillTokens ?? null };
+  const engine = await openEngine(model, settings, (done, total) => progress.showLoading(model.served.id, done, total));
   progress.end();
   // One's own folder may be called by the name it was given on the command line, too.
   const named = { ...model.served, aliases: [...new Set([...model.served.aliases, options.model])] };
@@ -184,6 +187,8 @@ async function openOffline(options: RunBatchFlags) {
   };
 }
 
+addPlanCommand(program);
+addSelfcheckCommand(program);
 addAdminCommands(program, async () => {
   const [{ readStoreSettings }, { openStore }, { SystemClock }, { UlidIds }, { PinoLog }] = await Promise.all([
     import('../config/read-environment.js'),

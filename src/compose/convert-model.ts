@@ -1,6 +1,6 @@
 import { convertCheckpoint } from '../adapters/engine-native/convert-checkpoint.js';
 import { inspectCheckpoint } from '../adapters/engine-native/inspect-checkpoint.js';
-import type { NativeConversion } from '../adapters/engine-native/native-types.js';
+import type { NativeConversion, NativeConvertOptions } from '../adapters/engine-native/native-types.js';
 import { NewModelFolder } from '../adapters/model-folder/new-model-folder.js';
 import { companionFiles, hashFiles, type HashedFile } from '../adapters/model-folder/source-files.js';
 import { isNewDecoder } from '../contract/falcon-config.js';
@@ -11,7 +11,7 @@ import { openModel, type OpenModel } from './open-model.js';
 export interface ConvertSettings {
   readonly directory: string;
   readonly out: string;
-  readonly dtype: 'bfloat16' | 'int8';
+  readonly dtype: NativeConvertOptions['dtype'];
   readonly shardBytesMax: number;
   /** Replace a model that lies in `out` already. */
   readonly replace: boolean;
@@ -20,6 +20,7 @@ export interface ConvertSettings {
 
 export interface ConversionReport {
   readonly model: string;
+  readonly dtype: ConvertSettings['dtype'];
   readonly files: number;
   readonly tensors: number;
   readonly bytes: number;
@@ -95,6 +96,7 @@ export async function convertModel(
     const { rounded, quantised, leftOut, tensors, tensorBytes } = conversion;
     return {
       model: model.served.id,
+      dtype,
       files: conversion.files.length,
       tensors: tensors.length,
       bytes: tensorBytes,

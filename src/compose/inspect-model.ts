@@ -6,11 +6,12 @@ import { NoTokenizer } from '../adapters/no-tokenizer/no-tokenizer.js';
 import { BpeTokenizer } from '../adapters/tokenizer/bpe-tokenizer.js';
 import { isNewDecoder } from '../contract/falcon-config.js';
 import type { ModelInspection } from '../contract/model-inspection.js';
-import { cardClasses, slotsOnCard } from '../domain/card-fit.js';
 import { falconForm } from '../domain/falcon-form.js';
 import type { FalconShape } from '../domain/falcon-shape.js';
+import { gpuCards, gpuNames, type GpuCard } from '../domain/gpu/cards.js';
+import { planGpu } from '../domain/gpu/plan-gpu.js';
 import { readModelCard } from '../domain/model-card.js';
-import { kvBytesPerToken, parameterCount, weightBytes } from '../domain/model-memory.js';
+import { kvBytesPerToken, parameterCount, weightBytes, type CardWeights } from '../domain/model-memory.js';
 import { endOfText, endTokens, type EndTokens } from './end-tokens.js';
 
 function architecture({ shape, config }: ModelFolder): ModelInspection['architecture'] {
@@ -84,6 +85,12 @@ function warningsOf(
   return warnings;
 }
 
+function fullSequences(shape: FalconShape, card: GpuCard, weights: CardWeights): number | null {
+  if (weights === 'fp8' && card.fp8FlopsPerSecond === null) return null;
+  const options = { weights, tensorParallel: 1, tokensPerSequence: shape.contextTokens };
+  return planGpu(shape, card.memoryBytes, options)?.fullSequences ?? null;
+}
+
 /** All that can be said about a checkpoint without loading it. Throws `model_invalid`, `model_unreadable`, `unsupported_device`. */
 export async function inspectModel(directory: string): Promise<ModelInspection> {
   const folder = await readModelFolder(directory);
@@ -119,11 +126,13 @@ export async function inspectModel(directory: string): Promise<ModelInspection> 
     },
     files: filesOf(checkpoint),
     memory: memoryOf(shape),
-    cards: cardClasses.map(({ gigabytes, example, memoryBytes }) => ({
-      gigabytes,
-      example,
-      bfloat16_slots: slotsOnCard(shape, 'bfloat16', memoryBytes),
-      int8_slots: slotsOnCard(shape, 'int8', memoryBytes),
+    cards: gpuNames.map((gpu) => ({
+      gpu,
+      name: gpuCards[gpu].name,
+      gigabytes: gpuCards[gpu].gigabytes,
+      bfloat16_sequences: fullSequences(shape, gpuCards[gpu], 'bfloat16'),
+      fp8_sequences: fullSequences(shape, gpuCards[gpu], 'fp8'),
+      int8_sequences: fullSequences(shape, gpuCards[gpu], 'int8'),
     })),
     model_card: card === null ? null : { ...readModelCard(card), cautions: [...readModelCard(card).cautions] },
     warnings: warningsOf(folder, checkpoint, ends),

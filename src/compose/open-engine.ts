@@ -1,27 +1,35 @@
 import { NativeEngineAdapter } from '../adapters/engine-native/native-engine.js';
 import type { NativeDtype, NativeIsa } from '../adapters/engine-native/native-types.js';
+import type { DeviceChoice } from '../domain/engine-choices.js';
+import { cpuSizes, cudaSizes, type WantedSizes } from './device-sizes.js';
 import type { OpenModel } from './open-model.js';
 
-export interface EngineSettings {
+export interface EngineSettings extends WantedSizes {
+  readonly device: DeviceChoice;
   readonly dtype: NativeDtype;
   readonly isa: NativeIsa;
   readonly threads: number;
-  readonly slots: number;
-  readonly prefillTokens: number;
 }
 
 /** Loads a model's weights into the native engine. */
-export function openEngine(
+export async function openEngine(
   model: OpenModel,
   settings: EngineSettings,
   onProgress?: (bytesDone: number, bytesTotal: number) => void,
 ): Promise<NativeEngineAdapter> {
   const { folder, tokenTable, stopTokenIds, served, grammars } = model;
+  const { device, dtype, isa, threads } = settings;
   return NativeEngineAdapter.open(
     {
       modelDirectory: folder.directory,
       config: folder.shape,
-      ...settings,
+      device,
+      dtype,
+      isa,
+      threads,
+      cuda: await cudaSizes(device, dtype, folder.shape, settings),
+      slots: settings.slots ?? cpuSizes.slots,
+      prefillTokens: settings.prefillTokens ?? cpuSizes.prefillTokens,
       slotTokens: folder.shape.contextTokens,
       stopTokenIds,
       tokenBytes: tokenTable?.bytes ?? null,

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { windowSeconds } from '../domain/completion-window.js';
-import { dtypes, isas } from '../domain/engine-choices.js';
+import { devices, dtypes, isas } from '../domain/engine-choices.js';
 
 /** All settings, by the environment variable that carries each. docs/operations.md explains them; a test compares the two. */
 
@@ -115,11 +115,13 @@ export const controlSettings = webhookSettings.extend({
 });
 
 export const generateSettings = z.object({
-  EYRIE_DTYPE: z.enum(dtypes, '"float32", "bfloat16" or "int8" is allowed').default('bfloat16'),
+  EYRIE_DEVICE: z.enum(devices, '"auto", "cpu" or "cuda" is allowed').default('auto'),
+  EYRIE_DTYPE: z.enum(dtypes, '"float32", "bfloat16", "int8" or "fp8" is allowed').default('bfloat16'),
   EYRIE_ISA: z.enum(isas).default('auto'),
   EYRIE_THREADS: whole(1, 256).default(availableParallelism()),
-  EYRIE_SLOTS: whole(1, 1024).default(32),
-  EYRIE_PREFILL_TOKENS: whole(16, 8192).default(512),
+  /** Absent, as the next: what suits the device. */
+  EYRIE_SLOTS: whole(1, 1024).optional(),
+  EYRIE_PREFILL_TOKENS: whole(16, 8192).optional(),
   /** Shards worked on at once, so that the engine always has more sequences waiting than slots. */
   EYRIE_SHARDS_IN_FLIGHT: whole(1, 64).default(4),
   /** Calls that somebody waits for, answered at once beside the shards and before them. */

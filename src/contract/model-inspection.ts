@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { gpuNames } from '../domain/gpu/cards.js';
 
 const bytes = z.number().int().nonnegative();
 
@@ -60,13 +61,15 @@ export const modelInspection = z.strictObject({
     kv_bytes_per_token: bytes,
     kv_bytes_per_slot: bytes,
   }),
-  /** One card; slots of the full context beside the weights, null where it does not fit. */
+  /** One card; sequences of the full context beside the weights, null where it does not fit or the card has no such arithmetic. */
   cards: z.array(
     z.strictObject({
+      gpu: z.enum(gpuNames),
+      name: z.string(),
       gigabytes: z.number().int(),
-      example: z.string(),
-      bfloat16_slots: z.number().int().nullable(),
-      int8_slots: z.number().int().nullable(),
+      bfloat16_sequences: z.number().int().nullable(),
+      fp8_sequences: z.number().int().nullable(),
+      int8_sequences: z.number().int().nullable(),
     }),
   ),
   model_card: z

@@ -6,7 +6,7 @@ export interface NormalConfigFacts {
   readonly name: string;
   /** Ids that end a sequence, the usual one first. */
   readonly endTokenIds: readonly number[];
-  readonly dtype: 'bfloat16' | 'int8';
+  readonly dtype: 'bfloat16' | 'int8' | 'fp8';
 }
 
 /**
@@ -43,8 +43,8 @@ export function normalFalconConfig({ shape, newDecoder, name, endTokenIds, dtype
     eos_token_id: endTokenIds.length > 1 ? endTokenIds : end,
     torch_dtype: 'bfloat16',
     use_cache: true,
-    ...(dtype === 'int8'
-      ? { quantization_config: { quant_method: 'eyrie_int8', bits: 8, scales: 'one float32 per output channel' } }
-      : {}),
+    ...(dtype === 'bfloat16'
+      ? {}
+      : { quantization_config: { quant_method: `eyrie_${dtype}`, bits: 8, scales: 'one float32 per output channel' } }),
   };
 }

@@ -1,5 +1,9 @@
-/** Number formats of the weights. */
-export const dtypes = ['float32', 'bfloat16', 'int8'] as const;
+/** Where the model is computed; `auto` takes a card where there is one that can hold it, else the CPU. */
+export const devices = ['auto', 'cpu', 'cuda'] as const;
+export type DeviceChoice = (typeof devices)[number];
+
+/** Number formats of the weights. On a card `bfloat16`, `fp8` and `int8`; on the CPU all but `fp8`. */
+export const dtypes = ['float32', 'bfloat16', 'int8', 'fp8'] as const;
 export type Dtype = (typeof dtypes)[number];
 
 /** Widest instruction set that the kernels may use, the widest first; `auto` picks the best that the CPU has. */

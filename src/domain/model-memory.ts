@@ -1,11 +1,11 @@
 import type { FalconShape } from './falcon-shape.js';
 
-export type WeightType = 'float32' | 'bfloat16' | 'int8';
+export type WeightType = 'float32' | 'bfloat16' | 'int8' | 'fp8';
 
 const float32Bytes = 4;
 const bfloat16Bytes = 2;
 /** Beside a row of 8-bit weights: its float32 scale. */
-const int8RowBytes = 4;
+const scaleBytes = 4;
 
 interface Parts {
   /** Values and rows of the matrices of all layers. */
@@ -39,15 +39,37 @@ export function parameterCount(shape: FalconShape): number {
 
 /**
  * Bytes of the weights as the engine holds them, but for padding to whole tiles. Norms and biases are float32 always; with int8
- * the embedding stays bfloat16 and the head is a matrix of its own in 8 bits, tied or not.
+ * the embedding stays bfloat16 and the head is a matrix of its own in 8 bits, tied or not; with fp8 embedding and head are bfloat16.
  */
 export function weightBytes(shape: FalconShape, type: WeightType): number {
   const { matrices, rows, vectors, embedding } = partsOf(shape);
   const vectorBytes = vectors * float32Bytes;
   if (type === 'int8')
-    return matrices + embedding + (rows + shape.vocabSize) * int8RowBytes + embedding * bfloat16Bytes + vectorBytes;
+    return matrices + embedding + (rows + shape.vocabSize) * scaleBytes + embedding * bfloat16Bytes + vectorBytes;
   const heads = shape.tiedHead ? 1 : 2;
+  if (type === 'fp8') return matrices + rows * scaleBytes + heads * embedding * bfloat16Bytes + vectorBytes;
   return (matrices + heads * embedding) * (type === 'float32' ? float32Bytes : bfloat16Bytes) + vectorBytes;
+}
+
+/** Values of the matrices of all layers, and of the head: what a token is multiplied with. */
+export function matrixValues(shape: FalconShape): { readonly layers: number; readonly head: number } {
+  const { matrices, embedding } = partsOf(shape);
+  return { layers: matrices, head: embedding };
+}
+
+/** Number formats of the layers' matrices on a card. */
+export const cardWeights = ['bfloat16', 'fp8', 'int8'] as const;
+export type CardWeights = (typeof cardWeights)[number];
+
+/**
+ * Bytes of the weights on one of `ranks` cards that share a model. Embedding and head are bfloat16, and whole on each; with 8-bit
+ * matrices a float32 scale per row comes on top.
+ */
+export function weightBytesOnCard(shape: FalconShape, type: CardWeights, ranks = 1): number {
+  const { matrices, rows, vectors, embedding } = partsOf(shape);
+  const heads = shape.tiedHead ? 1 : 2;
+  const layers = type === 'bfloat16' ? matrices * bfloat16Bytes : matrices + rows * scaleBytes;
+  return Math.ceil(layers / ranks) + heads * embedding * bfloat16Bytes + vectors * float32Bytes;
 }
 
 /** Keys and values of one position in all layers, in bfloat16; twice that with float32 weights. */

@@ -212,6 +212,40 @@ describe('a converted model', () => {
     });
   });
 
+  test('fp8 keeps the head, and a CPU widens it: the bits of the rounded values in bfloat16', async () => {
+    const name = 'transformer.h.0.mlp.dense_h_to_4h.weight';
+    const values = noise(80 * 48, 9);
+    values.fill(0, 48, 96);
+    values.set([448, 1, 2 ** -6, 2 ** -9, 2 ** -10, 17, 19, -300], 0); // 448: the scale of row 0 is 1
+    const { out, report } = await convert(
+      await tinyFolder((tensors) => tensors.set(name, tensorOf('F32', [80, 48], values))),
+      { dtype: 'fp8' },
+    );
+    const tensors = await tensorsIn(path.join(out, onlyShard));
+    expect(tensors.has('lm_head.weight')).toBe(false);
+    expect(tensors.get('transformer.word_embeddings.weight')?.dtype).toBe('BF16');
+    expect(tensors.get(name)).toMatchObject({ dtype: 'F8_E4M3', shape: [80, 48] });
+    const codes = [...(tensors.get(name)?.bytes ?? [])];
+    // 17 lies between 16 and 18, 19 between 18 and 20, -300 between -288 and -320; 2^-10 is half of the smallest number.
+    expect(codes.slice(0, 8)).toEqual([0x7e, 0x38, 0x08, 0x01, 0x00, 0x58, 0x5a, 0xf9]);
+    expect(codes.slice(48, 96)).toEqual([...new Uint8Array(48)]);
+    const scales = tensors.get(`${name}_scale`);
+    expect(scales).toMatchObject({ dtype: 'F32', shape: [80] });
+    expect([0, 4].map((at) => Buffer.from(scales?.bytes ?? []).readFloatLE(at))).toEqual([1, 1]);
+    expect(report.quantised).toBe(2 * (80 * 48 + 48 * 48 + 2 * 80 * 48));
+    const config = JSON.parse(await readFile(path.join(out, 'config.json'), 'utf8')) as object;
+    expect(config).toMatchObject({ quantization_config: { quant_method: 'eyrie_fp8' } });
+    const results = await generate(out, 'float32');
+    expect(results.every(({ tokenIds }) => tokenIds.length > 0)).toBe(true);
+    await expect(generate(out, 'int8')).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('choose fp8 (on a card) or bfloat16') as string,
+    });
+    await expect(convert(out, { dtype: 'int8' })).rejects.toMatchObject({ code: 'invalid_request' });
+    const again = await convert(out, { dtype: 'fp8' });
+    expect(await tensorsIn(path.join(again.out, onlyShard))).toEqual(tensors);
+  });
+
   test('progress ends with all bytes', async () => {
     const { progress } = await convert(demo);
     expect(progress.length).toBeGreaterThan(0);
@@ -226,7 +260,7 @@ describe('a conversion that fails leaves nothing', () => {
     expect(await readdir(parent)).toEqual([]);
   }
 
-  test.each(['bfloat16', 'int8'] as const)('NaN and infinite values, to %s', async (dtype) => {
+  test.each(['bfloat16', 'int8', 'fp8'] as const)('NaN and infinite values, to %s', async (dtype) => {
     for (const name of [
       'transformer.h.1.mlp.dense_4h_to_h.weight',
       'transformer.h.0.ln_mlp.bias',

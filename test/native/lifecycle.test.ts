@@ -26,10 +26,10 @@ describe('an idle engine', () => {
 
   it('says what it is', async () => {
     const { info } = await openTiny({ dtype: 'bfloat16', isa: 'scalar' });
-    expect(info).toMatchObject({ isa: 'scalar', dtype: 'bfloat16' });
+    expect(info).toMatchObject({ device: 'cpu', kind: 'scalar', dtype: 'bfloat16', whyCpu: null });
     expect(info.weightBytes).toBeGreaterThan(2 * 97 * 48);
     expect(info.kvCacheBytes).toBeGreaterThan(0);
-    expect(info.build).not.toBe('');
+    expect(info.numerics).not.toBe('');
   });
 });
 
@@ -227,6 +227,7 @@ describe('opening', () => {
     await expect(opening).rejects.toThrow('from the callback');
   });
 
+  const onCard = { library: null, slots: 4, prefillTokens: 128, kvPages: 0 };
   const wrong: [string, Partial<NativeEngineOptions>, string, string][] = [
     ['no slots', { slots: 0 }, 'invalid_request', 'slots'],
     ['too many slots', { slots: 1025 }, 'invalid_request', 'slots'],
@@ -235,6 +236,10 @@ describe('opening', () => {
     ['a small prefill budget', { prefillTokens: 15 }, 'invalid_request', 'prefillTokens'],
     ['no threads', { threads: 0 }, 'invalid_request', 'threads'],
     ['an unknown dtype', { dtype: 'float16' as 'float32' }, 'invalid_request', 'dtype'],
+    ['an unknown device', { device: 'tpu' as 'cpu' }, 'invalid_request', 'device'],
+    ['fp8 on the CPU', { dtype: 'fp8' }, 'invalid_request', '--device cuda'],
+    ['a card without its sizes', { device: 'cuda' }, 'invalid_request', 'cuda'],
+    ['no slots on a card', { device: 'cuda', cuda: { ...onCard, slots: 0 } }, 'invalid_request', 'cuda.slots'],
     ['an unknown isa', { isa: 'mmx' as 'avx2' }, 'invalid_request', 'isa'],
     ['an end token outside the vocabulary', { stopTokenIds: Uint32Array.of(97) }, 'invalid_request', 'stopTokenIds'],
     ['token bytes of another vocabulary', { tokenByteEnds: new Uint32Array(96) }, 'invalid_request', 'tokenByteEnds'],
@@ -271,7 +276,7 @@ describe('opening', () => {
     expect(isas.at(-1)).toBe('scalar');
     for (const isa of isas) {
       const engine = await openTiny({ isa: isa as 'scalar' });
-      expect(engine.info.isa).toBe(isa);
+      expect(engine.info.kind).toBe(isa);
     }
   });
 });

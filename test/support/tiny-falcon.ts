@@ -116,6 +116,8 @@ export function tinyOptions(modelDirectory: string, changes: Partial<NativeEngin
   return {
     modelDirectory,
     config,
+    device: 'cpu',
+    cuda: null,
     dtype: 'float32',
     isa: 'auto',
     slots: 4,

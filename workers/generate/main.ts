@@ -29,16 +29,19 @@ await runProgram('generate', async (end, fail) => {
   const world = { ...opened, records: new BatchRecords(opened.store) };
   const startedMs = world.clock.monotonic();
   const engine = await openEngine(world.openedModel, {
+    device: settings.EYRIE_DEVICE,
     dtype: settings.EYRIE_DTYPE,
     isa: settings.EYRIE_ISA,
     threads: settings.EYRIE_THREADS,
-    slots: settings.EYRIE_SLOTS,
-    prefillTokens: settings.EYRIE_PREFILL_TOKENS,
+    slots: settings.EYRIE_SLOTS ?? null,
+    prefillTokens: settings.EYRIE_PREFILL_TOKENS ?? null,
   });
   const workerId = `${hostname()}-${process.pid}`;
   world.log.info('generate.ready', {
     workerId,
-    isa: engine.info.isa,
+    device: engine.info.device,
+    kind: engine.info.kind,
+    whyCpu: engine.info.whyCpu,
     dtype: engine.info.dtype,
     weightBytes: engine.info.weightBytes,
     loadMs: Math.round(world.clock.monotonic() - startedMs),
@@ -104,8 +107,8 @@ await runProgram('generate', async (end, fail) => {
     if (tokensPerSecond > 0)
       await world.progress.reportWorker(workerId, {
         tokensPerSecond,
-        slots: settings.EYRIE_SLOTS,
-        prefillTokens: settings.EYRIE_PREFILL_TOKENS,
+        slots: engine.info.slots,
+        prefillTokens: engine.info.prefillTokens,
       });
   };
   const ticking = repeat(world, 'generate', tickMs, tick, stopping.signal);

@@ -49,7 +49,7 @@ MemoryPlan plan_memory(const FalconConfig& config, DType dtype, uint32_t slots, 
   MemoryPlan plan;
   plan.weights = weight_bytes(config, dtype);
   plan.kv_cache = kv_cache_bytes(config, activation, slots, slot_tokens);
-  plan.buffers = rows_max * row + head_rows_max * head_row + kLoadBufferBytes * kLoadBuffers;
+  plan.buffers = rows_max * row + head_rows_max * head_row + load_ring_bytes(1);
   return plan;
 }
 

@@ -29,8 +29,9 @@ PackedLinear::PackedLinear(int64_t n, int64_t k, DType dtype) : n_(n), k_(k), dt
   if (n < 1 || k < 1)
     throw Error(ErrorCode::invalid_request,
                 "a weight matrix of " + std::to_string(n) + " x " + std::to_string(k) + "; both sides must be >= 1");
-  if (dtype == DType::float16)
-    throw Error(ErrorCode::invalid_request, "weights cannot be held in float16; choose float32, bfloat16 or int8");
+  if (dtype == DType::float16 || dtype == DType::fp8)
+    throw Error(ErrorCode::invalid_request,
+                std::string("weights cannot be held in ") + dtype_name(dtype) + "; choose float32, bfloat16 or int8");
   panel_bytes_ = bytes_of_panel(k, dtype);
   buffer_ = HugeBuffer(packed_bytes(n, k, dtype));
   if (dtype == DType::int8) scales_ = reinterpret_cast<float*>(buffer_.as<char>() + panel_count() * panel_bytes_);

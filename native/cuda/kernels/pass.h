@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "numbers/hd.h"
+
 namespace eyrie::cuda {
 
 /// Positions of one page. A page is also the unit in which attention splits its keys, so that one load of the page table serves a
@@ -27,8 +29,8 @@ struct PagedCache {
   int kv_heads = 0;  // of this rank
   int head_dim = 0;
 
-  int64_t page_values() const { return int64_t{2} * kv_heads * kPageTokens * head_dim; }
-  int64_t layer_values() const { return pages * page_values(); }
+  EYRIE_HD int64_t page_values() const { return int64_t{2} * kv_heads * kPageTokens * head_dim; }
+  EYRIE_HD int64_t layer_values() const { return pages * page_values(); }
 };
 
 /// The form in which a kernel writes rows that a matrix product reads next.

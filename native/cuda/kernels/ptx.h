@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "cuda/kernels/launch.h"
+#include "cuda/kernels/numbers.h"
 
 #if !defined(__CUDACC__)
 #include "emulation/matrix_ops.h"
@@ -118,6 +119,30 @@ __device__ __forceinline__ void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;\n" ::"n"(N) : "memory");
 #else
   emulation::wait_for_copies(N);
+#endif
+}
+
+/// Two floats as bf16, the first in the low half: to_bf16() in one instruction. Any NaN becomes 0x7fff.
+__device__ __forceinline__ uint32_t pack_bf16(float first, float second) {
+#if defined(__CUDACC__)
+  uint32_t word;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;\n" : "=r"(word) : "f"(second), "f"(first));
+  return word;
+#else
+  const auto bits = [](float v) -> uint32_t { return v == v ? to_bf16(v).bits : 0x7fffu; };
+  return bits(first) | bits(second) << 16;
+#endif
+}
+
+/// Four floats as e4m3, the first in the lowest byte: to_e4m3(), where the card has an instruction for it.
+__device__ __forceinline__ uint32_t pack_e4m3(float a, float b, float c, float d) {
+#if defined(__CUDACC__) && __CUDA_ARCH__ >= 890
+  uint16_t low, high;
+  asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;\n" : "=h"(low) : "f"(b), "f"(a));
+  asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;\n" : "=h"(high) : "f"(d), "f"(c));
+  return low | static_cast<uint32_t>(high) << 16;
+#else
+  return pack(to_e4m3(a), to_e4m3(b), to_e4m3(c), to_e4m3(d));
 #endif
 }
 

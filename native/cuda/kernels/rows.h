@@ -1,6 +1,12 @@
 #pragma once
 // Kernels that take one row of the pass per block of threads: embedding, residual and norms, GELU, quantising. A row's bytes depend
 // on the row alone: every sum runs in an order that the width fixes. H = hidden, F = ffn, V = vocabulary.
+//
+// All pointers are to device memory and multiples of 16 bytes. Any width is right; those that are multiples of 8 are fast, since their
+// rows are read and written 16 bytes at a time.
+//
+// Rows in 8 bits (numbers/row_scale.h): a row of zeros has scale 1. A row with a NaN has a NaN for its scale, so that whatever is
+// computed from it is NaN; one with an infinity likewise gives NaN. No other row notices.
 
 #include <cstdint>
 
@@ -19,8 +25,9 @@ struct Norm {
   const float* bias = nullptr;  // [H]
 };
 
-/// residual += attention + mlp (bfloat16 partial results of the layer before, added to each other first; both null: no addition), then
-/// one or two layer norms of it. Variance in two steps (mean first), as the CPU's layer_norm() does.
+/// residual += attention + mlp (bfloat16 partial results of the layer before, added to each other first; either or both may be null),
+/// then one or two layer norms of it. Variance in two steps (mean first), as the CPU's layer_norm() does. 8-bit outputs are rounded
+/// once, from float32. H <= 16,384, else unsupported_device.
 struct AddNorm {
   int rows = 0;
   int hidden = 0;
@@ -35,10 +42,11 @@ struct AddNorm {
 };
 void add_norm(Stream& stream, const AddNorm& call);
 
-/// out = gelu(x) of x [rows, F] bfloat16, the exact (erf) form with the CPU's polynomial. out may be x itself when it is bf16.
+/// out = gelu(x) of x [rows, F] bfloat16, the exact (erf) form with the CPU's polynomial. out may be x itself when it is bf16. 8-bit
+/// outputs are made of the bf16 values; F <= 116,000 then (a row lies in shared memory), else unsupported_device.
 void gelu_rows(Stream& stream, const bf16* x, int rows, int width, const RowsOut& out);
 
-/// out = x, quantised. x [rows, width] bfloat16.
+/// out = x, quantised; the same limit. x [rows, width] bfloat16.
 void quantise_rows(Stream& stream, const bf16* x, int rows, int width, const RowsOut& out);
 
 /// y [rows, n] bfloat16 = sums [rows, n] * x_scale[row] * w_scale[column]: what follows an INT8 product.

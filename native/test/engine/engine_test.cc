@@ -21,8 +21,8 @@ EngineOptions tiny_options(const std::string& folder, const FalconConfig& config
   EngineOptions options;
   options.model_directory = folder;
   options.config = config;
-  options.dtype = "float32";
-  options.isa = "auto";
+  options.dtype = DType::float32;
+  options.isa = resolve_isa("auto");
   options.slots = 4;
   options.slot_tokens = config.context_tokens;
   options.prefill_tokens = 128;
@@ -97,7 +97,7 @@ Request tiny_request(std::mt19937& random, size_t prompt_tokens) {
   return request;
 }
 
-class EveryForm : public ::testing::TestWithParam<std::tuple<const char*, const char*>> {
+class EveryForm : public ::testing::TestWithParam<std::tuple<const char*, DType>> {
  protected:
   EveryForm() { folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(config()))); }
   FalconConfig config() const {
@@ -152,8 +152,11 @@ TEST_P(EveryForm, GivesTheSameBytesInAnyCompany) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, EveryForm,
-                         ::testing::Combine(::testing::Values("40b", "7b", "rw"), ::testing::Values("float32", "bfloat16", "int8")),
-                         [](const auto& test) { return std::string("Form") + std::get<0>(test.param) + "In" + std::get<1>(test.param); });
+                         ::testing::Combine(::testing::Values("40b", "7b", "rw"),
+                                            ::testing::Values(DType::float32, DType::bfloat16, DType::int8)),
+                         [](const auto& test) {
+                           return std::string("Form") + std::get<0>(test.param) + "In" + dtype_name(std::get<1>(test.param));
+                         });
 
 class EngineTest : public ::testing::Test {
  protected:
@@ -285,8 +288,8 @@ TEST_F(EngineTest, EndsOnlyTheSequenceWhoseLogitsAreNaN) {
 
 TEST_F(EngineTest, CountsWhatItDid) {
   const auto engine = Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
-  EXPECT_GT(engine->info().weight_bytes, 0u);
-  EXPECT_GT(engine->info().kv_cache_bytes, 0u);
+  EXPECT_GT(engine->info().backend.weight_bytes, 0u);
+  EXPECT_GT(engine->info().backend.kv_cache_bytes, 0u);
   Request request = endless();
   request.max_tokens = 7;
   for (uint64_t id = 0; id < 5; ++id) engine->submit(id, request);

@@ -7,10 +7,12 @@
 #include <cmath>
 #include <limits>
 
+#include "cpu/backend/row_drawer.h"
 #include "cpu/isa.h"
 #include "engine/check_request.h"
 #include "engine/token_step.h"
 #include "test/support/expect_error.h"
+#include "test/support/listed_grammar.h"
 #include "test/support/tiny_checkpoint.h"
 #include "threads/thread_pool.h"
 
@@ -18,38 +20,6 @@ namespace eyrie::test {
 namespace {
 
 constexpr uint32_t kEnd = 11;
-
-/// Tokens allowed at each step, and then nothing more.
-class ListedGrammar final : public Grammar {
- public:
-  explicit ListedGrammar(std::vector<std::vector<uint32_t>> steps, uint32_t vocab = 97) : steps_(std::move(steps)), vocab_(vocab) {}
-
-  std::unique_ptr<GrammarMatcher> start() const override { return std::make_unique<Matcher>(steps_); }
-  uint32_t vocab_size() const override { return vocab_; }
-  uint32_t end_token_id() const override { return kEnd; }
-
- private:
-  class Matcher final : public GrammarMatcher {
-   public:
-    explicit Matcher(const std::vector<std::vector<uint32_t>>& steps) : steps_(steps) {}
-    void allowed_tokens(std::span<uint32_t> words) override {
-      std::fill(words.begin(), words.end(), 0u);
-      if (steps_[step_].empty()) throw Error(ErrorCode::invalid_request, "too much effort");
-      for (const uint32_t id : steps_[step_]) words[id / 32] |= 1u << id % 32;
-    }
-    bool accept(uint32_t token) override {
-      EXPECT_NE(token, kEnd);
-      return ++step_ == steps_.size();
-    }
-
-   private:
-    const std::vector<std::vector<uint32_t>>& steps_;
-    size_t step_ = 0;
-  };
-
-  std::vector<std::vector<uint32_t>> steps_;
-  uint32_t vocab_;
-};
 
 class GrammarStep : public ::testing::Test {
  protected:
@@ -73,18 +43,27 @@ class GrammarStep : public ::testing::Test {
 
   Request with(std::vector<std::vector<uint32_t>> steps) {
     Request request = request_;
-    request.grammar = std::make_shared<ListedGrammar>(std::move(steps));
+    request.grammar = std::make_shared<ListedGrammar>(std::move(steps), options_.config.vocab_size, kEnd);
     return request;
   }
 
   Result generate(const Request& request) {
     check_request(request, options_);
     Sequence sequence(1, request, options_, false);
-    TokenHistory history(options_.config.vocab_size);
-    TokenScratch scratch;
+    SlotDraws slot;
+    slot.sampling = sequence.sampling;
+    slot.history = std::make_unique<TokenHistory>(options_.config.vocab_size);
+    RowDrawer drawer;
+    TopLogprobs best;
+    std::vector<uint32_t> words;
     while (!sequence.ended) {
       std::vector<float> logits = logits_;
-      generate_token(sequence, logits, history, options_, compute_, scratch);
+      HeadRow row;
+      row.draws = true;
+      row.top = request.logprobs;
+      row.allowed = allowed_tokens(sequence, options_, words);
+      take_token(sequence, drawer.draw(compute_, row, logits, slot, best), options_);
+      if (sequence.failure) throw Error(sequence.failure->code, sequence.failure->message);
     }
     return std::move(sequence.result);
   }
@@ -189,7 +168,7 @@ TEST_F(GrammarStep, FailsOnNaNEvenWhereTheMaskCoversIt) {
 TEST_F(GrammarStep, FailsWithTheGrammar) {
   expect_error(ErrorCode::invalid_request, "effort", [&] { generate(with({{3}, {}})); });
   Request request = request_;
-  request.grammar = std::make_shared<ListedGrammar>(std::vector<std::vector<uint32_t>>{{3}}, 98);
+  request.grammar = std::make_shared<ListedGrammar>(std::vector<std::vector<uint32_t>>{{3}}, 98, kEnd);
   expect_error(ErrorCode::invalid_request, "98", [&] { check_request(request, options_); });
 }
 

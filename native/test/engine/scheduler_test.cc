@@ -1,137 +1,14 @@
-// The scheduler against a simulation of what the model would do: every prompt row is computed or copied exactly once and in order,
-// nothing is copied that is not there yet, and slots are refilled at once.
-
 #include "engine/scheduler.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 #include <random>
+
+#include "test/support/scheduler_simulation.h"
 
 namespace eyrie::test {
 namespace {
-
-struct Job {
-  std::vector<uint32_t> prompt;
-  uint32_t outputs = 1;
-  bool may_copy_prefix = true;
-  bool urgent = false;
-};
-
-struct Totals {
-  uint64_t passes = 0;
-  uint64_t prefill_rows = 0;
-  uint64_t copied_tokens = 0;
-  uint64_t idle_slot_steps = 0;
-  uint64_t shape_rows = 0;
-};
-
-class Simulation {
- public:
-  Simulation(uint32_t slots, uint32_t prefill_tokens, std::vector<Job> jobs)
-      : prefill_tokens_(prefill_tokens), scheduler_(slots, prefill_tokens), jobs_(std::move(jobs)), slots_(slots) {
-    for (uint64_t id = 0; id < jobs_.size(); ++id) {
-      scheduler_.add({id, jobs_[id].prompt, jobs_[id].outputs, jobs_[id].may_copy_prefix, jobs_[id].urgent});
-    }
-  }
-
-  Totals run() {
-    PassPlan plan;
-    while (!scheduler_.idle()) {
-      scheduler_.next_pass(plan);
-      if (plan.empty()) {
-        ADD_FAILURE() << "nothing to do although requests wait";
-        return totals_;
-      }
-      apply(plan);
-    }
-    EXPECT_EQ(finished_, jobs_.size());
-    return totals_;
-  }
-
- private:
-  struct Slot {
-    bool live = false;
-    uint64_t id = 0;
-    uint32_t generated = 0;
-    bool decoding = false;
-    std::vector<uint32_t> cache;  // the tokens whose keys and values the slot holds
-  };
-
-  void apply(const PassPlan& plan) {
-    ++totals_.passes;
-    for (const Admission& admission : plan.admissions) {
-      Slot& slot = slots_[admission.slot];
-      EXPECT_FALSE(slot.live);
-      slot = {true, admission.id, 0, false, std::move(slot.cache)};
-    }
-    for (const PrefixCopy& copy : plan.copies) {
-      const std::vector<uint32_t>& from = slots_[copy.from_slot].cache;
-      ASSERT_GE(from.size(), copy.tokens) << "copied what is not there";
-      slots_[copy.to_slot].cache.assign(from.begin(), from.begin() + copy.tokens);
-      totals_.copied_tokens += copy.tokens;
-    }
-    std::vector<uint32_t> yielding;
-    for (const uint32_t slot : plan.decode_slots) {
-      EXPECT_TRUE(slots_[slot].live && slots_[slot].decoding);
-      yielding.push_back(slot);
-    }
-    uint32_t rows = 0;
-    for (const PrefillChunk& chunk : plan.prefill) {
-      prefill(chunk);
-      rows += chunk.rows;
-      if (chunk.last) yielding.push_back(chunk.slot);
-    }
-    EXPECT_EQ(rows, plan.prefill_rows);
-    EXPECT_LE(rows, std::max(prefill_tokens_, kChunkTokens));
-    EXPECT_EQ(yielding.size(), plan.token_rows());
-    EXPECT_GE(plan.decode_shape_rows, plan.token_rows());
-    totals_.prefill_rows += rows;
-    totals_.shape_rows += plan.decode_shape_rows;
-    totals_.idle_slot_steps += plan.decode_shape_rows - plan.token_rows();
-    for (const uint32_t index : yielding) {
-      Slot& slot = slots_[index];
-      slot.decoding = true;
-      if (++slot.generated < jobs_[slot.id].outputs) continue;
-      slot.live = false;
-      ++finished_;
-      scheduler_.end_sequence(index, slot.generated);
-    }
-  }
-
-  void prefill(const PrefillChunk& chunk) {
-    Slot& slot = slots_[chunk.slot];
-    const std::vector<uint32_t>& prompt = jobs_[slot.id].prompt;
-    EXPECT_TRUE(slot.live && !slot.decoding);
-    EXPECT_EQ(chunk.first_position % kChunkTokens, 0u) << "a chunk starts between tiles";
-    ASSERT_LE(chunk.first_position + chunk.rows, prompt.size());
-    // What lies before the chunk must be this very prompt, computed, copied or left by a sequence that shared it.
-    ASSERT_GE(slot.cache.size(), chunk.first_position);
-    EXPECT_TRUE(std::equal(prompt.begin(), prompt.begin() + chunk.first_position, slot.cache.begin()));
-    if (!jobs_[slot.id].may_copy_prefix && !computed_.contains(slot.id)) {
-      EXPECT_EQ(chunk.first_position, 0u);
-    }
-    computed_[slot.id] = true;
-    slot.cache.resize(chunk.first_position);
-    slot.cache.insert(slot.cache.end(), prompt.begin() + chunk.first_position, prompt.begin() + chunk.first_position + chunk.rows);
-    EXPECT_EQ(chunk.last, slot.cache.size() == prompt.size());
-  }
-
-  uint32_t prefill_tokens_;
-  Scheduler scheduler_;
-  std::vector<Job> jobs_;
-  std::vector<Slot> slots_;
-  std::map<uint64_t, bool> computed_;
-  Totals totals_;
-  size_t finished_ = 0;
-};
-
-std::vector<uint32_t> tokens(std::mt19937& random, size_t count) {
-  std::vector<uint32_t> out(count);
-  for (uint32_t& token : out) token = random() % 1000;
-  return out;
-}
 
 TEST(Scheduler, ComputesEveryRowOnceWhateverTheJobs) {
   std::mt19937 random(1);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <optional>
 
 namespace eyrie::test {
 namespace {
@@ -23,8 +24,15 @@ class WaitingQueueTest : public ::testing::Test {
   }
   std::vector<uint64_t> take_all() {
     std::vector<uint64_t> ids;
-    while (const auto request = queue_.take_next(estimate_)) ids.push_back(request->id);
+    while (const auto id = take()) ids.push_back(*id);
     return ids;
+  }
+  std::optional<uint64_t> take() {
+    const WaitingRequest* next = queue_.next(estimate_);
+    if (!next) return std::nullopt;
+    const uint64_t id = next->id;
+    queue_.take();
+    return id;
   }
 
   std::deque<std::vector<uint32_t>> prompts_;
@@ -67,7 +75,7 @@ TEST_F(WaitingQueueTest, DoesNotStarveTheShort) {
   uint64_t taken = 0;
   for (uint64_t id = 2;; ++id) {
     add_to_group(1, id, 50);
-    if (queue_.take_next(estimate_)->id == 1) break;
+    if (take() == 1) break;
     ASSERT_LT(++taken, 10'000u);
   }
   EXPECT_EQ(taken, 64u);
@@ -100,7 +108,7 @@ TEST_F(WaitingQueueTest, LetsGroupsEndOneAfterTheOther) {
 TEST_F(WaitingQueueTest, TakesLongOnesOfLaterGroupsEarly) {
   for (uint64_t id = 0; id < 100; ++id) add_to_group(0, id, 10);
   add_to_group(1, 100, 500);
-  EXPECT_EQ(queue_.take_next(estimate_)->id, 100u);
+  EXPECT_EQ(take(), 100u);
 }
 
 TEST_F(WaitingQueueTest, TakesTheUrgentFirstInTheirOrder) {
@@ -116,10 +124,10 @@ TEST_F(WaitingQueueTest, TakesTheUrgentFirstInTheirOrder) {
 TEST_F(WaitingQueueTest, TakesTheUrgentBeforeWhatWasOvertakenTooOften) {
   add(1, 1, 1);
   for (uint64_t id = 2; id < 100; ++id) add_to_group(1, id, 50);
-  for (int i = 0; i < 64; ++i) EXPECT_NE(queue_.take_next(estimate_)->id, 1u);
+  for (int i = 0; i < 64; ++i) EXPECT_NE(take(), 1u);
   add_urgent(9999, 1);
-  EXPECT_EQ(queue_.take_next(estimate_)->id, 9999u);
-  EXPECT_EQ(queue_.take_next(estimate_)->id, 1u);
+  EXPECT_EQ(take(), 9999u);
+  EXPECT_EQ(take(), 1u);
 }
 
 TEST_F(WaitingQueueTest, ForgetsWhatIsRemoved) {

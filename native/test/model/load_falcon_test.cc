@@ -1,6 +1,6 @@
 // Loading: the fused projection is re-laid right, and no tensor is mistaken for another.
 
-#include "model/load_falcon.h"
+#include "cpu/backend/cpu_weight_sink.h"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ class LoadFalcon : public ::testing::Test {
   std::unique_ptr<FalconWeights> load(const FalconConfig& config, const FloatTensors& tensors, DType dtype = DType::float32) {
     const TemporaryFolder folder;
     folder.write("model.safetensors", safetensors_bytes(tensors));
-    return load_falcon(
+    return load_cpu_weights(
         folder.path(), config, dtype, compute_, [this](uint64_t done, uint64_t total) { progress_ = {done, total}; }, cancelled_);
   }
 
@@ -96,6 +96,51 @@ TEST_F(LoadFalcon, KeepsATiedHeadOnceUnlessItIsInt8) {
   const auto quantised = load(tiny_config(), tensors, DType::int8);
   EXPECT_EQ(quantised->head().dtype(), DType::int8);
   EXPECT_EQ(quantised->embedding.dtype(), DType::bfloat16);
+}
+
+TEST_F(LoadFalcon, CutsBlocksAnywhere) {
+  const FalconConfig config = tiny_config();
+  const TemporaryFolder folder;
+  folder.write("model.safetensors", safetensors_bytes(tiny_tensors(config)));
+  for (const DType dtype : {DType::float32, DType::int8}) {  // int8: the embedding goes to two places
+    std::vector<std::vector<float>> seen;
+    for (const uint64_t block_bytes : {kLoadBlockBytes, uint64_t{8192}}) {
+      FalconWeights weights(config, dtype);
+      CpuWeightSink sink(config, weights, compute_);
+      uint64_t last = 0, calls = 0;
+      load_falcon(
+          folder.path(), config, sink,
+          [&](uint64_t done, uint64_t) {
+            EXPECT_GT(done, last);
+            last = done;
+            ++calls;
+          },
+          cancelled_, block_bytes);
+      EXPECT_EQ(calls, block_bytes == 8192 ? 24u : 9u);
+      std::vector<float> all;
+      const PackedLinear* const some[] = {&weights.layers[1].qkv.weight, &weights.layers[0].down.weight, &weights.head(),
+                                          &weights.embedding};
+      for (const PackedLinear* packed : some) {
+        const size_t at = all.size();
+        all.resize(at + static_cast<size_t>(packed->n() * packed->k()));
+        for (int64_t row = 0; row < packed->n(); ++row) packed->read_row(row, all.data() + at + static_cast<size_t>(row * packed->k()));
+      }
+      seen.push_back(std::move(all));
+    }
+    EXPECT_EQ(seen[0], seen[1]);
+  }
+}
+
+TEST_F(LoadFalcon, EndsWithinABlockWhenCancelled) {
+  const TemporaryFolder folder;
+  folder.write("model.safetensors", safetensors_bytes(tiny_tensors(tiny_config())));
+  FalconWeights weights(tiny_config(), DType::float32);
+  CpuWeightSink sink(tiny_config(), weights, compute_);
+  int calls = 0;
+  expect_error(ErrorCode::engine_closed, "closed while loading", [&] {
+    load_falcon(folder.path(), tiny_config(), sink, [&](uint64_t, uint64_t) { cancelled_ = ++calls == 3; }, cancelled_, 8192);
+  });
+  EXPECT_EQ(calls, 3);
 }
 
 TEST_F(LoadFalcon, RefusesNotANumberInAnyMatrix) {

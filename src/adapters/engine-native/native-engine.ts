@@ -80,8 +80,8 @@ export class NativeEngineAdapter implements Engine {
     this.#grammars = grammars;
     this.#groups = new SignalGroups((id) => native.cancel(id));
     this.info = native.info;
-    const { build, dtype, isa } = native.info;
-    this.fingerprint = `fp_${createHash('sha256').update([build, dtype, isa, modelDigest].join('\0')).digest('hex').slice(0, 16)}`;
+    const { numerics, dtype, kind } = native.info;
+    this.fingerprint = `fp_${createHash('sha256').update([numerics, dtype, kind, modelDigest].join('\0')).digest('hex').slice(0, 16)}`;
   }
 
   /** Loads the weights, off the main thread. Throws coded errors: `model_invalid`, `unsupported_device`, `out_of_memory`, ... */

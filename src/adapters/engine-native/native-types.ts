@@ -1,4 +1,4 @@
-import type { Dtype, Isa } from '../../domain/engine-choices.js';
+import type { DeviceChoice, Dtype, Isa } from '../../domain/engine-choices.js';
 import type { FalconShape } from '../../domain/falcon-shape.js';
 
 /**
@@ -14,13 +14,28 @@ export type NativeDtype = Dtype;
 /** Widest instruction set the kernels may use; `auto` picks the best the CPU has. Asking for one it lacks is an error. */
 export type NativeIsa = Isa;
 
+/** What holds where the model is on a card. */
+export interface NativeCudaOptions {
+  /** File of libeyrie_cuda.so; null: `build-cuda/` beside the folder of the addon. */
+  readonly library: string | null;
+  /** Sequences decoded together, 1..1024. */
+  readonly slots: number;
+  /** Token budget of one prefill pack, 16..8192. */
+  readonly prefillTokens: number;
+  /** Pages of keys and values; 0: as many as the card's free memory holds. */
+  readonly kvPages: number;
+}
+
 export interface NativeEngineOptions {
   /** Folder with `model.safetensors`, or an index json and its shards. */
   readonly modelDirectory: string;
   readonly config: NativeModelConfig;
+  readonly device: DeviceChoice;
   readonly dtype: NativeDtype;
   readonly isa: NativeIsa;
-  /** Sequences decoded together, 1..1024. */
+  /** Null with device `cpu`. */
+  readonly cuda: NativeCudaOptions | null;
+  /** Of the CPU, as is prefillTokens. Sequences decoded together, 1..1024. */
   readonly slots: number;
   /** Tokens of KV cache per slot, 1..contextTokens. */
   readonly slotTokens: number;
@@ -148,13 +163,19 @@ export interface NativeReport {
 }
 
 export interface NativeEngineInfo {
-  /** The instruction set in use, e.g. "amx". */
-  readonly isa: string;
+  readonly device: 'cpu' | 'cuda';
+  /** What results may depend on beside the model: the instruction set in use, e.g. "amx", or the name and architecture of the card. */
+  readonly kind: string;
   readonly dtype: NativeDtype;
+  /** Version of the device's numerics; part of system_fingerprint. */
+  readonly numerics: string;
   readonly weightBytes: number;
   readonly kvCacheBytes: number;
-  /** Version of the addon's numerics; part of system_fingerprint. */
-  readonly build: string;
+  /** Those of the device in use. */
+  readonly slots: number;
+  readonly prefillTokens: number;
+  /** Why no card was taken with device `auto`; null with a card, and where the CPU was asked for. */
+  readonly whyCpu: string | null;
 }
 
 /**
@@ -189,6 +210,15 @@ export interface NativeLimits {
   readonly fp32Gflops: number;
 }
 
+export interface NativeCard {
+  readonly name: string;
+  /** E.g. "9.0". */
+  readonly computeCapability: string;
+  readonly multiprocessors: number;
+  readonly memoryBytes: number;
+  readonly freeBytes: number;
+}
+
 export interface NativeCheckpointFile {
   readonly name: string;
   readonly bytes: number;
@@ -218,7 +248,7 @@ export interface NativeConvertOptions {
   /** Must exist, and hold no file of the names to be written. */
   readonly outDirectory: string;
   readonly config: NativeModelConfig;
-  readonly dtype: 'bfloat16' | 'int8';
+  readonly dtype: 'bfloat16' | 'int8' | 'fp8';
   /** Bytes of tensors per file, at least 2^20. */
   readonly shardBytesMax: bigint;
   readonly threads: number;
@@ -247,6 +277,11 @@ export interface NativeAddon {
   openGrammars(options: NativeGrammarOptions): Promise<NativeGrammars>;
   /** Instruction sets this CPU can run, best first. */
   supportedIsas(): readonly string[];
+  /**
+   * The cards that CUDA shows to this process, in its order; `library` as in NativeCudaOptions. Rejects with `unsupported_device`, saying what
+   * to do, where the library is not built or there is no driver.
+   */
+  cudaCards(library: string | null): Promise<readonly NativeCard[]>;
   /** Headers only, and the values of embedding and head where both are stored. Rejects as openEngine does. */
   inspectCheckpoint(directory: string, config: NativeModelConfig): Promise<NativeCheckpoint>;
   /**

@@ -5,6 +5,7 @@ import { sizeText } from '../size-text.js';
 /** What the conversion found; the same members as in `compose/convert-model.ts`. */
 export interface Converted {
   readonly model: string;
+  readonly dtype: 'bfloat16' | 'int8' | 'fp8';
   readonly files: number;
   readonly tensors: number;
   readonly bytes: number;
@@ -18,12 +19,16 @@ type Convert = (onProgress: (bytesDone: number, bytesTotal: number) => void, sig
 const count = (value: number): string => value.toLocaleString('en');
 
 function summary(converted: Converted, out: string, seconds: number): string {
-  const { model, files, tensors, bytes, rounded, quantised, leftOut } = converted;
+  const { model, dtype, files, tensors, bytes, rounded, quantised, leftOut } = converted;
   return [
     `${model}  →  ${out}`,
     `${count(tensors)} tensors, ${sizeText(bytes)} in ${count(files)} file${files === 1 ? '' : 's'}, ${seconds.toFixed(1)} s`,
     `${count(rounded)} values were rounded to bfloat16; none is NaN or infinite`,
-    ...(quantised > 0 ? [`${count(quantised)} values are stored in 8 bits: load them with --dtype int8`] : []),
+    ...(quantised > 0
+      ? [
+          `${count(quantised)} values are stored in 8 bits: load them with --dtype ${dtype}${dtype === 'fp8' ? ' on a CUDA card' : ''}`,
+        ]
+      : []),
     ...(leftOut.length > 0 ? [`left out, because the model does not use them: ${leftOut.join(', ')}`] : []),
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 import type { ModelInspection } from '../../contract/model-inspection.js';
 import { note, pc, print } from '../output.js';
 import { sizeText } from '../size-text.js';
+import { textTable } from '../text-table.js';
 
 const count = (value: number): string => value.toLocaleString('en');
 
@@ -25,14 +26,6 @@ const idsText = (ids: readonly number[]): string => (ids.length > 0 ? ids.join('
 function endText({ id, config, generation_config: generation, used }: ModelInspection['end_of_text']): string {
   const token = id === null ? 'no <|endoftext|>' : `<|endoftext|> = ${id}`;
   return `${token}; config.json says ${idsText(config)}, generation_config.json ${idsText(generation)}; used: ${idsText(used)}`;
-}
-
-/** Columns as wide as their widest cell. */
-function table(rows: readonly (readonly string[])[], indent: string): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) => (indent + row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')).trimEnd())
-    .join('\n');
 }
 
 function architectureRows({ architecture: a, parameters, head, end_of_text: end }: ModelInspection): string[][] {
@@ -74,12 +67,17 @@ function memoryRows({ memory, architecture }: ModelInspection): string[][] {
 }
 
 function cardRows({ cards }: ModelInspection): string[][] {
-  const slots = (value: number | null): string => (value === null ? 'does not fit' : `${count(value)} slots`);
-  return cards.map((card) => [
-    `${card.gigabytes} GB (${card.example})`,
-    `bfloat16: ${slots(card.bfloat16_slots)}`,
-    `int8: ${slots(card.int8_slots)}`,
-  ]);
+  const sequences = (value: number | null): string => (value === null ? '-' : count(value));
+  return [
+    ['card', 'GB', 'bfloat16', 'fp8', 'int8'],
+    ...cards.map((card) => [
+      card.name,
+      `${card.gigabytes}`,
+      sequences(card.bfloat16_sequences),
+      sequences(card.fp8_sequences),
+      sequences(card.int8_sequences),
+    ]),
+  ];
 }
 
 function cardText({ model_card: card }: ModelInspection): string {
@@ -93,10 +91,10 @@ function inspectionText(inspection: ModelInspection): string {
   const part = (title: string, body: string): string => `\n${pc.bold(title)}\n${body}`;
   return [
     `${pc.bold(inspection.model)}  ${inspection.directory}`,
-    table(architectureRows(inspection), '  '),
-    part('files', table(fileRows(inspection), '  ')),
-    part('memory', table(memoryRows(inspection), '  ')),
-    part('one card, sequences of the full context', table(cardRows(inspection), '  ')),
+    textTable(architectureRows(inspection), '  '),
+    part('files', textTable(fileRows(inspection), '  ')),
+    part('memory', textTable(memoryRows(inspection), '  ')),
+    part('sequences of the full context on one card (eyrie plan has more)', textTable(cardRows(inspection), '  ')),
     part('model card', cardText(inspection)),
   ].join('\n');
 }

@@ -157,10 +157,13 @@ export async function startLocalService(parts: LocalParts, options: LocalOptions
 
 const metricsUrl = (port: number | undefined): string => `http://127.0.0.1:${port ?? 0}/metrics`;
 
+/** Files of this machine, whatever the installation. */
+const fileSettings = ['EYRIE_NATIVE_ADDON', 'EYRIE_CUDA_LIBRARY'];
+
 /** Settings of another installation in the environment must not reach this one. */
 function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !name.startsWith('EYRIE_') || name === 'EYRIE_NATIVE_ADDON'),
+    Object.entries(environment).filter(([name]) => !name.startsWith('EYRIE_') || fileSettings.includes(name)),
   );
 }
 
@@ -168,6 +171,7 @@ function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 const offerSettings = ['EYRIE_COMPLETION_WINDOWS', 'EYRIE_PRICES_FILE'];
 const lossSettings = ['EYRIE_LOCK_MS', 'EYRIE_STALLED_CHECK_MS'];
 const engineSettings = [
+  'EYRIE_DEVICE',
   'EYRIE_DTYPE',
   'EYRIE_ISA',
   'EYRIE_THREADS',

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { parseFalconConfig, toFalconShape } from '../../../src/contract/falcon-config.js';
-import { cardClasses, slotsOnCard } from '../../../src/domain/card-fit.js';
 import { kvBytesPerToken, parameterCount, weightBytes } from '../../../src/domain/model-memory.js';
 
 const shapeOf = (config: object) => toFalconShape(parseFalconConfig(config), 2048);
@@ -21,9 +20,6 @@ const falcon7 = shapeOf({
   vocab_size: 65_024,
 });
 
-const memoryOf = (gigabytes: number): number =>
-  cardClasses.find((card) => card.gigabytes === gigabytes)?.memoryBytes ?? 0;
-
 describe('the size of a model', () => {
   test('parameters of the 40B: untied, they are the total size of its published index', () => {
     expect(parameterCount({ ...falcon40, tiedHead: false }) * 2).toBe(83_671_941_120);
@@ -40,22 +36,5 @@ describe('the size of a model', () => {
     expect(weightBytes(falcon40, 'bfloat16')).toBe(2 * 41_303_293_952 + 2 * vectors);
     expect(weightBytes(falcon40, 'float32')).toBe(4 * 41_303_293_952);
     expect(weightBytes(falcon40, 'int8') / 2 ** 30).toBeCloseTo(39.5, 1);
-  });
-});
-
-describe('what fits one card', () => {
-  test('the 40B in bfloat16: not on 80 GB, 218 full sequences on an H200', () => {
-    expect(slotsOnCard(falcon40, 'bfloat16', memoryOf(80))).toBeNull();
-    expect(slotsOnCard(falcon40, 'bfloat16', memoryOf(141))).toBe(218);
-  });
-
-  test('the 40B in 8 bits: on 80 GB, not on 48 GB', () => {
-    expect(slotsOnCard(falcon40, 'int8', memoryOf(80))).toBeGreaterThan(130);
-    expect(slotsOnCard(falcon40, 'int8', memoryOf(48))).toBeNull();
-  });
-
-  test('the 7B in bfloat16 fits 24 GB', () => {
-    expect(slotsOnCard(falcon7, 'bfloat16', memoryOf(24))).toBeGreaterThan(100);
-    expect(slotsOnCard(falcon7, 'float32', memoryOf(24))).toBeNull();
   });
 });

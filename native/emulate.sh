@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# The CUDA backend compiled by g++ and run on the CPU, see emulation/README.md. Without arguments all phases, or those that are named:
+#
+#   plain      the tests in several orders of blocks and threads: EYRIE_EMULATION_SEEDS, default "1 2 3"
+#   late       the tests with streams that run nothing before somebody waits for it
+#   sanitize   the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#   mutants    one line broken at a time, each must make a test fail
+set -euo pipefail
+cd "$(dirname "$0")"
+[ $# -gt 0 ] || set -- plain late sanitize mutants
+
+build() { # preset
+  bash grammar/build.sh
+  cmake --preset "$1" --log-level=WARNING >/dev/null
+  cmake --build --preset "$1"
+}
+
+run() { # build folder
+  local suite
+  for suite in emulation cuda; do
+    [ -x "$1/test_$suite" ] || continue
+    if ! "$1/test_$suite" --gtest_brief=1 ${EYRIE_EMULATION_FILTER:+--gtest_filter="$EYRIE_EMULATION_FILTER"}; then
+      echo "native/emulate.sh: test_$suite failed with EYRIE_EMULATION_SEED=$EYRIE_EMULATION_SEED EYRIE_EMULATION_STREAMS=${EYRIE_EMULATION_STREAMS:-}" >&2
+      return 1
+    fi
+  done
+  # Not for mutants, whose copy of the tree has no program.
+  [ ! -x "$1/gpu/eyrie_gpu" ] || python3 test/gpu/commands_test.py "$1/gpu/eyrie_gpu"
+}
+
+for phase in "$@"; do
+  echo "--- $phase"
+  case $phase in
+    plain)
+      build emulate
+      for seed in ${EYRIE_EMULATION_SEEDS:-1 2 3}; do EYRIE_EMULATION_SEED=$seed run build-test; done
+      ;;
+    late)
+      build emulate
+      EYRIE_EMULATION_SEED=4 EYRIE_EMULATION_STREAMS=late run build-test
+      ;;
+    sanitize)
+      build emulate-sanitize
+      EYRIE_EMULATION_SEED=5 run build-sanitize
+      ;;
+    mutants)
+      build emulate
+      python3 emulation/mutants/run.py build-test
+      ;;
+    *)
+      echo "native/emulate.sh: there is no phase '$phase', but plain, late, sanitize and mutants" >&2
+      exit 2
+      ;;
+  esac
+done

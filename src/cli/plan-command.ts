@@ -1,0 +1,69 @@
+import { Option, type Command } from 'commander';
+import { EyrieError } from '../domain/errors.js';
+import { gpuNames, type GpuName } from '../domain/gpu/cards.js';
+import { publishedShapes } from '../domain/gpu/published-shapes.js';
+import { cardWeights, type CardWeights } from '../domain/model-memory.js';
+import { positiveNumber, wholeNumber } from './option-numbers.js';
+
+interface PlanFlags {
+  readonly gpu: string;
+  readonly count: number;
+  readonly weights?: CardWeights;
+  readonly tensorParallel?: number;
+  readonly model?: string;
+  readonly form: keyof typeof publishedShapes;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+  readonly usdPerHour?: number;
+  readonly json: boolean;
+}
+
+function gpuNamed(text: string): GpuName {
+  const name = gpuNames.find((known) => known === text.toLowerCase());
+  if (name === undefined)
+    throw new EyrieError('invalid_request', `--gpu is ${JSON.stringify(text)}; allowed are ${gpuNames.join(', ')}.`);
+  return name;
+}
+
+export function addPlanCommand(program: Command): void {
+  program
+    .command('plan')
+    .description('What fits a number of GPUs, how fast it should be, and what a million tokens cost. Needs no GPU.')
+    .requiredOption('--gpu <name>', `kind of card: ${gpuNames.join(', ')}`)
+    .option('--count <number>', 'cards', wholeNumber(1, 4096), 1)
+    .addOption(
+      new Option(
+        '--weights <type>',
+        'number format of the layers (default: fp8 where the card has it, else int8)',
+      ).choices(cardWeights),
+    )
+    .option(
+      '--tensor-parallel <number>',
+      'cards that share one model (default: the fewest that hold it)',
+      wholeNumber(1, 8),
+    )
+    .option('--model <folder>', 'demo, or the folder of a Falcon checkpoint, instead of --form')
+    .addOption(new Option('--form <name>', 'a published model').choices(Object.keys(publishedShapes)).default('40b'))
+    .option('--prompt-tokens <number>', 'of a typical line', wholeNumber(1, 131_072), 300)
+    .option('--output-tokens <number>', 'of a typical line', wholeNumber(1, 131_072), 300)
+    .option('--usd-per-hour <price>', 'price of one card', positiveNumber)
+    .option('--json', 'one JSON document', false)
+    .action(async (options: PlanFlags) => {
+      const [{ gpuPlan, printPlan }, { readModelFolder }, { modelDirectoryOf }] = await Promise.all([
+        import('./commands/plan.js'),
+        import('../adapters/model-folder/read-model-folder.js'),
+        import('./dev/local-service.js'),
+      ]);
+      const folder = options.model === undefined ? null : await readModelFolder(modelDirectoryOf(options.model));
+      const question = {
+        ...options,
+        gpu: gpuNamed(options.gpu),
+        weights: options.weights ?? null,
+        tensorParallel: options.tensorParallel ?? null,
+      };
+      const [model, shape] = folder
+        ? [folder.id, folder.shape]
+        : [`falcon-${options.form}`, publishedShapes[options.form]];
+      printPlan(gpuPlan(model, shape, question, options.usdPerHour ?? null), options.json);
+    });
+}

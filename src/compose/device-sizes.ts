@@ -1,0 +1,52 @@
+import { cudaCards, cudaLibrary } from '../adapters/engine-native/cuda-cards.js';
+import type { NativeCudaOptions } from '../adapters/engine-native/native-types.js';
+import type { DeviceChoice, Dtype } from '../domain/engine-choices.js';
+import { errorCode } from '../domain/errors.js';
+import type { FalconShape } from '../domain/falcon-shape.js';
+import { batchRowsMax, planGpu } from '../domain/gpu/plan-gpu.js';
+
+/** Sequences decoded together and token budget of a prefill pack; null: what suits the device. */
+export interface WantedSizes {
+  readonly slots: number | null;
+  readonly prefillTokens: number | null;
+}
+
+export const cpuSizes = { slots: 32, prefillTokens: 512 };
+const cardPrefillTokens = 512;
+/** Prompt and completion of a sequence as it may be expected: decides how many slots a card's pages are shared by. */
+const typicalTokens = 600;
+
+/** What the engine is to use where it takes a card: the plan of the first one that is there. Null where the CPU was asked for. */
+export async function cudaSizes(
+  device: DeviceChoice,
+  dtype: Dtype,
+  shape: FalconShape,
+  wanted: WantedSizes,
+): Promise<NativeCudaOptions | null> {
+  if (device === 'cpu') return null;
+  return {
+    library: cudaLibrary(),
+    slots: wanted.slots ?? (await plannedSlots(dtype, shape)),
+    prefillTokens: wanted.prefillTokens ?? cardPrefillTokens,
+    kvPages: 0,
+  };
+}
+
+async function plannedSlots(dtype: Dtype, shape: FalconShape): Promise<number> {
+  const card = await firstCard();
+  // Whether there is a card, and whether it holds the model, is for the engine to say.
+  if (card === null || dtype === 'float32') return batchRowsMax;
+  const tokensPerSequence = Math.min(typicalTokens, shape.contextTokens);
+  const plan = planGpu(shape, card.freeBytes, { weights: dtype, tensorParallel: 1, tokensPerSequence });
+  return Math.max(1, plan?.slots ?? batchRowsMax);
+}
+
+async function firstCard() {
+  try {
+    const [card] = await cudaCards();
+    return card ?? null;
+  } catch (error) {
+    if (errorCode(error) === 'unsupported_device') return null;
+    throw error;
+  }
+}

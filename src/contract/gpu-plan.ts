@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { gpuNames } from '../domain/gpu/cards.js';
+import { cardWeights } from '../domain/model-memory.js';
+
+const bytes = z.number().int().nonnegative();
+const milliseconds = z.number().nonnegative();
+
+/** What `eyrie plan --json` prints. All speeds are computed from data sheets; docs/gpu.md has what was measured. */
+export const gpuPlanReport = z.strictObject({
+  schema_version: z.literal(1),
+  model: z.string(),
+  gpu: z.enum(gpuNames),
+  gpu_name: z.string(),
+  count: z.number().int(),
+  weights: z.enum(cardWeights),
+  /** Cards that share one model, and models that run side by side. */
+  tensor_parallel: z.number().int(),
+  workers: z.number().int(),
+  prompt_tokens: z.number().int(),
+  output_tokens: z.number().int(),
+  /** Of one card. */
+  memory: z.strictObject({
+    total_bytes: bytes,
+    weight_bytes: bytes,
+    workspace_bytes: bytes,
+    kv_bytes: bytes,
+    kv_pages: z.number().int(),
+    kv_tokens: z.number().int(),
+    sequences_of_full_context: z.number().int(),
+  }),
+  /** Sequences that one worker decodes together. */
+  slots: z.number().int(),
+  decode: z.array(
+    z.strictObject({
+      rows: z.number().int(),
+      context_tokens: z.number().int(),
+      products_ms: milliseconds,
+      kv_ms: milliseconds,
+      head_ms: milliseconds,
+      rest_ms: milliseconds,
+      step_ms: milliseconds,
+      tokens_per_second: z.number(),
+      share_of_roofline: z.number(),
+    }),
+  ),
+  /** Of all workers, generated tokens only. */
+  output_tokens_per_second: z.number(),
+  usd_per_million_output_tokens: z.number().nullable(),
+});
+export type GpuPlanReport = z.infer<typeof gpuPlanReport>;

@@ -1,0 +1,123 @@
+import { EyrieError } from '../errors.js';
+import type { FalconShape } from '../falcon-shape.js';
+import { cardWeights, type CardWeights } from '../model-memory.js';
+import { gpuCards, type GpuCard, type GpuName } from './cards.js';
+import { decodeStep, outputTokensPerSecond, type StepTime } from './gpu-speed.js';
+import { planGpu, type GpuPlan } from './plan-gpu.js';
+
+export interface PlanQuestion {
+  readonly gpu: GpuName;
+  readonly count: number;
+  /** null: fp8 where the card has it, else int8. */
+  readonly weights: CardWeights | null;
+  /** null: the fewest cards that hold the model. */
+  readonly tensorParallel: number | null;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+}
+
+export interface PlanAnswer {
+  readonly weights: CardWeights;
+  readonly tensorParallel: number;
+  readonly workers: number;
+  readonly plan: GpuPlan;
+  readonly decode: readonly { readonly rows: number; readonly contextTokens: number; readonly step: StepTime }[];
+  readonly outputTokensPerSecond: number;
+}
+
+const groupSizes = [1, 2, 4, 8] as const;
+const decodeRows = [1, 64, 128, 192, 256] as const;
+
+/** What a number of cards can do with a model. Throws `invalid_request` where it cannot be served so, saying what would do. */
+export function reportPlan(shape: FalconShape, question: PlanQuestion): PlanAnswer {
+  const card: GpuCard = gpuCards[question.gpu];
+  const { promptTokens, outputTokens, count } = question;
+  const tokensPerSequence = promptTokens + outputTokens;
+  if (tokensPerSequence > shape.contextTokens)
+    throw new EyrieError(
+      'invalid_request',
+      `Prompt and output take ${tokensPerSequence} tokens; the model's context is ${shape.contextTokens}. Choose smaller --prompt-tokens or --output-tokens.`,
+    );
+  const weights = question.weights ?? (card.fp8FlopsPerSecond === null ? 'int8' : 'fp8');
+  checkServable(shape, card, weights);
+  const planOf = (tensorParallel: number): GpuPlan | null =>
+    planGpu(shape, card.memoryBytes, { weights, tensorParallel, tokensPerSequence });
+  const tensorParallel =
+    question.tensorParallel ?? groupSizes.find((size) => size <= count && takesRanks(shape, size) && planOf(size));
+  const plan = tensorParallel === undefined ? null : planOf(tensorParallel);
+  if (tensorParallel === undefined || plan === null) throw doesNotFit(shape, card, question, weights, planOf);
+  checkRanks(shape, count, tensorParallel);
+
+  const workers = Math.floor(count / tensorParallel);
+  const options = { weights, tensorParallel };
+  const contextTokens = Math.round(promptTokens + outputTokens / 2);
+  const rows = [...decodeRows.filter((size) => size < plan.slots), plan.slots];
+  return {
+    weights,
+    tensorParallel,
+    workers,
+    plan,
+    decode: rows.map((size) => ({
+      rows: size,
+      contextTokens,
+      step: decodeStep(shape, card, size, contextTokens, options),
+    })),
+    outputTokensPerSecond:
+      workers * outputTokensPerSecond(shape, card, plan.slots, { promptTokens, outputTokens }, options),
+  };
+}
+
+function checkServable(shape: FalconShape, card: GpuCard, weights: CardWeights): void {
+  if (shape.alibi || !shape.parallelAttention || shape.linearBias)
+    throw new EyrieError(
+      'unsupported_device',
+      'Cards serve the 7B, 11B, 40B and 180B forms: rotary positions, attention and MLP side by side, no linear biases. Serve this model with --device cpu.',
+    );
+  if (weights === 'fp8' && card.fp8FlopsPerSecond === null)
+    throw new EyrieError(
+      'invalid_request',
+      `--weights is fp8, which ${card.name} has no arithmetic for. Choose ${cardWeights.filter((type) => type !== 'fp8').join(' or ')}.`,
+    );
+}
+
+/** Each rank takes whole KV heads with their query heads, and an equal part of the feed-forward rows. */
+const takesRanks = ({ kvHeads, ffnSize }: FalconShape, ranks: number): boolean =>
+  kvHeads % ranks === 0 && ffnSize % (16 * ranks) === 0;
+
+function checkRanks(shape: FalconShape, count: number, ranks: number): void {
+  if (ranks > count)
+    throw new EyrieError(
+      'invalid_request',
+      `--tensor-parallel is ${ranks}, but --count only ${count}; it must not be more.`,
+    );
+  if (!takesRanks(shape, ranks))
+    throw new EyrieError(
+      'invalid_request',
+      `--tensor-parallel is ${ranks}; it must divide the model's ${shape.kvHeads} KV heads. Choose ${groupSizes.filter((size) => takesRanks(shape, size)).join(', ')}.`,
+    );
+}
+
+function doesNotFit(
+  shape: FalconShape,
+  card: GpuCard,
+  { count }: PlanQuestion,
+  weights: CardWeights,
+  planOf: (tensorParallel: number) => GpuPlan | null,
+): EyrieError {
+  const enough = groupSizes.find((size) => takesRanks(shape, size) && planOf(size));
+  const smaller = cardWeights.find(
+    (type) =>
+      type !== weights &&
+      !(type === 'fp8' && card.fp8FlopsPerSecond === null) &&
+      planGpu(shape, card.memoryBytes, { weights: type, tensorParallel: 1, tokensPerSequence: shape.contextTokens }),
+  );
+  const ways = [
+    ...(enough === undefined ? [] : [`--count ${enough}`]),
+    ...(smaller === undefined ? [] : [`--weights ${smaller}`]),
+    'a card with more memory',
+  ];
+  return new EyrieError(
+    'invalid_request',
+    `The model with ${weights} weights and one sequence of ${shape.contextTokens} tokens does not fit ${count} × ${card.name} (${card.gigabytes} GB). Choose ${ways.join(', or ')}.`,
+  );
+}
