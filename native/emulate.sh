@@ -18,7 +18,7 @@ build() { # preset
 run() { # build folder
   local suite
   for suite in emulation cuda; do
-    [ -x "$1/test_$suite" ] || continue
+    compgen -G "test/$suite/*_test.c[cu]" >/dev/null || continue # an old program may still be there
     if ! "$1/test_$suite" --gtest_brief=1 ${EYRIE_EMULATION_FILTER:+--gtest_filter="$EYRIE_EMULATION_FILTER"}; then
       echo "native/emulate.sh: test_$suite failed with EYRIE_EMULATION_SEED=$EYRIE_EMULATION_SEED EYRIE_EMULATION_STREAMS=${EYRIE_EMULATION_STREAMS:-}" >&2
       return 1
