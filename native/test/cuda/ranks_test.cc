@@ -21,10 +21,6 @@ class FolderLoad : public WeightLoad {
 class RanksTest : public testing::Test {
  protected:
   RanksTest() {
-    config_.hidden_size = 256;
-    config_.query_heads = 4;
-    config_.kv_heads = 4;
-    config_.kv_heads = 2;
     folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(config_)));
     loop_.slot_tokens = 400;
     loop_.kv_pages = 6;
