@@ -5,7 +5,8 @@
 
 Writes a checkpoint, asks transformers for log-probabilities and greedy tokens in float32 and bfloat16, then the program. One JSON line per type:
 how far the log-probabilities of the prompts are from those in float32 (mean and largest), in how many positions the best token is the same, and how
-many greedy tokens agree. transformers' own bfloat16 is the yardstick. The program's line about the load is passed on. `--tiny` is for tests.
+many greedy tokens agree. transformers' own bfloat16 is the yardstick. The program's line about the load is passed on. With `--tiny`,
+for tests, transformers runs on the CPU.
 """
 
 import argparse
@@ -120,11 +121,12 @@ def main():
     folder = Path(asked.folder or tempfile.mkdtemp(prefix="eyrie-slice-"))
     folder.mkdir(parents=True, exist_ok=True)
     config, status = config_of(asked.tiny), 0
+    torch_device = "cpu" if asked.tiny else asked.device
     try:
-        write_checkpoint(folder, config, asked.device)
+        write_checkpoint(folder, config, torch_device)
         prompts = prompts_for(config)
-        want = ask_transformers(folder, prompts, torch.float32, asked.device)
-        print(json.dumps(compare("transformers", "bfloat16", ask_transformers(folder, prompts, torch.bfloat16, asked.device), want)), flush=True)
+        want = ask_transformers(folder, prompts, torch.float32, torch_device)
+        print(json.dumps(compare("transformers", "bfloat16", ask_transformers(folder, prompts, torch.bfloat16, torch_device), want)), flush=True)
         for dtype in asked.dtypes.split(","):
             try:
                 print(json.dumps(compare("eyrie", dtype, ask_program(asked.program, folder, prompts, dtype, asked.device, config), want)), flush=True)
