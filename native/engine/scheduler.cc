@@ -62,7 +62,7 @@ void Scheduler::admit(PassPlan& plan) {
     const WaitingRequest request = *next;
     const Twin twin = request.may_copy_prefix ? best_twin(request.prompt_ids, kNoSlot) : Twin{};
     const uint32_t index = choose_slot(twin);
-    if (!make_room(index, twin, request.prompt_ids.size() + request.max_tokens, plan)) return;
+    if (!make_room(index, request.prompt_ids.size() + request.max_tokens, plan)) return;
     waiting_.take();
     std::erase(free_slots_, index);
     enter(index, request, twin);
@@ -82,13 +82,13 @@ uint32_t Scheduler::choose_slot(const Twin& twin) const {
 }
 
 /// Reserves what the slot needs, at the cost of slots that have been free longest. false: there is not enough, and nothing changed.
-bool Scheduler::make_room(uint32_t index, const Twin& twin, uint64_t tokens, PassPlan& plan) {
+bool Scheduler::make_room(uint32_t index, uint64_t tokens, PassPlan& plan) {
   const uint32_t needed = pages_.budget().pages_for(tokens);
   uint32_t available = pages_.of_slot(index) + pages_.free();
   const size_t released_before = plan.released.size();
   for (const uint32_t other : free_slots_) {
     if (available >= needed) break;
-    if (other == index || other == twin.slot || slots_[other].wanted_by > 0 || pages_.of_slot(other) == 0) continue;
+    if (other == index || slots_[other].wanted_by > 0 || pages_.of_slot(other) == 0) continue;
     available += pages_.of_slot(other);
     plan.released.push_back(other);
   }
