@@ -203,15 +203,20 @@ void Scheduler::plan_token(Slot& slot) {
   slot.phase = slot.planned_tokens < slot.max_tokens ? Phase::decoding : Phase::ending;
 }
 
-void Scheduler::end_sequence(uint32_t index, uint32_t generated_tokens) {
-  estimate_.record(generated_tokens);
+void Scheduler::stop_sequence(uint32_t index) {
   Slot& slot = slots_[index];
   if (slot.phase == Phase::prefilling) {
     std::erase(prefilling_, index);
     set_twin(index, {});
     forget(index, slot.prefilled);
   }
-  slot.phase = Phase::free;
+  slot.phase = Phase::ending;
+}
+
+void Scheduler::end_sequence(uint32_t index, uint32_t generated_tokens) {
+  stop_sequence(index);
+  estimate_.record(generated_tokens);
+  slots_[index].phase = Phase::free;
   free_slots_.push_back(index);
 }
 

@@ -88,6 +88,9 @@ class Scheduler {
   /// Overwrites `plan`, whose vectors keep their capacity. Afterwards the plan counts as computed. The plan is empty only when nothing
   /// waits and nothing runs, or when all that runs is ending: then end_sequence() must come first.
   void next_pass(PassPlan& plan);
+  /// The sequence in `slot` is over, but passes that are under way hold the slot: it gets no further rows, and is not free before
+  /// end_sequence().
+  void stop_sequence(uint32_t slot);
   /// The sequence in `slot` is over after `generated_tokens` tokens.
   void end_sequence(uint32_t slot, uint32_t generated_tokens);
   bool idle() const { return waiting_.size() == 0 && free_slots_.size() == slots_.size(); }
