@@ -62,7 +62,7 @@ void Scheduler::admit(PassPlan& plan) {
     const WaitingRequest request = *next;
     const Twin twin = request.may_copy_prefix ? best_twin(request.prompt_ids, kNoSlot) : Twin{};
     const uint32_t index = choose_slot(twin);
-    if (!make_room(index, twin, request.prompt_ids.size() + request.max_tokens, plan)) return;
+    if (!make_room(index, request.prompt_ids.size() + request.max_tokens, plan)) return;
     waiting_.take();
     std::erase(free_slots_, index);
     enter(index, request, twin);
@@ -82,13 +82,13 @@ uint32_t Scheduler::choose_slot(const Twin& twin) const {
 }
 
 /// Reserves what the slot needs, at the cost of slots that have been free longest. false: there is not enough, and nothing changed.
-bool Scheduler::make_room(uint32_t index, const Twin& twin, uint64_t tokens, PassPlan& plan) {
+bool Scheduler::make_room(uint32_t index, uint64_t tokens, PassPlan& plan) {
   const uint32_t needed = pages_.budget().pages_for(tokens);
   uint32_t available = pages_.of_slot(index) + pages_.free();
   const size_t released_before = plan.released.size();
   for (const uint32_t other : free_slots_) {
     if (available >= needed) break;
-    if (other == index || other == twin.slot || slots_[other].wanted_by > 0 || pages_.of_slot(other) == 0) continue;
+    if (other == index || slots_[other].wanted_by > 0 || pages_.of_slot(other) == 0) continue;
     available += pages_.of_slot(other);
     plan.released.push_back(other);
   }
@@ -204,19 +204,19 @@ void Scheduler::plan_token(Slot& slot) {
 }
 
 void Scheduler::stop_sequence(uint32_t index) {
-  slots_[index].phase = Phase::ending;
-  std::erase(prefilling_, index);
-}
-
-void Scheduler::end_sequence(uint32_t index, uint32_t generated_tokens) {
-  estimate_.record(generated_tokens);
   Slot& slot = slots_[index];
   if (slot.phase == Phase::prefilling) {
     std::erase(prefilling_, index);
     set_twin(index, {});
     forget(index, slot.prefilled);
   }
-  slot.phase = Phase::free;
+  slot.phase = Phase::ending;
+}
+
+void Scheduler::end_sequence(uint32_t index, uint32_t generated_tokens) {
+  stop_sequence(index);
+  estimate_.record(generated_tokens);
+  slots_[index].phase = Phase::free;
   free_slots_.push_back(index);
 }
 

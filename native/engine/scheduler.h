@@ -126,7 +126,7 @@ class Scheduler {
 
   void admit(PassPlan& plan);
   uint32_t choose_slot(const Twin& twin) const;
-  bool make_room(uint32_t slot, const Twin& twin, uint64_t tokens, PassPlan& plan);
+  bool make_room(uint32_t slot, uint64_t tokens, PassPlan& plan);
   void enter(uint32_t slot, const WaitingRequest& request, const Twin& twin);
   void begin_prefill(uint32_t slot);
   void fill(PassPlan& plan);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -73,7 +74,10 @@ struct Output {
 
   const bf16* row(size_t i) const { return reinterpret_cast<const bf16*>(values.data() + i * row_bytes); }
   std::vector<uint8_t> bytes(size_t i) const {
-    return {values.begin() + static_cast<std::ptrdiff_t>(i * row_bytes), values.begin() + static_cast<std::ptrdiff_t>((i + 1) * row_bytes)};
+    // By resize and copy: gcc 12 takes a vector made from a pair of iterators, when it inlines it, for a free of a foreign pointer.
+    std::vector<uint8_t> row(row_bytes);
+    std::copy_n(values.data() + i * row_bytes, row_bytes, row.data());
+    return row;
   }
 };
 

@@ -34,7 +34,7 @@ TEST(SchedulerPages, NeverRunOutAndNeverLeak) {
     SCOPED_TRACE("round " + std::to_string(round));
     const std::vector<uint32_t> shared = tokens(random, 300);
     std::vector<Job> jobs(1 + below(60));
-    const Device device{{16u << below(4), 0}, below(2)};
+    const Device device{{16u << below(4), 0}, below(2), below(2) == 0};
     uint32_t pages_min = 1;
     for (Job& job : jobs) {
       job.prompt.assign(shared.begin(), shared.begin() + below(300));
@@ -174,6 +174,26 @@ TEST(SchedulerPages, AreNotTakenFromAPrefixThatSomebodyWaitsFor) {
   EXPECT_EQ(admitted(plan), (Ids{4}));
 }
 
+TEST(SchedulerPages, AreTakenOnceNobodyWaitsForThePrefixAnyMore) {
+  std::mt19937 random(18);
+  Scheduler scheduler(3, 64, {64, 15});
+  PassPlan plan;
+  const std::vector<uint32_t> shared = tokens(random, 65);
+  const std::vector<uint32_t> urgent = tokens(random, 640);
+  scheduler.add({1, shared, 1});
+  scheduler.next_pass(plan);
+  scheduler.add({2, urgent, 10, true, true});
+  scheduler.add({3, shared, 1});
+  scheduler.next_pass(plan);
+  ASSERT_EQ(admitted(plan), (Ids{2, 3}));
+  // 3 waits for slot 0 when all three are cancelled.
+  for (const uint32_t slot : {0u, plan.admissions[1].slot, plan.admissions[0].slot}) scheduler.end_sequence(slot, 0);
+  const std::vector<uint32_t> large = tokens(random, 15 * 64 - 1);
+  scheduler.add({4, large, 1});
+  scheduler.next_pass(plan);
+  EXPECT_EQ(admitted(plan), (Ids{4}));
+}
+
 TEST(SchedulerPages, RefusesWhatCanNeverFit) {
   Scheduler scheduler(2, 64, {64, 4});
   const std::vector<uint32_t> prompt(250, 1);
@@ -220,6 +240,7 @@ TEST(SchedulerEnds, CostNoRowWhereTheLengthEndsThemAndOneWhereATokenDoes) {
   EXPECT_EQ(Simulation(4, 256, jobs, {{}, 1}).run().overrun_rows, 0u);
   for (Job& job : jobs) job.max_tokens = 9;
   EXPECT_EQ(Simulation(4, 256, jobs, {{}, 1}).run().overrun_rows, 20u);
+  EXPECT_EQ(Simulation(4, 256, jobs, {{}, 1, true}).run().overrun_rows, 20u);
   EXPECT_EQ(Simulation(4, 256, jobs, {{}, 0}).run().overrun_rows, 0u);
 }
 

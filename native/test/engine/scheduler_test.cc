@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -88,6 +89,38 @@ TEST(Scheduler, ReadsAnUrgentPromptBeforeThoseThatCameFirst) {
   EXPECT_EQ(plan.prefill[0].slot, plan.admissions[0].slot);
   EXPECT_EQ(plan.prefill[0].rows, 100u);
   EXPECT_TRUE(plan.prefill[0].last);
+}
+
+TEST(Scheduler, CopiesNothingFromASlotThatHoldsAnotherPromptByNow) {
+  std::mt19937 random(7);
+  Scheduler scheduler(3, 64);
+  PassPlan plan;
+  const std::vector<uint32_t> shared = tokens(random, 65);
+  scheduler.add({1, shared, 1});
+  scheduler.next_pass(plan);
+  scheduler.next_pass(plan);
+  ASSERT_EQ(plan.token_rows(), 1u);
+  // Urgent prompts take all rows, so that the twin of 1 still waits for its turn when the only free slot is that of 1.
+  const std::vector<uint32_t> urgent = tokens(random, 640);
+  const std::vector<uint32_t> twin(shared);
+  scheduler.add({2, urgent, 10, true, true});
+  scheduler.add({3, twin, 1});
+  scheduler.next_pass(plan);
+  ASSERT_EQ(plan.admissions.size(), 2u);
+  const uint32_t twin_slot = plan.admissions[1].slot;
+  scheduler.end_sequence(0, 1);
+  const std::vector<uint32_t> other = tokens(random, 130);
+  scheduler.add({4, other, 10, true, true});
+  scheduler.next_pass(plan);
+  ASSERT_EQ(plan.admissions.size(), 1u);
+  ASSERT_EQ(plan.admissions[0].slot, 0u);
+  const auto is_twin = [&](const PrefillChunk& chunk) { return chunk.slot == twin_slot; };
+  while (std::none_of(plan.prefill.begin(), plan.prefill.end(), is_twin)) {
+    scheduler.next_pass(plan);
+    ASSERT_FALSE(plan.empty());
+    EXPECT_TRUE(plan.copies.empty());
+  }
+  EXPECT_EQ(std::find_if(plan.prefill.begin(), plan.prefill.end(), is_twin)->first_position, 0u);
 }
 
 /// The promise on padding: 2,000 log-normal lines on 32 slots idle less than 2 % of the slot-steps.

@@ -43,6 +43,8 @@ struct Totals {
 struct Device {
   KvBudget budget;
   uint32_t lookahead = 0;
+  /// A sequence that is over while passes are in flight is stopped at once, and ends after them; else it ends at once.
+  bool stops_first = false;
 };
 
 inline std::vector<uint32_t> tokens(std::mt19937& random, size_t count) {
@@ -101,6 +103,7 @@ class Simulation {
     uint32_t planned = 0;
     bool decoding = false;
     uint32_t pages = 0;
+    size_t passes_to_end = 0;     // once it is stopped
     std::vector<uint32_t> cache;  // the tokens whose keys and values the slot holds
   };
   struct Row {
@@ -116,11 +119,18 @@ class Simulation {
       const auto slot = std::find_if(slots_.begin(), slots_.end(), holds);
       EXPECT_EQ(scheduler_.remove_waiting(id), waiting_.erase(id) == 1);
       if (slot != slots_.end()) {
-        end(static_cast<uint32_t>(slot - slots_.begin()));
+        stop(static_cast<uint32_t>(slot - slots_.begin()));
       } else {
         ended_.insert(id);
       }
     }
+  }
+
+  void stop(uint32_t index) {
+    if (!device_.stops_first || in_flight_.empty()) return end(index);
+    if (slots_[index].passes_to_end > 0) return;
+    slots_[index].passes_to_end = in_flight_.size();
+    scheduler_.stop_sequence(index);
   }
 
   void end(uint32_t index) {
@@ -133,13 +143,16 @@ class Simulation {
   void collect() {
     const Rows rows = std::move(in_flight_.front());
     in_flight_.pop_front();
+    for (uint32_t index = 0; index < slots_.size(); ++index) {
+      if (slots_[index].passes_to_end > 0 && --slots_[index].passes_to_end == 0) end(index);
+    }
     for (const Row& row : rows) {
       Slot& slot = slots_[row.slot];
-      if (!slot.live || slot.id != row.id) {
+      if (!slot.live || slot.id != row.id || slot.passes_to_end > 0) {
         ++totals_.overrun_rows;
         continue;
       }
-      if (++slot.generated == jobs_[slot.id].outputs || jobs_[slot.id].max_tokens == 0) end(row.slot);
+      if (++slot.generated == jobs_[slot.id].outputs || jobs_[slot.id].max_tokens == 0) stop(row.slot);
     }
   }
 
@@ -148,7 +161,7 @@ class Simulation {
     copy(plan);
     Rows rows;
     for (const uint32_t slot : plan.decode_slots) {
-      EXPECT_TRUE(slots_[slot].live && slots_[slot].decoding);
+      EXPECT_TRUE(slots_[slot].live && slots_[slot].decoding && slots_[slot].passes_to_end == 0);
       rows.push_back({slot, slots_[slot].id});
     }
     uint32_t prefill_rows = 0;
@@ -185,7 +198,7 @@ class Simulation {
       Slot& slot = slots_[admission.slot];
       EXPECT_FALSE(slot.live);
       EXPECT_EQ(waiting_.erase(admission.id), 1u);
-      slot = {true, admission.id, 0, 0, false, 0, std::move(slot.cache)};
+      slot = {true, admission.id, 0, 0, false, 0, 0, std::move(slot.cache)};
       if (device_.budget.page_tokens == 0) continue;
       const Job& job = jobs_[admission.id];
       const auto tokens = static_cast<uint32_t>(job.prompt.size()) + job.max_tokens;
@@ -208,7 +221,7 @@ class Simulation {
   void prefill(const PrefillChunk& chunk) {
     Slot& slot = slots_[chunk.slot];
     const std::vector<uint32_t>& prompt = jobs_[slot.id].prompt;
-    EXPECT_TRUE(slot.live && !slot.decoding);
+    EXPECT_TRUE(slot.live && !slot.decoding && slot.passes_to_end == 0);
     EXPECT_EQ(chunk.first_position % kChunkTokens, 0u) << "a chunk starts between tiles";
     ASSERT_LE(chunk.first_position + chunk.rows, prompt.size());
     // What lies before the chunk must be this very prompt, computed, copied or left by a sequence that shared it.
