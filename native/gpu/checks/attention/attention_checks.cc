@@ -66,20 +66,24 @@ void check_attention(const CheckContext& context, Reporter& reporter) {
 
 /// A prompt, its chunks and single rows give the same bytes, and rows in 8 bits are those of the rows in bf16.
 void check_attention_bytes(const CheckContext& context, Reporter& reporter) {
-  const int length = context.size == CheckSize::small ? 70 : context.size == CheckSize::brief ? 270 : 530;
+  // Rows [begin, length) attend; small: of one page, else across the end of a page.
+  const int length = context.size == CheckSize::small ? 70 : context.size == CheckSize::brief ? 280 : 530;
+  const int begin = context.size == CheckSize::small ? 30 : context.size == CheckSize::brief ? 240 : 0;
   for (const Heads& heads : heads_for(context.size)) {
     PagedModel model(on_card(context), heads, 2, (length + kPageTokens - 1) / kPageTokens);
     const int sequence = sequence_of(context);
-    const Output prompt = model.run(rows_of(sequence, 0, 0, length), in_tiles(length, {cuda::kTileRows}));
-    reporter.expect(text(heads) + " finite", finite(prompt, 0) && finite(prompt, static_cast<size_t>(length - 1)), "a row is not finite");
+    for (int slot = 0; begin > 0 && slot < 2; ++slot) model.append(rows_of(sequence, slot, 0, begin));
+    const Output prompt = model.run(rows_of(sequence, 0, begin, length - begin), in_tiles(length - begin, {cuda::kTileRows}));
+    reporter.expect(text(heads) + " finite", finite(prompt, 0) && finite(prompt, static_cast<size_t>(length - begin - 1)),
+                    "a row is not finite");
     const auto compare = [&](const std::string& name, int first, const Output& out) {
-      const auto begin = prompt.values.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(first) * prompt.row_bytes);
+      const auto from = prompt.values.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(first - begin) * prompt.row_bytes);
       reporter.equal<uint8_t>(text(heads) + " " + name, out.values,
-                              std::vector<uint8_t>(begin, begin + static_cast<std::ptrdiff_t>(out.values.size())));
+                              std::vector<uint8_t>(from, from + static_cast<std::ptrdiff_t>(out.values.size())));
     };
     // In the other slot, cut anywhere.
-    for (int first = 0, i = 0; first < length; ++i) {
-      const int count = std::min(std::vector<int>{1, 7, 64, 190, 3}[static_cast<size_t>(i) % 5], length - first);
+    for (int first = begin, i = 0; first < length; ++i) {
+      const int count = std::min(std::vector<int>{1, 7, 20, 190, 3}[static_cast<size_t>(i) % 5], length - first);
       compare("chunk at " + std::to_string(first), first, model.run(rows_of(sequence, 1, first, count), in_tiles(count, {3, 1, 8, 5, 2})));
       first += count;
     }

@@ -35,13 +35,15 @@ void check_rotate_and_append(const CheckContext& context, Reporter& reporter) {
       std::vector<float> got;
       for (size_t i = 0; i < queries; ++i) got.push_back(to_float(out[r * width + i]));
       for (int head = 0; head < 2 * heads.kv; ++head) {
-        const std::vector<bf16> cached = model.cached(PagedModel::kLayer, rows[r].slot, rows[r].position, head % heads.kv, head >= heads.kv);
+        const std::vector<bf16> cached =
+            model.cached(PagedModel::kLayer, rows[r].slot, rows[r].position, head % heads.kv, head >= heads.kv);
         for (size_t i = 0; i < dim; ++i) got.push_back(to_float(cached[i]));
       }
       reporter.equal<float>(at(heads, rows[r]), got, want);
     }
     const size_t wanted = 4 * 2 * static_cast<size_t>(heads.kv) * dim, seen = written(model.whole_cache());
-    reporter.expect(text(heads) + " nothing else", seen == wanted, std::to_string(seen) + " values written, wanted " + std::to_string(wanted));
+    reporter.expect(text(heads) + " nothing else", seen == wanted,
+                    std::to_string(seen) + " values written, wanted " + std::to_string(wanted));
   }
 }
 
@@ -58,8 +60,7 @@ void check_copy_prefix(const CheckContext& context, Reporter& reporter) {
     for (int head = 0; head < heads.kv; ++head) {
       for (const int position : {0, tokens / 2, tokens - 1}) {
         for (const bool values : {false, true}) {
-          reporter.equal<bf16>(name + " position=" + std::to_string(position),
-                               model.cached(PagedModel::kLayer, 1, position, head, values),
+          reporter.equal<bf16>(name + " position=" + std::to_string(position), model.cached(PagedModel::kLayer, 1, position, head, values),
                                model.cached(PagedModel::kLayer, 0, position, head, values));
         }
       }

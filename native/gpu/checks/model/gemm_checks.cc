@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstring>
 #include <string>
 
 #include "cuda/gemm.h"
@@ -81,7 +82,8 @@ struct Operands {
 void check_product(const CheckContext& context, Reporter& reporter, const Product& product, int64_t n, int64_t k,
                    const std::vector<int64_t>& counts) {
   const int64_t rows = counts.back();
-  const auto gemm = cuda::open_gemm(context.device, context.stream, {{n, k, product.operands, product.result, true, product.name, 0}}, rows);
+  const auto gemm =
+      cuda::open_gemm(context.device, context.stream, {{n, k, product.operands, product.result, true, product.name, 0}}, rows);
   const int64_t padded = gemm->padded_rows(rows);
   const Operands operands(context, product, padded, n, k);
   const cuda::DeviceBuffer y = context.device.alloc(static_cast<size_t>(padded * n) * result_bytes(product.result));
@@ -118,9 +120,11 @@ void check_product(const CheckContext& context, Reporter& reporter, const Produc
       const double scale = product.operands == RowFormat::e4m3 ? double{operands.x_scales[static_cast<size_t>(row)]} *
                                                                      double{operands.w_scales[static_cast<size_t>(column)]}
                                                                : 1.0;
-      const double rounding = product.result == SumFormat::bf16 ? 0x1p-8 * std::abs(sum) : product.result == SumFormat::float32 ? 0x1p-23 * std::abs(sum) : 0.5;
-      const double far = std::abs(result_at(whole, row * n + column, product.result) - sum * scale) /
-                         (scale * (product.tolerance * size + rounding));
+      const double rounding = product.result == SumFormat::bf16      ? 0x1p-8 * std::abs(sum)
+                              : product.result == SumFormat::float32 ? 0x1p-23 * std::abs(sum)
+                                                                     : 0.5;
+      const double far =
+          std::abs(result_at(whole, row * n + column, product.result) - sum * scale) / (scale * (product.tolerance * size + rounding));
       if (!(far <= worst)) {
         worst = far;
         where = " row=" + std::to_string(row) + " column=" + std::to_string(column);

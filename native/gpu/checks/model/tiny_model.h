@@ -52,7 +52,8 @@ class TinyModel {
 
   static Tokens prompt(size_t count, uint64_t seed) {
     Tokens tokens;
-    for (size_t i = 0; i < count; ++i) tokens.push_back(static_cast<int32_t>(mixed(i + seed * 0x9e3779b97f4a7c15ull) % form("tiny").vocab_size));
+    for (size_t i = 0; i < count; ++i)
+      tokens.push_back(static_cast<int32_t>(mixed(i + seed * 0x9e3779b97f4a7c15ull) % form("tiny").vocab_size));
     return tokens;
   }
 

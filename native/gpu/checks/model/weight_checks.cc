@@ -88,7 +88,8 @@ void put(WeightSink& sink, std::span<std::byte> block, MatrixTarget& target, con
   }
 }
 
-void compare(const CheckContext& context, Reporter& reporter, const std::string& name, const cuda::Matrix& matrix, const SourceMatrix& source) {
+void compare(const CheckContext& context, Reporter& reporter, const std::string& name, const cuda::Matrix& matrix,
+             const SourceMatrix& source) {
   const Kept want = kept_by_cpu(source.values, matrix.n, matrix.k, matrix.format);
   reporter.equal<uint8_t>(name, on_card(context).get<uint8_t>(matrix.values, want.values.size()), want.values);
   if (matrix.scales == nullptr) return;
@@ -114,7 +115,8 @@ void check_weights(const CheckContext& context, Reporter& reporter) {
       const std::span<std::byte> block = sink->ring(size_t{1} << 16, 1);
       const LayerTargets layer = sink->layer(0);
       const SourceMatrix embedding(type, config.vocab_size, config.hidden_size, context.seed + 1),
-          qkv(type, config.qkv_size(), config.hidden_size, context.seed + 2), down(type, config.hidden_size, config.ffn_size, context.seed + 3);
+          qkv(type, config.qkv_size(), config.hidden_size, context.seed + 2),
+          down(type, config.hidden_size, config.ffn_size, context.seed + 3);
       put(*sink, block, sink->embedding(), embedding, type);
       put(*sink, block, *layer.qkv.weight, qkv, type);
       put(*sink, block, *layer.down.weight, down, type);

@@ -44,7 +44,8 @@ void check_scale_sums(const CheckContext& context, Reporter& reporter) {
                              y = card.device.alloc(sums.size() * sizeof(bf16));
     scale_sums(card.stream, in.as<int32_t>(), kRows, n, xs.as<float>(), ws.as<float>(), y.as<bf16>());
     std::vector<bf16> want;
-    for (size_t i = 0; i < sums.size(); ++i) want.push_back(to_bf16(static_cast<float>(sums[i]) * x_scales[i / width] * w_scales[i % width]));
+    for (size_t i = 0; i < sums.size(); ++i)
+      want.push_back(to_bf16(static_cast<float>(sums[i]) * x_scales[i / width] * w_scales[i % width]));
     reporter.equal<bf16>("n=" + std::to_string(n), card.get<bf16>(y), want);
   }
 }

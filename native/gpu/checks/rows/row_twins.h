@@ -46,9 +46,7 @@ struct RowsOnCard {
 
   cuda::RowsOut out() const { return {format, values.data(), scales.as<float>()}; }
 
-  std::vector<float> read(const OnCard& card) const {
-    return widened(card.get<uint8_t>(values), card.get<float>(scales), width, format);
-  }
+  std::vector<float> read(const OnCard& card) const { return widened(card.get<uint8_t>(values), card.get<float>(scales), width, format); }
 
   /// All bytes, scales at the end.
   std::vector<uint8_t> bytes(const OnCard& card) const {
@@ -84,8 +82,7 @@ inline std::vector<float> rounded(const std::vector<float>& v, int64_t width, cu
 struct NormInput {
   /// `random(count, number, size)` gives values around 0.
   template <class Random>
-  NormInput(int rows, int width, const Random& random)
-      : rows(rows), width(width), residual(random(int64_t{rows} * width, 0, 3.0f)) {
+  NormInput(int rows, int width, const Random& random) : rows(rows), width(width), residual(random(int64_t{rows} * width, 0, 3.0f)) {
     for (const float v : random(int64_t{rows} * width, 1, 1.0f)) attention.push_back(to_bf16(v));
     for (const float v : random(int64_t{rows} * width, 2, 1.0f)) mlp.push_back(to_bf16(v));
     for (int i = 0; i < 4; ++i) vectors.push_back(random(width, 3 + i, i % 2 == 0 ? 0.3f : 0.5f));

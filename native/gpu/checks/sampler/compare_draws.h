@@ -43,7 +43,8 @@ struct Comparison {
 };
 
 /// What the slots hold after the last pass.
-inline std::string states_difference(SamplerRun& card, const std::vector<Sequence>& sequences, const std::vector<int32_t>& last, int vocab) {
+inline std::string states_difference(SamplerRun& card, const std::vector<Sequence>& sequences, const std::vector<int32_t>& last,
+                                     int vocab) {
   if (!card.logits_kept()) return "logits were written to";
   if (card.drawn() != last) return "the tokens drawn last differ";
   const std::vector<uint16_t> counts = card.counts();

@@ -16,9 +16,9 @@
 namespace eyrie::gpu::draws {
 
 using cuda::draw_rows;
+using cuda::sampler_scratch_bytes;
 using cuda::SampleResult;
 using cuda::SampleRow;
-using cuda::sampler_scratch_bytes;
 using cuda::set_history;
 using cuda::SlotSampling;
 using cuda::SlotStates;
