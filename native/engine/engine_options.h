@@ -24,6 +24,9 @@ struct CudaChoice {
   uint32_t slots = 0;
   uint32_t prefill_tokens = 0;
   uint32_t kv_pages = 0;  ///< 0: as many as the card's free memory holds
+  uint32_t cards = 1;     ///< that share the model (tensor parallel): the first so many
+  bool keep_dense = false;  ///< with fp8 and int8: these matrices of the layers stay bfloat16
+  bool keep_down = false;
 };
 
 struct EngineOptions {

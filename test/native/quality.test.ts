@@ -35,6 +35,7 @@ describe('what other weights do to the answers of the demo model', async () => {
       threads: 2,
       slots: 4,
       prefillTokens: 64,
+      tensorParallel: 1,
     });
     try {
       return await use(engine);
