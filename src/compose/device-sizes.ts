@@ -9,8 +9,8 @@ export interface WantedSizes {
   /** Sequences decoded together and token budget of a prefill pack; null: what suits the device. */
   readonly slots: number | null;
   readonly prefillTokens: number | null;
-  /** Cards that share the model; not looked at on the CPU. */
-  readonly tensorParallel: number;
+  /** Cards that share the model, 1 where absent; not looked at on the CPU. */
+  readonly tensorParallel?: number;
 }
 
 export const cpuSizes = { slots: 32, prefillTokens: 512 };
@@ -26,12 +26,13 @@ export async function cudaSizes(
   wanted: WantedSizes,
 ): Promise<NativeCudaOptions | null> {
   if (device === 'cpu') return null;
+  const { tensorParallel = 1 } = wanted;
   return {
     library: cudaLibrary(),
-    slots: wanted.slots ?? (await plannedSlots(dtype, shape, wanted.tensorParallel)),
+    slots: wanted.slots ?? (await plannedSlots(dtype, shape, tensorParallel)),
     prefillTokens: wanted.prefillTokens ?? cardPrefillTokens,
     kvPages: 0,
-    cards: wanted.tensorParallel,
+    cards: tensorParallel,
     keepDense: false,
     keepDown: false,
   };

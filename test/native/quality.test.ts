@@ -35,7 +35,6 @@ describe('what other weights do to the answers of the demo model', async () => {
       threads: 2,
       slots: 4,
       prefillTokens: 64,
-      tensorParallel: 1,
     });
     try {
       return await use(engine);
