@@ -8,7 +8,9 @@ import { greedy } from '../../src/app/quality/score-texts.js';
 import type { SequenceRequest, SequenceResult } from '../../src/ports/engine.js';
 
 /** The CUDA backend over the CPU, see native/emulation/README.md: what the demo model does on a card, without one. */
-export const emulatedLibrary = fileURLToPath(new URL('../../native/build-test/libeyrie_cuda_emulated.so', import.meta.url));
+export const emulatedLibrary = fileURLToPath(
+  new URL('../../native/build-test/libeyrie_cuda_emulated.so', import.meta.url),
+);
 
 export const whyNoEmulation = existsSync(emulatedLibrary)
   ? null
@@ -47,7 +49,6 @@ const noSignal = new AbortController().signal;
 export const generateAll = (
   engine: NativeEngineAdapter,
   requests: readonly SequenceRequest[],
-): Promise<readonly SequenceResult[]> =>
-  Promise.all(requests.map((request) => engine.generate(request, noSignal)));
+): Promise<readonly SequenceResult[]> => Promise.all(requests.map((request) => engine.generate(request, noSignal)));
 
 export const textOf = ({ textBytes }: SequenceResult): string => Buffer.from(textBytes).toString();
