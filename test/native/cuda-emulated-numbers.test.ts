@@ -92,7 +92,7 @@ describe.skipIf(whyNoEmulation !== null)(title, () => {
     }
 
     it.each(['bfloat16', 'fp8', 'int8'] as const)(
-      'are as often right in %s as on the CPU, but for 2 %% of them',
+      'are as often right in %s as on the CPU, but for one in fifty',
       async (dtype) => {
         const onCpu = right.get('cpu') ?? (await rightAnswers({ device: 'cpu' }));
         right.set('cpu', onCpu);

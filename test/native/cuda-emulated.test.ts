@@ -44,7 +44,9 @@ describe.skipIf(whyNoEmulation !== null)(
       expect(await loadAddon().cudaCards(emulatedLibrary)).toHaveLength(2);
       await expect(openDemo({ tensorParallel: 4 })).rejects.toMatchObject({
         code: 'unsupported_device',
-        message: expect.stringContaining('this process sees 2') as string,
+        message: expect.stringContaining(
+          '4 card(s) from number 0 on were asked for, but this process sees 2',
+        ) as string,
       });
       const { info } = await openDemo({ device: 'auto', tensorParallel: 4 });
       expect(info).toMatchObject({ device: 'cpu', whyCpu: expect.stringContaining('sees 2') as string });
