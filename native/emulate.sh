@@ -3,11 +3,12 @@
 #
 #   plain      the tests in several orders of blocks and threads: EYRIE_EMULATION_SEEDS, default "1 2 3"
 #   late       the tests with streams that run nothing before somebody waits for it
+#   demo       the demo model on the emulated card, from Node; needs node_modules, and builds the addon
 #   sanitize   the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   mutants    one line broken at a time, each must make a test fail
 set -euo pipefail
 cd "$(dirname "$0")"
-[ $# -gt 0 ] || set -- plain late sanitize mutants
+[ $# -gt 0 ] || set -- plain late demo sanitize mutants
 
 build() { # preset
   bash grammar/build.sh
@@ -39,6 +40,12 @@ for phase in "$@"; do
       build emulate
       EYRIE_EMULATION_SEED=4 EYRIE_EMULATION_STREAMS=late run build-test
       ;;
+    demo)
+      build emulate
+      [ -n "${EYRIE_NATIVE_ADDON:-}" ] || bash build.sh
+      # Takes about two minutes of CPU time.
+      (cd .. && timeout 900 node_modules/.bin/vitest run test/native/cuda-emulated)
+      ;;
     sanitize)
       build emulate-sanitize
       EYRIE_EMULATION_SEED=5 run build-sanitize
@@ -48,7 +55,7 @@ for phase in "$@"; do
       python3 emulation/mutants/run.py build-test
       ;;
     *)
-      echo "native/emulate.sh: there is no phase '$phase', but plain, late, sanitize and mutants" >&2
+      echo "native/emulate.sh: there is no phase '$phase', but plain, late, demo, sanitize and mutants" >&2
       exit 2
       ;;
   esac

@@ -49,6 +49,9 @@ CudaChoice read_cuda(const Napi::Value& value) {
   cuda.slots = fields.whole("slots");
   cuda.prefill_tokens = fields.whole("prefillTokens");
   cuda.kv_pages = fields.whole("kvPages");
+  cuda.cards = fields.whole("cards");
+  cuda.keep_dense = fields.boolean("keepDense");
+  cuda.keep_down = fields.boolean("keepDown");
   return cuda;
 }
 

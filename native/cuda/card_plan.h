@@ -1,6 +1,6 @@
 #pragma once
-// What a model takes of a card's memory, and how many pages of keys and values the rest holds. The same formulas are in
-// src/domain/gpu-plan.ts; this is where they are stated.
+// What a model takes of a card's memory, and how many pages of keys and values the rest holds. src/domain/gpu/plan-gpu.ts, which plans
+// from a data sheet, counts weights and pages in the same way, but leaves rough and larger shares for buffers, workspace and reserve.
 //
 // All in bytes, for one of `ranks` cards (ranks = 1: one card has all). L layers, H hidden, Q = query heads x head_dim, KV = kv heads x
 // head_dim, F ffn, V vocabulary; w = bytes of a weight (2 bfloat16, 1 fp8 and int8), a = bytes of an activation (the same).

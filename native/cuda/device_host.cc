@@ -37,12 +37,13 @@ PinnedBuffer::~PinnedBuffer() {
   std::free(data_);
 }
 
-int Device::count() { return 1; }
+int Device::count() { return emulation::cards(); }
 
 Device::Device(int ordinal, bool poison) : poison_(poison) {
   if (ordinal < 0 || ordinal >= count()) {
-    throw Error(ErrorCode::unsupported_device,
-                "device " + std::to_string(ordinal) + " was asked for, but there is 1; allowed is 0 (emulated)");
+    throw Error(ErrorCode::unsupported_device, "device " + std::to_string(ordinal) + " was asked for, but there " +
+                                                   (count() == 1 ? "is 1" : "are " + std::to_string(count())) + "; allowed is 0" +
+                                                   (count() == 1 ? "" : " to " + std::to_string(count() - 1)) + " (emulated)");
   }
   info_ = DeviceInfo{.name = "emulation",
                      .ordinal = ordinal,

@@ -26,7 +26,7 @@ SOURCES = (".cu", ".cuh", ".cc", ".h")
 
 
 def runs_on_a_card(path):
-    return not (path.name == "device_host.cc" or path.name.endswith("_reference.cc") or path.is_relative_to(NATIVE / "emulation"))
+    return not (path.name in ("device_host.cc", "team_host.cc") or path.name.endswith("_reference.cc") or path.is_relative_to(NATIVE / "emulation"))
 
 
 def sources():

@@ -84,9 +84,11 @@ void check_cards(const CudaOpenOptions& options) {
   const int count = cuda::Device::count();
   const uint64_t end = uint64_t{options.first_card} + options.cards;
   if (options.cards < 1 || end > static_cast<uint64_t>(count)) {
-    throw Error(ErrorCode::unsupported_device, "cards " + std::to_string(options.first_card) + " to " + std::to_string(end) +
-                                                   " were asked for, but this process sees " + std::to_string(count) +
-                                                   "; look at CUDA_VISIBLE_DEVICES, or run it on the CPU (--device cpu)");
+    throw Error(ErrorCode::unsupported_device, std::to_string(options.cards) + " card(s) from number " +
+                                                   std::to_string(options.first_card) + " on were asked for, but this process sees " +
+                                                   std::to_string(count) +
+                                                   "; choose a smaller --tensor-parallel, look at CUDA_VISIBLE_DEVICES, or run it on the "
+                                                   "CPU (--device cpu)");
   }
 }
 

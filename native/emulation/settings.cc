@@ -1,5 +1,6 @@
 #include "emulation/settings.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -18,6 +19,7 @@ struct State {
   std::atomic<uint64_t> launches{0};
   std::atomic<bool> late{std::strcmp(variable("EYRIE_EMULATION_STREAMS"), "late") == 0};
   std::atomic<size_t> device_bytes{kDeviceBytes};
+  std::atomic<int> cards{std::max(1, std::atoi(variable("EYRIE_EMULATION_CARDS")))};
 };
 
 State& state() {
@@ -41,5 +43,8 @@ bool late_streams() { return state().late; }
 
 void set_device_bytes(size_t bytes) { state().device_bytes = bytes; }
 size_t device_bytes() { return state().device_bytes; }
+
+void set_cards(int cards) { state().cards = cards; }
+int cards() { return state().cards; }
 
 }  // namespace eyrie::emulation

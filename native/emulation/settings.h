@@ -28,6 +28,10 @@ bool late_streams();
 void set_device_bytes(size_t bytes);
 size_t device_bytes();
 
+/// Emulated cards that a process sees; they share the memory. At first EYRIE_EMULATION_CARDS, or 1.
+void set_cards(int cards);
+int cards();
+
 /// A small generator (splitmix64): quality enough for an order, and cheap.
 class Order {
  public:

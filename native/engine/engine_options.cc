@@ -7,6 +7,7 @@ namespace eyrie {
 namespace {
 
 constexpr uint32_t kSlotsMax = 1024;
+constexpr uint32_t kCardsMax = 8;
 constexpr uint32_t kPrefillTokensMin = 16;
 constexpr uint32_t kPrefillTokensMax = 8192;
 
@@ -44,6 +45,7 @@ void check_engine_options(const EngineOptions& options) {
   if (options.device != DeviceChoice::cpu) {
     check_range("cuda.slots", options.cuda.slots, 1, kSlotsMax);
     check_range("cuda.prefillTokens", options.cuda.prefill_tokens, kPrefillTokensMin, kPrefillTokensMax);
+    check_range("cuda.cards", options.cuda.cards, 1, kCardsMax);
   }
   for (const uint32_t id : options.stop_token_ids) {
     if (id >= options.config.vocab_size) {

@@ -23,7 +23,10 @@ struct CudaChoice {
   std::string library;  ///< file of libeyrie_cuda.so; empty: build-cuda/ beside the folder of the addon
   uint32_t slots = 0;
   uint32_t prefill_tokens = 0;
-  uint32_t kv_pages = 0;  ///< 0: as many as the card's free memory holds
+  uint32_t kv_pages = 0;    ///< 0: as many as the card's free memory holds
+  uint32_t cards = 1;       ///< that share the model (tensor parallel): the first so many
+  bool keep_dense = false;  ///< with fp8 and int8: these matrices of the layers stay bfloat16
+  bool keep_down = false;
 };
 
 struct EngineOptions {

@@ -58,6 +58,9 @@ std::unique_ptr<Backend> open_cuda(const EngineOptions& options, CheckpointLoad&
   cuda.slot_tokens = shape.slot_tokens;
   cuda.rows_max = shape.rows_max;
   cuda.kv_pages = options.cuda.kv_pages;
+  cuda.cards = options.cuda.cards;
+  cuda.keep_dense = options.cuda.keep_dense;
+  cuda.keep_down = options.cuda.keep_down;
   cuda.stop_token_ids = options.stop_token_ids;
   return CudaLibrary(options.cuda.library).open(cuda, load);
 }

@@ -2,7 +2,15 @@
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { readVersion } from '../config/read-version.js';
-import { devices, dtypes, isas, type DeviceChoice, type Dtype, type Isa } from '../domain/engine-choices.js';
+import {
+  devices,
+  dtypes,
+  isas,
+  tensorParallelMax,
+  type DeviceChoice,
+  type Dtype,
+  type Isa,
+} from '../domain/engine-choices.js';
 import { addAdminCommands } from './admin-command.js';
 import type { LocalParts } from './dev/local-service.js';
 import { wholeNumber } from './option-numbers.js';
@@ -86,6 +94,7 @@ program
       .choices(devices)
       .default('auto'),
   )
+  .option('--tensor-parallel <number>', 'cards that share the model', wholeNumber(1, tensorParallelMax), 1)
   .addOption(new Option('--dtype <type>', 'number format of the weights').choices(dtypes).default('bfloat16'))
   .addOption(new Option('--isa <level>', 'widest instruction set to use').choices(isas).default('auto'))
   .option('--fail-on-error', 'exit with 3 when a line failed', false)
@@ -155,6 +164,7 @@ interface RunBatchFlags {
   readonly slots?: number;
   readonly prefillTokens?: number;
   readonly device: DeviceChoice;
+  readonly tensorParallel: number;
   readonly dtype: Dtype;
   readonly isa: Isa;
   readonly failOnError: boolean;
@@ -198,7 +208,7 @@ addPlanCommand(program, async (folder) => {
 addSelfcheckCommand(
   program,
   async () => (await import('../compose/check-devices.js')).checkDevices(),
-  async ({ model: folder, device, slots, threads }) => {
+  async ({ model: folder, device, tensorParallel, slots, threads }) => {
     const [{ openModel }, { openEngine }, { modelDirectoryOf }] = await Promise.all([
       import('../compose/open-model.js'),
       import('../compose/open-engine.js'),
@@ -206,7 +216,8 @@ addSelfcheckCommand(
     ]);
     const model = await openModel(modelDirectoryOf(folder), null);
     const { served, tokenizer, grammars } = model;
-    const settings = { device, threads, isa: 'auto', slots: slots ?? null, prefillTokens: null } as const;
+    const sizes = { slots: slots ?? null, prefillTokens: null, tensorParallel };
+    const settings = { ...sizes, device, threads, isa: 'auto' } as const;
     return {
       // One's own folder may be called by the name it was given on the command line, too.
       rules: { model: { ...served, aliases: [...new Set([...served.aliases, folder])] }, tokenizer, grammars },

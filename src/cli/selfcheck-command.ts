@@ -1,12 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
 import type { LineRules } from '../app/line/line-request.js';
-import { devices, dtypes, type DeviceChoice, type Dtype } from '../domain/engine-choices.js';
+import { devices, dtypes, tensorParallelMax, type DeviceChoice, type Dtype } from '../domain/engine-choices.js';
 import type { Engine } from '../ports/engine.js';
 import type { DeviceReport } from '../domain/gpu/device-report.js';
 import { wholeNumber } from './option-numbers.js';
-
-const cpuDtypes = dtypes.filter((dtype) => dtype !== 'fp8');
 
 export interface SelfcheckFlags {
   readonly model: string;
@@ -15,6 +13,7 @@ export interface SelfcheckFlags {
   readonly against: Dtype;
   readonly lines: number;
   readonly device: DeviceChoice;
+  readonly tensorParallel: number;
   readonly slots?: number;
   readonly threads: number;
   readonly json: boolean;
@@ -38,12 +37,13 @@ export function addSelfcheckCommand(
     )
     .option('--quality <file>', 'compare two number formats of a model instead, on the prompts of a JSONL batch file')
     .option('--model <folder>', 'demo, or the folder of a Falcon checkpoint', 'demo')
-    .addOption(new Option('--dtype <type>', 'number format that is checked').choices(cpuDtypes).default('int8'))
     .addOption(
-      new Option('--against <type>', 'number format it is compared with').choices(cpuDtypes).default('bfloat16'),
+      new Option('--dtype <type>', 'number format that is checked; fp8 needs a card').choices(dtypes).default('int8'),
     )
+    .addOption(new Option('--against <type>', 'number format it is compared with').choices(dtypes).default('bfloat16'))
     .option('--lines <number>', 'most lines of the file that are taken', wholeNumber(1, 100_000), 256)
     .addOption(new Option('--device <name>', 'where the model is computed').choices(devices).default('auto'))
+    .option('--tensor-parallel <number>', 'cards that share the model', wholeNumber(1, tensorParallelMax), 1)
     .option('--slots <number>', 'sequences decoded together (default: what suits the device)', wholeNumber(1, 1024))
     .option('--threads <number>', 'compute threads', wholeNumber(1, 256), availableParallelism())
     .option('--json', 'one JSON document', false)

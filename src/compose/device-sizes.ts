@@ -5,10 +5,12 @@ import { errorCode } from '../domain/errors.js';
 import type { FalconShape } from '../domain/falcon-shape.js';
 import { batchRowsMax, planGpu } from '../domain/gpu/plan-gpu.js';
 
-/** Sequences decoded together and token budget of a prefill pack; null: what suits the device. */
 export interface WantedSizes {
+  /** Sequences decoded together and token budget of a prefill pack; null: what suits the device. */
   readonly slots: number | null;
   readonly prefillTokens: number | null;
+  /** Cards that share the model, 1 where absent; not looked at on the CPU. */
+  readonly tensorParallel?: number;
 }
 
 export const cpuSizes = { slots: 32, prefillTokens: 512 };
@@ -24,20 +26,24 @@ export async function cudaSizes(
   wanted: WantedSizes,
 ): Promise<NativeCudaOptions | null> {
   if (device === 'cpu') return null;
+  const { tensorParallel = 1 } = wanted;
   return {
     library: cudaLibrary(),
-    slots: wanted.slots ?? (await plannedSlots(dtype, shape)),
+    slots: wanted.slots ?? (await plannedSlots(dtype, shape, tensorParallel)),
     prefillTokens: wanted.prefillTokens ?? cardPrefillTokens,
     kvPages: 0,
+    cards: tensorParallel,
+    keepDense: false,
+    keepDown: false,
   };
 }
 
-async function plannedSlots(dtype: Dtype, shape: FalconShape): Promise<number> {
+async function plannedSlots(dtype: Dtype, shape: FalconShape, tensorParallel: number): Promise<number> {
   const card = await firstCard();
   // Whether there is a card, and whether it holds the model, is for the engine to say.
   if (card === null || dtype === 'float32') return batchRowsMax;
   const tokensPerSequence = Math.min(typicalTokens, shape.contextTokens);
-  const plan = planGpu(shape, card.freeBytes, { weights: dtype, tensorParallel: 1, tokensPerSequence });
+  const plan = planGpu(shape, card.freeBytes, { weights: dtype, tensorParallel, tokensPerSequence });
   return Math.max(1, plan?.slots ?? batchRowsMax);
 }
 

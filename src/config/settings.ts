@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { windowSeconds } from '../domain/completion-window.js';
-import { devices, dtypes, isas } from '../domain/engine-choices.js';
+import { devices, dtypes, isas, tensorParallelMax } from '../domain/engine-choices.js';
 
 /** All settings, by the environment variable that carries each. docs/operations.md explains them; a test compares the two. */
 
@@ -122,6 +122,8 @@ export const generateSettings = z.object({
   /** Absent, as the next: what suits the device. */
   EYRIE_SLOTS: whole(1, 1024).optional(),
   EYRIE_PREFILL_TOKENS: whole(16, 8192).optional(),
+  /** Cards that share the model. */
+  EYRIE_TENSOR_PARALLEL: whole(1, tensorParallelMax).default(1),
   /** Shards worked on at once, so that the engine always has more sequences waiting than slots. */
   EYRIE_SHARDS_IN_FLIGHT: whole(1, 64).default(4),
   /** Calls that somebody waits for, answered at once beside the shards and before them. */

@@ -6,6 +6,9 @@ export type DeviceChoice = (typeof devices)[number];
 export const dtypes = ['float32', 'bfloat16', 'int8', 'fp8'] as const;
 export type Dtype = (typeof dtypes)[number];
 
+/** Most cards that can share a model. */
+export const tensorParallelMax = 8;
+
 /** Widest instruction set that the kernels may use, the widest first; `auto` picks the best that the CPU has. */
 export const isas = ['auto', 'amx', 'avx512bf16', 'avx512vnni', 'avx512', 'avx2', 'scalar'] as const;
 export type Isa = (typeof isas)[number];

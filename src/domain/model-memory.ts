@@ -62,14 +62,17 @@ export const cardWeights = ['bfloat16', 'fp8', 'int8'] as const;
 export type CardWeights = (typeof cardWeights)[number];
 
 /**
- * Bytes of the weights on one of `ranks` cards that share a model. Embedding and head are bfloat16, and whole on each; with 8-bit
- * matrices a float32 scale per row comes on top.
+ * Bytes of the weights on one of `ranks` cards that share a model, as native/cuda/card_plan.h states them. Embedding and head are
+ * bfloat16, and whole on each; with 8-bit matrices a float32 scale per row comes on top. The two matrices whose results are summed over the
+ * ranks have all rows on each.
  */
 export function weightBytesOnCard(shape: FalconShape, type: CardWeights, ranks = 1): number {
   const { matrices, rows, vectors, embedding } = partsOf(shape);
   const heads = shape.tiedHead ? 1 : 2;
-  const layers = type === 'bfloat16' ? matrices * bfloat16Bytes : matrices + rows * scaleBytes;
-  return Math.ceil(layers / ranks) + heads * embedding * bfloat16Bytes + vectors * float32Bytes;
+  const whole = shape.layers * 2 * shape.hiddenSize;
+  const scales = type === 'bfloat16' ? 0 : ((rows - whole) / ranks + whole) * scaleBytes;
+  const layers = (matrices * (type === 'bfloat16' ? bfloat16Bytes : 1)) / ranks + scales;
+  return Math.ceil(layers) + heads * embedding * bfloat16Bytes + vectors * float32Bytes;
 }
 
 /** Keys and values of one position in all layers, in bfloat16; twice that with float32 weights. */

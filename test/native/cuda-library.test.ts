@@ -8,7 +8,7 @@ import { openTiny, tinyCheckpoint } from '../support/tiny-falcon.js';
 
 const built = fileURLToPath(new URL('../../native/build-cuda/libeyrie_cuda.so', import.meta.url));
 const nowhere = '/nonexistent/libeyrie_cuda.so';
-const sizes = { slots: 4, prefillTokens: 128, kvPages: 0 };
+const sizes = { slots: 4, prefillTokens: 128, kvPages: 0, cards: 1, keepDense: false, keepDown: false };
 
 const refused = (text: string) => ({ code: 'unsupported_device', message: expect.stringContaining(text) as string });
 

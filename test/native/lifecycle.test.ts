@@ -227,7 +227,15 @@ describe('opening', () => {
     await expect(opening).rejects.toThrow('from the callback');
   });
 
-  const onCard = { library: null, slots: 4, prefillTokens: 128, kvPages: 0 };
+  const onCard = {
+    library: null,
+    slots: 4,
+    prefillTokens: 128,
+    kvPages: 0,
+    cards: 1,
+    keepDense: false,
+    keepDown: false,
+  };
   const wrong: [string, Partial<NativeEngineOptions>, string, string][] = [
     ['no slots', { slots: 0 }, 'invalid_request', 'slots'],
     ['too many slots', { slots: 1025 }, 'invalid_request', 'slots'],
@@ -240,6 +248,8 @@ describe('opening', () => {
     ['fp8 on the CPU', { dtype: 'fp8' }, 'invalid_request', '--device cuda'],
     ['a card without its sizes', { device: 'cuda' }, 'invalid_request', 'cuda'],
     ['no slots on a card', { device: 'cuda', cuda: { ...onCard, slots: 0 } }, 'invalid_request', 'cuda.slots'],
+    ['no cards', { device: 'cuda', cuda: { ...onCard, cards: 0 } }, 'invalid_request', 'cuda.cards'],
+    ['too many cards', { device: 'cuda', cuda: { ...onCard, cards: 9 } }, 'invalid_request', 'cuda.cards'],
     ['an unknown isa', { isa: 'mmx' as 'avx2' }, 'invalid_request', 'isa'],
     ['an end token outside the vocabulary', { stopTokenIds: Uint32Array.of(97) }, 'invalid_request', 'stopTokenIds'],
     ['token bytes of another vocabulary', { tokenByteEnds: new Uint32Array(96) }, 'invalid_request', 'tokenByteEnds'],

@@ -40,6 +40,7 @@ await runProgram('generate', async (end, fail) => {
     isa: settings.EYRIE_ISA,
     threads: settings.EYRIE_THREADS,
     slots: settings.EYRIE_SLOTS ?? null,
+    tensorParallel: settings.EYRIE_TENSOR_PARALLEL,
     prefillTokens: settings.EYRIE_PREFILL_TOKENS ?? null,
   });
   const workerId = `${hostname()}-${process.pid}`;

@@ -76,7 +76,7 @@ GatheredTeam::GatheredTeam(int ranks) : ranks_(ranks), library_(open_library()) 
   check(library_.make_id(id_.data()));
 }
 
-std::unique_ptr<RankGroup> GatheredTeam::member(int rank, const Device& device, int64_t count_max) const {
+std::unique_ptr<RankGroup> GatheredTeam::member(int rank, const Device& device, int64_t count_max) {
   return std::make_unique<GatheredGroup>(library_, rank, ranks_, id_.data(), device, count_max);
 }
 

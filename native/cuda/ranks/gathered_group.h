@@ -19,12 +19,12 @@ struct GatherLibrary {
   decltype(&eyrie_gather_close) close = nullptr;
 };
 
-class GatheredTeam {
+class GatheredTeam : public RankTeam {
  public:
   /// Throws unsupported_device without the library, or without NCCL.
   explicit GatheredTeam(int ranks);
-  /// Waits for all ranks, each on its thread. count_max: of sum().
-  std::unique_ptr<RankGroup> member(int rank, const Device& device, int64_t count_max) const;
+  /// Waits for all ranks.
+  std::unique_ptr<RankGroup> member(int rank, const Device& device, int64_t count_max) override;
 
  private:
   int ranks_;

@@ -11,12 +11,11 @@
 
 namespace eyrie::cuda {
 
-class LocalTeam {
+class LocalTeam : public RankTeam {
  public:
   explicit LocalTeam(int ranks);
 
-  /// The view of `rank`; the team must outlive it. count_max: of sum().
-  std::unique_ptr<RankGroup> member(int rank, const Device& device, int64_t count_max);
+  std::unique_ptr<RankGroup> member(int rank, const Device& device, int64_t count_max) override;
 
  private:
   class Member;

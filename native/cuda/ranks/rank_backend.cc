@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "cuda/ranks/gathered_group.h"
 #include "cuda/ranks/rank_sink.h"
 #include "error.h"
 
@@ -141,14 +140,15 @@ std::unique_ptr<Backend> open_ranks(const CudaBackendOptions& options, uint32_t 
     pages = std::min(pages, plan_pages(*devices.back(), common));
   }
   common.kv_pages = pages;
-  const GatheredTeam team(ranks);
+  const std::shared_ptr<RankTeam> team = open_team(ranks);
   auto backend = std::make_unique<RankBackend>(ranks, [&](int rank) {
     const std::shared_ptr<Device>& device = devices[static_cast<size_t>(rank)];
     device->make_current();
     CudaBackendOptions mine = common;
     mine.share = {rank, ranks};
     RankParts parts;
-    parts.group = team.member(rank, *device, int64_t{rounded_rows(options.rows_max)} * options.config.hidden_size);
+    parts.team = team;
+    parts.group = team->member(rank, *device, int64_t{rounded_rows(options.rows_max)} * options.config.hidden_size);
     parts.backend = std::make_unique<CudaBackend>(device, mine, parts.group.get());
     return parts;
   });

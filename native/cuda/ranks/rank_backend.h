@@ -19,6 +19,7 @@ namespace eyrie::cuda {
 
 /// Opens one rank's group and backend; called on the rank's thread.
 struct RankParts {
+  std::shared_ptr<RankTeam> team;  // null: its owner keeps it
   std::unique_ptr<RankGroup> group;
   std::unique_ptr<CudaBackend> backend;
 };

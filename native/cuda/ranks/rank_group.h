@@ -23,4 +23,15 @@ class RankGroup {
   virtual void abort() noexcept = 0;
 };
 
+/// What the ranks meet in; it outlives its members.
+class RankTeam {
+ public:
+  virtual ~RankTeam() = default;
+  /// The view of `rank`, asked for on its thread. count_max: of sum().
+  virtual std::unique_ptr<RankGroup> member(int rank, const Device& device, int64_t count_max) = 0;
+};
+
+/// Over cards that NCCL joins; in emulation over ranks that share the memory of the CPU. Throws unsupported_device where that cannot be.
+std::unique_ptr<RankTeam> open_team(int ranks);
+
 }  // namespace eyrie::cuda

@@ -57,6 +57,18 @@ TEST(CardPlanTest, KnowsTheWeightsOfA40B) {
   }
 }
 
+TEST(CardPlanTest, CountsAsThePlanOfTheCommandLine) {
+  const CardOptions options{256, 2048, 768, 1};
+  const auto weights = [&](RowFormat format, int ranks) { return plan_card(falcon_40b(), format, {0, ranks}, options).weights; };
+  // The same figures are in test/unit/domain/gpu-plan.test.ts.
+  EXPECT_EQ(weights(RowFormat::bf16, 1), 82'610'552'832u);
+  EXPECT_EQ(weights(RowFormat::bf16, 2), 41'841'917'952u);
+  EXPECT_EQ(weights(RowFormat::e4m3, 1), 41'855'926'272u);
+  EXPECT_EQ(weights(RowFormat::e4m3, 2), 21'466'570'752u);
+  EXPECT_EQ(weights(RowFormat::e4m3, 4), 11'271'892'992u);
+  EXPECT_EQ(weights(RowFormat::int8, 4), 11'271'892'992u);
+}
+
 TEST(CardPlanTest, FillsTheRestOfTheCardWithPages) {
   const CardOptions options{256, 2048, 768, 1};
   const CardPlan plan = plan_card(falcon_40b(), RowFormat::e4m3, {}, options);

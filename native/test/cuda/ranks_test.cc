@@ -2,6 +2,7 @@
 
 #include "cuda/ranks/local_team.h"
 #include "cuda/ranks/rank_backend.h"
+#include "emulation/settings.h"
 #include "test/cuda/emulated_engine.h"
 #include "test/support/expect_error.h"
 
@@ -118,7 +119,19 @@ TEST_F(RanksTest, EndTogetherWhenOneFails) {
   });
 }
 
-TEST_F(RanksTest, NeedNcclForSeveralCards) {
+TEST_F(RanksTest, TakeACardEach) {
+  emulation::set_cards(2);
+  FolderLoad load(folder_.path(), config_);
+  auto backend = cuda::open_ranks(card_options(config_, loop_), 0, 2, load);
+  expect_error(ErrorCode::unsupported_device, "there are 2; allowed is 0 to 1", [&] { cuda::Device{2}; });
+  emulation::set_cards(1);
+  EXPECT_EQ(backend->info().kind, "emulation sm_90 x 2");
+  const Outcomes expected = run(2, loop_);
+  const Outcomes got = run_requests(std::move(backend), engine_options(config_, loop_), requests_);
+  for (const auto& [id, outcome] : expected) expect_equal_results(got.at(id).result, outcome.result, id);
+}
+
+TEST_F(RanksTest, NeedCardsAndAModelThatTheyCanShare) {
   FolderLoad load(folder_.path(), config_);
   expect_error(ErrorCode::unsupported_device, "device 1", [&] { cuda::open_ranks(card_options(config_, loop_), 0, 2, load); });
   FalconConfig odd = config_;

@@ -24,6 +24,11 @@ export interface NativeCudaOptions {
   readonly prefillTokens: number;
   /** Pages of keys and values; 0: as many as the card's free memory holds. */
   readonly kvPages: number;
+  /** Cards that share the model, 1..8: the first so many that the process sees. */
+  readonly cards: number;
+  /** With `fp8` and `int8`: the attention's output product, the feed-forward part's second one, stay bfloat16. */
+  readonly keepDense: boolean;
+  readonly keepDown: boolean;
 }
 
 export interface NativeEngineOptions {

@@ -11,7 +11,7 @@ export interface Prompt {
   readonly maxTokens: number;
 }
 
-const greedy: Omit<SequenceRequest, 'promptIds' | 'maxTokens'> = {
+export const greedy: Omit<SequenceRequest, 'promptIds' | 'maxTokens'> = {
   minTokens: 0,
   ignoreEos: false,
   temperature: 0,

@@ -4,6 +4,9 @@ import { kvBytesPerToken, weightBytesOnCard, type CardWeights } from '../model-m
 /** Positions of one page of the cache: native/cuda/kernels/pass.h. */
 export const kvPageTokens = 256;
 
+// Weights and pages are counted as native/cuda/card_plan.h counts them. That knows the buffers of an engine and the memory that is free, and
+// leaves less: some 0.9 GiB beside the weights of the 40B where the shares below leave 6 GiB of 80.
+
 /** Left to the driver, the context, the libraries' own memory and fragments. */
 const usableShare = 0.952;
 /** Activations of the largest pass, logits, workspace of the products, captured graphs. */

@@ -4,7 +4,7 @@ import { decodeStep } from '../../../src/domain/gpu/gpu-speed.js';
 import { planGpu } from '../../../src/domain/gpu/plan-gpu.js';
 import { publishedShapes } from '../../../src/domain/gpu/published-shapes.js';
 import { reportPlan, type PlanQuestion } from '../../../src/domain/gpu/report-plan.js';
-import type { CardWeights } from '../../../src/domain/model-memory.js';
+import { weightBytesOnCard, type CardWeights } from '../../../src/domain/model-memory.js';
 
 const falcon40 = publishedShapes['40b'];
 
@@ -59,6 +59,20 @@ describe('the speed of the 40B, within 3 % of the budget', () => {
   test.each(endToEnd)('%s, %s, %i + as many tokens', (gpu, weights, tokens, expected) => {
     const answer = reportPlan(falcon40, question({ gpu, weights, promptTokens: tokens, outputTokens: tokens }));
     expect(Math.abs(answer.outputTokensPerSecond / expected - 1)).toBeLessThan(0.03);
+  });
+});
+
+describe('the weights of the 40B on a card', () => {
+  // The same figures are in native/test/cuda/card_plan_test.cc.
+  test.each([
+    ['bfloat16', 1, 82_610_552_832],
+    ['bfloat16', 2, 41_841_917_952],
+    ['fp8', 1, 41_855_926_272],
+    ['fp8', 2, 21_466_570_752],
+    ['fp8', 4, 11_271_892_992],
+    ['int8', 4, 11_271_892_992],
+  ] as const)('%s, %i ranks', (weights, ranks, bytes) => {
+    expect(weightBytesOnCard(falcon40, weights, ranks)).toBe(bytes);
   });
 });
 
