@@ -88,7 +88,7 @@ phase_sanitize() {
 
 phase_profile() {
   ncu --clock-control none --section SpeedOfLight --section LaunchStats --launch-count 40 --csv --page raw \
-    --log-file "$OUT/ncu.csv" --kernel-name 'regex:attention|norm|gelu|combine' \
+    --log-file "$OUT/ncu.csv" --kernel-name 'regex:attend|norm|gelu|finish|draw' \
     "$EYRIE_GPU" sweep --form 40b --layers 1 --dtype fp8 --batch 128 --context 512 --steps 2 --lines 0 >/dev/null # its times mean nothing here
 }
 

@@ -20,6 +20,20 @@ constexpr Check kChecks[] = {
     {"graph_replay", check_graph_replay, true},
     {"numbers", check_numbers, true},
     {"tile_products", check_tile_products, true},
+    {"embed", check_embed, true},
+    {"add_norm", check_add_norm, true},
+    {"gelu", check_gelu, true},
+    {"quantise", check_quantise, true},
+    {"scale_sums", check_scale_sums, true},
+    {"rotate_and_append", check_rotate_and_append, true},
+    {"attention", check_attention, true},
+    {"attention_bytes", check_attention_bytes, true},
+    {"copy_prefix", check_copy_prefix, true},
+    {"sampler", check_sampler, true},
+    {"gemm", check_gemm, true},
+    {"weights", check_weights, true},
+    {"model_crowd", check_model_crowd, true},
+    {"model_graphs", check_model_graphs, true},
 };
 
 }  // namespace

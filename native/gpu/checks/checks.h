@@ -15,4 +15,26 @@ void check_numbers(const CheckContext& context, Reporter& reporter);
 // tile_checks.cc
 void check_tile_products(const CheckContext& context, Reporter& reporter);
 
+// rows/
+void check_add_norm(const CheckContext& context, Reporter& reporter);
+void check_gelu(const CheckContext& context, Reporter& reporter);
+void check_quantise(const CheckContext& context, Reporter& reporter);
+void check_embed(const CheckContext& context, Reporter& reporter);
+void check_scale_sums(const CheckContext& context, Reporter& reporter);
+
+// attention/
+void check_rotate_and_append(const CheckContext& context, Reporter& reporter);
+void check_attention(const CheckContext& context, Reporter& reporter);
+void check_attention_bytes(const CheckContext& context, Reporter& reporter);
+void check_copy_prefix(const CheckContext& context, Reporter& reporter);
+
+// sampler/
+void check_sampler(const CheckContext& context, Reporter& reporter);
+
+// model/
+void check_gemm(const CheckContext& context, Reporter& reporter);
+void check_weights(const CheckContext& context, Reporter& reporter);
+void check_model_crowd(const CheckContext& context, Reporter& reporter);
+void check_model_graphs(const CheckContext& context, Reporter& reporter);
+
 }  // namespace eyrie::gpu

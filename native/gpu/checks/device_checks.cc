@@ -1,5 +1,6 @@
 // The ground that the others stand on: copies keep bytes, and a graph does what the same calls do eagerly.
 
+#include <cstring>
 #include <string>
 
 #include "gpu/checks/checks.h"

@@ -3,6 +3,7 @@
 #include "cpu/attention/attention.h"
 
 #include "cpu/huge_buffer.h"
+#include "gpu/checks/attention/in_double.h"
 #include "paged_model.h"
 #include "threads/thread_pool.h"
 
@@ -12,34 +13,6 @@ namespace {
 // 40B, 7B, 180B, 11B, and the small ones of the tests' models.
 const Heads kAllHeads[] = {{32, 2, 64}, {71, 1, 64}, {58, 2, 64},  {8, 2, 128}, {4, 2, 64},
                            {3, 1, 64},  {2, 1, 128}, {20, 1, 128}, {2, 2, 64}};
-
-struct Wanted {
-  std::vector<double> value, magnitude;  // sum of p v and of p |v|
-};
-
-Wanted in_double(const PagedModel& model, const std::vector<std::vector<float>>& rotated, int position, int head) {
-  const int dim = model.shape.head_dim, kv = head / (model.shape.query_heads / model.shape.kv_heads);
-  const float* q = rotated[static_cast<size_t>(position)].data() + head * dim;
-  std::vector<double> score;
-  for (int j = 0; j <= position; ++j) {
-    const float* k = rotated[static_cast<size_t>(j)].data() + (model.shape.query_heads + kv) * dim;
-    double dot = 0;
-    for (int i = 0; i < dim; ++i) dot += static_cast<double>(q[i]) * k[i];
-    score.push_back(dot * model.shape.scale);
-  }
-  const double best = *std::max_element(score.begin(), score.end());
-  double total = 0;
-  for (double& s : score) total += s = std::exp(s - best);
-  Wanted wanted{std::vector<double>(static_cast<size_t>(dim)), std::vector<double>(static_cast<size_t>(dim))};
-  for (int j = 0; j <= position; ++j) {
-    const float* v = rotated[static_cast<size_t>(j)].data() + (model.shape.query_heads + model.shape.kv_heads + kv) * dim;
-    for (size_t i = 0; i < static_cast<size_t>(dim); ++i) {
-      wanted.value[i] += score[static_cast<size_t>(j)] / total * v[i];
-      wanted.magnitude[i] += score[static_cast<size_t>(j)] / total * std::fabs(v[i]);
-    }
-  }
-  return wanted;
-}
 
 TEST(Attention, MatchesDouble) {
   std::mt19937 random(3);

@@ -111,10 +111,10 @@ TEST_P(GoldenOnACard, IsNoLessExactThanTheReferenceInBfloat16) {
   loop.prefill_tokens = 512;
   struct Case {
     cuda::RowFormat format;
-    double errors;      // of the reference in bfloat16
+    double errors;      // of the reference in bfloat16: e4m3 rounds 16 times as coarsely, to 4 bits instead of 8
     size_t tokens_max;  // of a prompt: the emulation takes its time
   };
-  for (const auto& [format, errors, tokens_max] : {Case{cuda::RowFormat::bf16, 1, 1200}, Case{cuda::RowFormat::e4m3, 12, 200}}) {
+  for (const auto& [format, errors, tokens_max] : {Case{cuda::RowFormat::bf16, 1, 1200}, Case{cuda::RowFormat::e4m3, 16, 200}}) {
     const Outcomes exact = run_on_cpu(folder(), config, loop, requests(golden, tokens_max), DType::float32);
     loop.format = format;
     const Outcomes card = run_on_card(folder(), config, loop, requests(golden, tokens_max));

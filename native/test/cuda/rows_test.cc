@@ -30,29 +30,11 @@ class Rows : public testing::Test {
 
 // --- add_norm ---
 
-struct NormInput {
+struct NormInput : gpu::NormInput {
   NormInput(int rows, int width, uint64_t seed)
-      : rows(rows),
-        width(width),
-        residual(random_values(int64_t{rows} * width, seed, 3.0f)),
-        attention(as_bf16(random_values(int64_t{rows} * width, seed + 1))),
-        mlp(as_bf16(random_values(int64_t{rows} * width, seed + 2))) {
-    for (int i = 0; i < 4; ++i) vectors.push_back(random_values(width, seed + 3 + static_cast<uint64_t>(i), i % 2 == 0 ? 0.3f : 0.5f));
-    for (float& gain : vectors[0]) gain += 1.0f;
-    for (float& gain : vectors[2]) gain += 1.0f;
-  }
-
-  /// residual + (attention + mlp)
-  std::vector<float> sum() const {
-    std::vector<float> sum = residual;
-    for (size_t i = 0; i < sum.size(); ++i) sum[i] += to_float(attention[i]) + to_float(mlp[i]);
-    return sum;
-  }
-
-  int rows, width;
-  std::vector<float> residual;
-  std::vector<bf16> attention, mlp;
-  std::vector<std::vector<float>> vectors;  // gain, bias, gain, bias
+      : gpu::NormInput(rows, width, [&](int64_t count, int number, float size) {
+          return random_values(count, seed + static_cast<uint64_t>(number), size);
+        }) {}
 };
 
 struct NormResult {

@@ -6,6 +6,7 @@
 
 #include "cuda/device.h"
 #include "emulation/settings.h"
+#include "gpu/on_card.h"
 
 namespace eyrie::cuda::test {
 
@@ -13,20 +14,17 @@ struct Card {
   Device device;
   Stream stream{device};
 
+  /// For what tests and checks share.
+  operator gpu::OnCard() { return {device, stream}; }
+
   template <class T>
   DeviceBuffer put(const std::vector<T>& values) {
-    DeviceBuffer buffer = device.alloc(values.size() * sizeof(T));
-    stream.copy_to_device(buffer.data(), values.data(), buffer.size());
-    stream.synchronize();
-    return buffer;
+    return gpu::OnCard(*this).put(values);
   }
 
   template <class T>
   std::vector<T> get(const DeviceBuffer& buffer) {
-    std::vector<T> values(buffer.size() / sizeof(T));
-    stream.copy_to_host(values.data(), buffer.data(), buffer.size());
-    stream.synchronize();
-    return values;
+    return gpu::OnCard(*this).get<T>(buffer);
   }
 };
 
