@@ -1,5 +1,5 @@
 import { cudaCards, cudaLibrary } from '../adapters/engine-native/cuda-cards.js';
-import type { NativeCudaOptions } from '../adapters/engine-native/native-types.js';
+import type { NativeCard, NativeCudaOptions } from '../adapters/engine-native/native-types.js';
 import type { DeviceChoice, Dtype } from '../domain/engine-choices.js';
 import { errorCode } from '../domain/errors.js';
 import type { FalconShape } from '../domain/falcon-shape.js';
@@ -39,21 +39,20 @@ export async function cudaSizes(
 }
 
 async function plannedSlots(dtype: Dtype, shape: FalconShape, tensorParallel: number): Promise<number> {
-  const card = await firstCard();
+  const [card] = await firstCards(1);
   // Whether there is a card, and whether it holds the model, is for the engine to say.
-  if (card === null || dtype === 'float32') return batchRowsMax;
+  if (card === undefined || dtype === 'float32') return batchRowsMax;
   const tokensPerSequence = Math.min(typicalTokens, shape.contextTokens);
   const plan = planGpu(shape, card.freeBytes, { weights: dtype, tensorParallel, tokensPerSequence });
   return Math.max(1, plan?.slots ?? batchRowsMax);
 }
 
-/** Null where this process may use no card. */
-export async function firstCard() {
+/** The cards that this process may use, the first so many; none without library or driver. */
+export async function firstCards(count: number): Promise<readonly NativeCard[]> {
   try {
-    const [card] = await cudaCards();
-    return card ?? null;
+    return (await cudaCards()).slice(0, count);
   } catch (error) {
-    if (errorCode(error) === 'unsupported_device') return null;
+    if (errorCode(error) === 'unsupported_device') return [];
     throw error;
   }
 }

@@ -8,7 +8,7 @@ import { repeat } from '../../src/app/repeat.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { SpeedMeter } from '../../src/app/speed-meter.js';
 import { checkCard } from '../../src/adapters/engine-native/check-card.js';
-import { firstCard } from '../../src/compose/device-sizes.js';
+import { firstCards } from '../../src/compose/device-sizes.js';
 import { openEngine } from '../../src/compose/open-engine.js';
 import { openWorld } from '../../src/compose/open-world.js';
 import { runProgram, tellParent } from '../../src/compose/run-program.js';
@@ -30,9 +30,10 @@ await runProgram('generate', async (end, fail) => {
   const opened = await openWorld('generate', settings, fail, (log) => metrics.watch(log));
   const world = { ...opened, records: new BatchRecords(opened.store) };
   const startedMs = world.clock.monotonic();
-  if (settings.EYRIE_DEVICE !== 'cpu' && (await firstCard()) !== null) {
-    // Before the model takes the card's memory.
-    world.log.info('generate.card-checked', { ...(await checkCard()) });
+  if (settings.EYRIE_DEVICE !== 'cpu') {
+    // Before the model takes the cards' memory.
+    for (const card of (await firstCards(settings.EYRIE_TENSOR_PARALLEL)).keys())
+      world.log.info('generate.card-checked', { card, ...(await checkCard(card)) });
   }
   const engine = await openEngine(world.openedModel, {
     device: settings.EYRIE_DEVICE,

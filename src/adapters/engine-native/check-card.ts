@@ -55,10 +55,10 @@ function linesOf(output: string): z.infer<typeof checkLine>[] {
 }
 
 /**
- * Compares the operations of the card with their twins on the CPU, in a process of its own, which gives all it took back. Throws
+ * Compares the operations of a card, by CUDA's number, with their twins on the CPU, in a process of its own, which gives all it took back. Throws
  * `unsupported_device` when one differs or the check cannot be carried out: a card that computes wrongly must not serve.
  */
-export async function checkCard(): Promise<CardCheck> {
+export async function checkCard(number = 0): Promise<CardCheck> {
   const program = checkProgram();
   if (program === null)
     throw new EyrieError(
@@ -66,7 +66,7 @@ export async function checkCard(): Promise<CardCheck> {
       'The self-check of the card is not built: eyrie_gpu is not beside the CUDA library. Run `npm run native:cuda`, or choose --device cpu.',
     );
   const started = performance.now();
-  const { failure, output } = await run(program, ['check', '--short']);
+  const { failure, output } = await run(program, ['check', '--short', '--device', String(number)]);
   let lines: ReturnType<typeof linesOf> = [];
   try {
     lines = linesOf(output);
@@ -81,7 +81,7 @@ export async function checkCard(): Promise<CardCheck> {
     wrong.length > 0 ? `these operations differ from the CPU's: ${wrong.join(', ')}` : reasonOf(lines, failure);
   throw new EyrieError(
     'unsupported_device',
-    `The card failed its self-check: ${reason}. Run \`${path.basename(program)} check\` for all of it; take another card, or choose --device cpu.`,
+    `Card ${number} failed its self-check: ${reason}. Run \`${path.basename(program)} check\` for all of it; take another card, or choose --device cpu.`,
     failure === null ? {} : { cause: failure },
   );
 }

@@ -16,10 +16,10 @@ afterEach(async () => {
 });
 
 /** A program that prints `lines` when it is asked for the short check, and ends with `status`. */
-async function program(lines: readonly object[], status: number): Promise<void> {
+async function program(lines: readonly object[], status: number, card = 0): Promise<void> {
   const file = path.join(folder, 'eyrie_gpu');
   const text = lines.map((line) => `echo '${JSON.stringify(line)}'\n`).join('');
-  await writeFile(file, `#!/bin/sh\n[ "$1 $2" = "check --short" ] || exit 9\n${text}exit ${status}\n`);
+  await writeFile(file, `#!/bin/sh\n[ "$*" = "check --short --device ${card}" ] || exit 9\n${text}exit ${status}\n`);
   await chmod(file, 0o755);
 }
 
@@ -29,6 +29,12 @@ const wrong = { item: 'check', name: 'attention', ok: false, cases: 4 };
 test('a card whose operations are right may serve', async () => {
   await program([right, { ...right, name: 'sampler' }], 0);
   expect((await checkCard()).checks).toBe(2);
+});
+
+test('of several cards each is checked by its number', async () => {
+  await program([right], 0, 1);
+  expect((await checkCard(1)).checks).toBe(1);
+  await expect(checkCard(0)).rejects.toThrow(/^Card 0 failed its self-check/);
 });
 
 test('the operations that differ are named', async () => {
