@@ -1,5 +1,6 @@
 import { EyrieError } from '../domain/errors.js';
 import type { SequenceRequest } from '../ports/engine.js';
+import { greedyRequest } from './line/greedy-request.js';
 import type { Generator } from './shard-work.js';
 
 /**
@@ -8,25 +9,11 @@ import type { Generator } from './shard-work.js';
  */
 export async function checkEngine({ engine, model, log, onBroken }: Generator): Promise<void> {
   const request: SequenceRequest = {
+    ...greedyRequest,
     promptIds: Uint32Array.of(model.endTokenId),
     maxTokens: 1,
-    minTokens: 0,
     ignoreEos: true,
-    temperature: 0,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    repetitionPenalty: 1,
-    frequencyPenalty: 0,
-    presencePenalty: 0,
-    seed: 0n,
-    sequenceKey: 0n,
-    stop: [],
-    logitBias: new Map(),
-    logprobs: null,
-    promptLogprobs: false,
     urgent: true,
-    grammar: null,
   };
   try {
     await engine.generate(request, new AbortController().signal);

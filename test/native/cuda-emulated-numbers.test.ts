@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { SystemClock } from '../../src/adapters/system-clock/system-clock.js';
 import { UlidIds } from '../../src/adapters/ulid-ids/ulid-ids.js';
 import { compareScores } from '../../src/app/quality/compare-scores.js';
-import { answerGreedily, greedy, readPrompts, scoreTexts } from '../../src/app/quality/score-texts.js';
+import { greedyRequest } from '../../src/app/line/greedy-request.js';
+import { answerGreedily, readPrompts, scoreTexts } from '../../src/app/quality/score-texts.js';
 import { runOffline } from '../../src/app/run-offline.js';
 import { matchAnswers } from '../../src/cli/demo/answer-table.js';
 import type { EngineSettings } from '../../src/compose/open-engine.js';
@@ -23,7 +24,7 @@ describe.skipIf(whyNoEmulation !== null)(title, () => {
 
   async function demoPrompts(lines: number): Promise<readonly SequenceRequest[]> {
     const prompts = await Promise.all(files.map((file) => readPrompts(createReadStream(file), rules, lines)));
-    return prompts.flat().map(({ ids, maxTokens }) => ({ ...greedy, promptIds: ids, maxTokens }));
+    return prompts.flat().map(({ ids, maxTokens }) => ({ ...greedyRequest, promptIds: ids, maxTokens }));
   }
 
   describe.each([

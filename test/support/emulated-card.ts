@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 import type { NativeEngineAdapter } from '../../src/adapters/engine-native/native-engine.js';
 import { openEngine, type EngineSettings } from '../../src/compose/open-engine.js';
 import { openModel } from '../../src/compose/open-model.js';
-import { greedy } from '../../src/app/quality/score-texts.js';
+import { greedyRequest } from '../../src/app/line/greedy-request.js';
 import type { SequenceRequest, SequenceResult } from '../../src/ports/engine.js';
 
 /** The CUDA backend over the CPU, see native/emulation/README.md: what the demo model does on a card, without one. */
@@ -41,7 +41,7 @@ export async function openDemo(changes: Partial<EngineSettings> = {}): Promise<N
 /** A question in the form that the model was trained on; greedy, 24 tokens. */
 export async function ask(question: string, changes: Partial<SequenceRequest> = {}): Promise<SequenceRequest> {
   const promptIds = await demo.tokenizer.encode(`<human>: ${question}\n<bot>:`, 'text');
-  return { ...greedy, promptIds, maxTokens: 24, ...changes };
+  return { ...greedyRequest, promptIds, maxTokens: 24, ...changes };
 }
 
 const noSignal = new AbortController().signal;

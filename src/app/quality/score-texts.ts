@@ -1,7 +1,8 @@
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { isBlank, splitJsonl } from '../../domain/jsonl-splitter.js';
-import type { Engine, SequenceRequest } from '../../ports/engine.js';
+import type { Engine } from '../../ports/engine.js';
+import { greedyRequest } from '../line/greedy-request.js';
 import { toLineRequest, type LineRules } from '../line/line-request.js';
 import { readLine } from '../line/read-line.js';
 import type { TextScore } from './compare-scores.js';
@@ -11,28 +12,8 @@ export interface Prompt {
   readonly maxTokens: number;
 }
 
-export const greedy: Omit<SequenceRequest, 'promptIds' | 'maxTokens'> = {
-  minTokens: 0,
-  ignoreEos: false,
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 0n,
-  sequenceKey: 0n,
-  stop: [],
-  logitBias: new Map(),
-  logprobs: null,
-  promptLogprobs: false,
-  urgent: false,
-  grammar: null,
-};
-
-/** The prompts of a batch file, at most `linesMax` lines of it. A line that is wrong is an error: quality is not measured on what is left. */
-export async function readPrompts(
+export /** The prompts of a batch file, at most `linesMax` lines of it. A line that is wrong is an error: quality is not measured on what is left. */
+async function readPrompts(
   source: AsyncIterable<Uint8Array>,
   rules: LineRules,
   linesMax: number,
@@ -59,7 +40,7 @@ export async function readPrompts(
 export async function answerGreedily(engine: Engine, prompts: readonly Prompt[]): Promise<readonly Uint32Array[]> {
   const { signal } = new AbortController();
   const answers = prompts.map(async ({ ids, maxTokens }) => {
-    const { tokenIds } = await engine.generate({ ...greedy, promptIds: ids, maxTokens }, signal);
+    const { tokenIds } = await engine.generate({ ...greedyRequest, promptIds: ids, maxTokens }, signal);
     return Uint32Array.of(...ids, ...tokenIds);
   });
   return Promise.all(answers);
@@ -68,7 +49,7 @@ export async function answerGreedily(engine: Engine, prompts: readonly Prompt[])
 export function scoreTexts(engine: Engine, texts: readonly Uint32Array[]): Promise<readonly TextScore[]> {
   const { signal } = new AbortController();
   const scores = texts.map(async (promptIds) => {
-    const request = { ...greedy, promptIds, maxTokens: 0, logprobs: 1, promptLogprobs: true };
+    const request = { ...greedyRequest, promptIds, maxTokens: 0, logprobs: 1, promptLogprobs: true };
     const { promptLogprobs } = await engine.generate(request, signal);
     if (promptLogprobs === null)
       throw new EyrieError('internal_error', 'The engine returned no log-probabilities of a prompt.');
