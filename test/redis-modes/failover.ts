@@ -4,7 +4,7 @@ import { openBullmq } from '../../src/adapters/bullmq/open-bullmq.js';
 import { eventually } from '../support/eventually.js';
 import { MemoryLog } from '../support/memory-log.js';
 
-const settings = {
+export const failoverSettings = {
   lockMs: 2000,
   stalledCheckMs: 500,
   connectWaitMs: 500,
@@ -13,7 +13,7 @@ const settings = {
   livePresenceTtlMs: 2000,
 };
 /** A failover in these tests takes 2 to 10 seconds. */
-const failoverMs = 60_000;
+export const failoverMs = 60_000;
 
 const succeeds = (step: Promise<unknown>): Promise<boolean> =>
   step.then(
@@ -24,8 +24,8 @@ const succeeds = (step: Promise<unknown>): Promise<boolean> =>
 /** Work goes on by itself after its master was lost amid it: what was queued is done, and so is what is queued later. */
 export async function surviveLostMaster(redisUrl: string, loseMaster: () => Promise<void>): Promise<void> {
   const log = new MemoryLog();
-  const { queue, progress, live, shared, close } = openBullmq({ redisUrl, log, settings });
-  const other = openBullmq({ redisUrl, log: new MemoryLog(), settings });
+  const { queue, progress, live, shared, close } = openBullmq({ redisUrl, log, settings: failoverSettings });
+  const other = openBullmq({ redisUrl, log: new MemoryLog(), settings: failoverSettings });
   onTestFinished(() => Promise.all([close(), other.close()]).then(() => undefined));
 
   const done = new Set<string>();

@@ -20,12 +20,15 @@ function toQueueError(error: unknown): unknown {
 }
 
 /** The connection for short calls. It fails fast: a caller learns within seconds that Redis is away, and nothing is sent late. */
-export class QueueConnection {
-  readonly redis: RedisClient;
+export class QueueConnection<Client extends RedisClient = RedisClient> {
+  readonly redis: Client;
   readonly #settings: QueueSettings;
+  readonly #onSilence: () => void;
 
-  constructor(redis: RedisClient, settings: QueueSettings, log: Log) {
+  /** `onSilence` is called when a call gets no connection or no answer in time, before it fails. */
+  constructor(redis: Client, settings: QueueSettings, log: Log, onSilence: () => void = () => undefined) {
     this.#settings = settings;
+    this.#onSilence = onSilence;
     this.redis = redis;
     const { note } = new SampledErrors(log, 'queue.connection_error', 'calls');
     redis.on('error', note);
@@ -37,7 +40,7 @@ export class QueueConnection {
   async call<T>(step: () => Promise<T>): Promise<T> {
     try {
       await this.#ready();
-      return await within(this.#settings.callTimeoutMs, step(), 'no answer in time');
+      return await within(this.#settings.callTimeoutMs, step(), 'no answer in time', this.#onSilence);
     } catch (error) {
       throw toQueueError(error);
     }
@@ -58,6 +61,7 @@ export class QueueConnection {
       };
       const timer = setTimeout(() => {
         this.redis.off('ready', settle);
+        this.#onSilence();
         reject(unavailable('there is no connection'));
       }, this.#settings.connectWaitMs);
       this.redis.once('ready', settle);
@@ -65,11 +69,14 @@ export class QueueConnection {
   }
 }
 
-/** The promise's value, or `queue_unavailable` after `ms`. */
-export async function within<T>(ms: number, promise: Promise<T>, reason: string): Promise<T> {
+/** The promise's value, or `queue_unavailable` after `ms`, when `onLate` is called. */
+export async function within<T>(ms: number, promise: Promise<T>, reason: string, onLate?: () => void): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(unavailable(reason)), ms);
+    timer = setTimeout(() => {
+      onLate?.();
+      reject(unavailable(reason));
+    }, ms);
   });
   try {
     return await Promise.race([promise, late]);

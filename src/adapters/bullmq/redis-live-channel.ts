@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { ListenHandlers, Listener, LiveChannel } from '../../ports/live-channel.js';
@@ -28,7 +29,8 @@ interface Ear {
 
 /**
  * The live channel on Redis publish/subscribe. Subscriptions have a connection of their own, made when the first is needed. When
- * it breaks, every listener is told at once: what was sent meanwhile is gone, and an answer with a gap is worse than none.
+ * it breaks, every listener is told at once: what was sent meanwhile is gone, and an answer with a gap is worse than none. A server
+ * that hangs keeps its connections, so while somebody listens it is asked for a sign of life, and left when it gives none.
  */
 export class RedisLiveChannel implements LiveChannel {
   readonly #calls: QueueConnection;
@@ -37,7 +39,8 @@ export class RedisLiveChannel implements LiveChannel {
   readonly #log: Log;
   readonly #presence: LivePresence;
   readonly #listeners = new Map<string, Ear>();
-  #subscriber: QueueConnection | null = null;
+  #subscriber: QueueConnection<Redis> | null = null;
+  #heartbeat: NodeJS.Timeout | undefined;
 
   constructor(calls: QueueConnection, target: RedisTarget, settings: QueueSettings, log: Log) {
     this.#calls = calls;
@@ -76,13 +79,20 @@ export class RedisLiveChannel implements LiveChannel {
 
   /** To be called while the connection for calls is still there. */
   async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
     await Promise.all(this.#dropAll());
     await this.#subscriber?.close();
   }
 
-  #connect(): QueueConnection {
+  #connect(): QueueConnection<Redis> {
     const redis = connectForListening(this.#target, this.#calls.redis);
-    const subscriber = new QueueConnection(redis, this.#settings, this.#log);
+    const subscriber = new QueueConnection(redis, this.#settings, this.#log, () => {
+      // A server that took the connection and is silent; while none has, ioredis goes on by itself.
+      if (redis.status === 'connect' || redis.status === 'ready') redis.disconnect(true);
+    });
+    this.#heartbeat = setInterval(() => {
+      if (this.#listeners.size > 0) void subscriber.call(() => redis.ping()).catch(() => undefined);
+    }, this.#settings.callTimeoutMs).unref();
     redis.on('message', (channel: string, text: string) =>
       this.#listeners.get(channel.slice(this.#channelOf('').length))?.handlers.onMessage(text),
     );
