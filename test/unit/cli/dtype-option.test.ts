@@ -22,7 +22,9 @@ describe('a number format', () => {
     const { EYRIE_DTYPE: dtype } = generateSettings.shape;
     expect(dtype.parse('fp32')).toBe('float32');
     expect(dtype.parse(undefined)).toBe('bfloat16');
-    expect(dtype.safeParse('half').error?.issues[0]?.message).toContain('"float32", "bfloat16", "int8" or "fp8" is allowed');
+    expect(dtype.safeParse('half').error?.issues[0]?.message).toContain(
+      '"float32", "bfloat16", "int8" or "fp8" is allowed',
+    );
   });
 
   it('is refused with what is allowed', () => {
