@@ -32,7 +32,12 @@ while [ $# -gt 0 ]; do
 done
 case $arch in
   all) architectures='80;90-real;100-real' ;;
-  native) architectures=native ;;
+  # By the driver's word: CMake's own `native` has to run a program first.
+  native)
+    capability=$(timeout 20 nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d '. \r') || capability=''
+    architectures=native
+    [[ ! $capability =~ ^[0-9]+$ ]] || architectures=$capability-real
+    ;;
   sm_[0-9]*) architectures=${arch#sm_}-real ;;
   *) usage "--arch is '$arch', but must be all, native or sm_NN, e.g. sm_90" ;;
 esac

@@ -30,7 +30,8 @@ namespace eyrie::cuda {
 inline constexpr uint64_t kWorkspaceBytes = uint64_t{32} << 20;
 inline constexpr uint64_t kReserveBytes = uint64_t{512} << 20;
 
-/// Head rows that get logits at a time: all slots of a decode pass where that is not too many. 256 rows of 65,024 float32 are 67 MB.
+/// Head rows that get logits at a time: all slots of a decode pass where that is not too many, a multiple of 16. 256 rows of 65,024 float32
+/// are 67 MB.
 uint32_t head_rows_for(uint32_t slots);
 
 struct CardOptions {

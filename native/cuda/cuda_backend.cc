@@ -54,12 +54,13 @@ DType dtype_of(RowFormat format) {
 
 }  // namespace
 
-uint32_t plan_pages(const Device& device, const CudaBackendOptions& options) {
+uint32_t plan_pages(const Device& device, const CudaBackendOptions& options, uint64_t taken) {
   check_card(device.info(), options.format);
   check_model_form(options.config, options.share);
   const CardOptions card = card_options(options);
   const CardPlan plan = plan_card(options.config, options.format, options.share, card);
-  const uint32_t pages = pages_that_fit(plan, card, device.free_bytes(), device.info().name);
+  const uint64_t free_bytes = device.free_bytes();
+  const uint32_t pages = pages_that_fit(plan, card, free_bytes - std::min<uint64_t>(free_bytes, taken), device.info().name);
   if (options.kv_pages == 0) return pages;
   if (options.kv_pages < plan.pages_per_slot || options.kv_pages > pages) {
     throw Error(ErrorCode::out_of_memory, "kvPages is " + std::to_string(options.kv_pages) + ", must be from " +
@@ -76,9 +77,9 @@ CudaBackend::CudaBackend(std::shared_ptr<Device> device, const CudaBackendOption
       // Before anything is allocated, since it counts on the memory that is free now.
       pages_(options_.slots, options_.slot_tokens, plan_pages(*device_, options_)),
       stream_(*device_),
-      weights_(*device_, options_.config, options_.format, options_.share),
       gemm_(open_gemm(*device_, stream_, gemm_shapes(options_.config, options_.format, options_.share, head_rows_for(options_.slots)),
                       options_.rows_max)),
+      weights_(*device_, options_.config, options_.format, options_.share),
       attention_(attention_shape(options_.config, options_.share)),
       inputs_(*device_, pass_limits(options_, pages_.pages_per_slot())),
       buffers_(*device_, gemm_shapes(options_.config, options_.format, options_.share, head_rows_for(options_.slots)),

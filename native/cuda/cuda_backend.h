@@ -38,8 +38,8 @@ struct CudaBackendOptions {
 };
 
 /// Pages of keys and values that the backend would have, as `options` ask or as many as fit. Throws unsupported_device for a card or a form
-/// of model that the kernels do not support, out_of_memory for what does not fit.
-uint32_t plan_pages(const Device& device, const CudaBackendOptions& options);
+/// of model that the kernels do not support, out_of_memory for what does not fit. `taken`: bytes of the free memory that others will have.
+uint32_t plan_pages(const Device& device, const CudaBackendOptions& options, uint64_t taken = 0);
 
 /// Called by the thread that made it, or by one that has called Device::make_current().
 class CudaBackend : public Backend {
@@ -77,8 +77,8 @@ class CudaBackend : public Backend {
   RankGroup* group_;
   KvPages pages_;
   Stream stream_;
+  std::unique_ptr<Gemm> gemm_;  // before the weights: the trials take up to 2 GB for a while
   Weights weights_;
-  std::unique_ptr<Gemm> gemm_;
   AttentionShape attention_;
   PassInputs inputs_;
   PassBuffers buffers_;

@@ -133,11 +133,12 @@ std::unique_ptr<Backend> open_ranks(const CudaBackendOptions& options, uint32_t 
   std::vector<std::shared_ptr<Device>> devices;
   CudaBackendOptions common = options;
   uint32_t pages = UINT32_MAX;
+  const int64_t count_max = int64_t{rounded_rows(options.rows_max)} * options.config.hidden_size;
   // What a card lacks is found before the ranks meet: from then on each waits for all. All have as many pages as the one with fewest.
   for (int rank = 0; rank < ranks; ++rank) {
     devices.push_back(std::make_shared<Device>(static_cast<int>(first_card) + rank));
     common.share = {rank, ranks};
-    pages = std::min(pages, plan_pages(*devices.back(), common));
+    pages = std::min(pages, plan_pages(*devices.back(), common, team_bytes(ranks, count_max)));
   }
   common.kv_pages = pages;
   const std::shared_ptr<RankTeam> team = open_team(ranks);
@@ -148,7 +149,7 @@ std::unique_ptr<Backend> open_ranks(const CudaBackendOptions& options, uint32_t 
     mine.share = {rank, ranks};
     RankParts parts;
     parts.team = team;
-    parts.group = team->member(rank, *device, int64_t{rounded_rows(options.rows_max)} * options.config.hidden_size);
+    parts.group = team->member(rank, *device, count_max);
     parts.backend = std::make_unique<CudaBackend>(device, mine, parts.group.get());
     return parts;
   });
