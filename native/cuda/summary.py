@@ -8,7 +8,7 @@ import sys
 from collections import defaultdict
 
 sys.dont_write_bytecode = True
-from ledger import items  # noqa: E402
+from ledger import items, last_checks  # noqa: E402
 
 
 def table(rows):
@@ -40,7 +40,7 @@ def page(results):
     for phase in found["phase"]:
         ended = {0: "ok", 124: "CUT OFF", 137: "CUT OFF"}.get(phase["status"], f"FAILED ({phase['status']})")
         yield f"  {phase['phase']:<10} {ended:<12} {phase['seconds']} of {phase['limit']} s"
-    checks = found["check"]
+    checks = list(last_checks(results).values())
     bad = [item["name"] for item in checks if not item["ok"]]
     yield f"checks: {len(checks) - len(bad)} of {len(checks)} hold" + (f"; FAILED: {', '.join(bad)}" if bad else "")
     for item in checks:
