@@ -57,6 +57,15 @@ TEST(CardPlanTest, KnowsTheWeightsOfA40B) {
   }
 }
 
+TEST(CardPlanTest, PiecesOfHeadRowsBeginWhereCublasLtIsToldThatTheyDo) {
+  // 7B's rows are 9,088 bytes: only every second one begins at a multiple of 256.
+  for (const uint32_t slots : {1u, 64u, 65u, 100u, 199u, 255u, 1024u}) {
+    EXPECT_EQ(cuda::head_rows_for(slots) * 4544 * 2 % 256, 0u) << slots;
+    EXPECT_GE(cuda::head_rows_for(slots), std::min(slots, 256u));
+    EXPECT_LE(cuda::head_rows_for(slots), 256u);
+  }
+}
+
 TEST(CardPlanTest, CountsAsThePlanOfTheCommandLine) {
   const CardOptions options{256, 2048, 768, 1};
   const auto weights = [&](RowFormat format, int ranks) { return plan_card(falcon_40b(), format, {0, ranks}, options).weights; };

@@ -1,5 +1,6 @@
 // A model shared by ranks, in emulation on one card: the answers of one rank within rounding, equal bytes in any company.
 
+#include "cuda/card_plan.h"
 #include "cuda/ranks/local_team.h"
 #include "cuda/ranks/rank_backend.h"
 #include "emulation/settings.h"
@@ -129,6 +130,28 @@ TEST_F(RanksTest, TakeACardEach) {
   const Outcomes expected = run(2, loop_);
   const Outcomes got = run_requests(std::move(backend), engine_options(config_, loop_), requests_);
   for (const auto& [id, outcome] : expected) expect_equal_results(got.at(id).result, outcome.result, id);
+}
+
+TEST_F(RanksTest, PlanForWhatTheGroupTakes) {
+  cuda::CudaBackendOptions options = card_options(config_, loop_);
+  options.share = {0, 2};
+  options.slots = 16;
+  options.slot_tokens = 1024;
+  options.kv_pages = 0;
+  const cuda::CardPlan plan =
+      cuda::plan_card(options.config, options.format, options.share,
+                      {options.slots, options.slot_tokens, options.rows_max, static_cast<uint32_t>(options.stop_token_ids.size())});
+  emulation::set_device_bytes(plan.fixed() + 20 * plan.page_bytes);
+  const cuda::Device device;
+  EXPECT_EQ(cuda::plan_pages(device, options), 20u);
+  EXPECT_EQ(cuda::plan_pages(device, options, 3 * plan.page_bytes), 17u);
+  // What was planned before the group came still fits when it is there.
+  options.kv_pages = 17;
+  const cuda::DeviceBuffer group = device.alloc(3 * plan.page_bytes);
+  EXPECT_EQ(cuda::plan_pages(device, options), 17u);
+  options.kv_pages = 0;
+  expect_error(ErrorCode::out_of_memory, "has 0.00 GiB free", [&] { cuda::plan_pages(device, options, UINT64_MAX); });
+  emulation::set_device_bytes(emulation::kDeviceBytes);
 }
 
 TEST_F(RanksTest, NeedCardsAndAModelThatTheyCanShare) {
