@@ -68,7 +68,8 @@ void check_card(const DeviceInfo& card, const LayerFormats& formats) {
   if (capability < 80) refuse(seen + ", at least 8.0 is needed (A100 and newer)");
   if (formats.qkv == RowFormat::e4m3 && !has_fp8(card)) {
     throw Error(ErrorCode::unsupported_device,
-                "dtype is fp8, but " + seen + ", and cuBLASLt has FP8 with a scale per row for 9.x alone (H100, H200); choose --dtype bfloat16 or int8");
+                "dtype is fp8, but " + seen +
+                    ", and cuBLASLt has FP8 with a scale per row for 9.x alone (H100, H200); choose --dtype bfloat16 or int8");
   }
 }
 
