@@ -9,10 +9,12 @@ import {
   tensorParallelMax,
   type DeviceChoice,
   type Dtype,
+  type Fp8Keep,
   type Isa,
 } from '../domain/engine-choices.js';
 import { addAdminCommands } from './admin-command.js';
 import type { LocalParts } from './dev/local-service.js';
+import { fp8KeepOption } from './fp8-keep-option.js';
 import { wholeNumber } from './option-numbers.js';
 import { reportError, reportJsonError } from './output.js';
 import { addPlanCommand } from './plan-command.js';
@@ -96,6 +98,7 @@ program
   )
   .option('--tensor-parallel <number>', 'cards that share the model', wholeNumber(1, tensorParallelMax), 1)
   .addOption(new Option('--dtype <type>', 'number format of the weights').choices(dtypes).default('bfloat16'))
+  .addOption(fp8KeepOption())
   .addOption(new Option('--isa <level>', 'widest instruction set to use').choices(isas).default('auto'))
   .option('--fail-on-error', 'exit with 3 when a line failed', false)
   .action(async (options: RunBatchFlags) => {
@@ -166,6 +169,7 @@ interface RunBatchFlags {
   readonly device: DeviceChoice;
   readonly tensorParallel: number;
   readonly dtype: Dtype;
+  readonly fp8Keep: readonly Fp8Keep[];
   readonly isa: Isa;
   readonly failOnError: boolean;
 }
@@ -208,7 +212,7 @@ addPlanCommand(program, async (folder) => {
 addSelfcheckCommand(
   program,
   async () => (await import('../compose/check-devices.js')).checkDevices(),
-  async ({ model: folder, device, tensorParallel, slots, threads }) => {
+  async ({ model: folder, device, tensorParallel, fp8Keep, slots, threads }) => {
     const [{ openModel }, { openEngine }, { modelDirectoryOf }] = await Promise.all([
       import('../compose/open-model.js'),
       import('../compose/open-engine.js'),
@@ -221,7 +225,7 @@ addSelfcheckCommand(
     return {
       // One's own folder may be called by the name it was given on the command line, too.
       rules: { model: { ...served, aliases: [...new Set([...served.aliases, folder])] }, tokenizer, grammars },
-      open: (dtype) => openEngine(model, { ...settings, dtype }),
+      open: (dtype) => openEngine(model, { ...settings, dtype, fp8Keep: dtype === 'fp8' ? fp8Keep : [] }),
     };
   },
 );
