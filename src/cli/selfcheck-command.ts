@@ -4,7 +4,6 @@ import type { LineRules } from '../app/line/line-request.js';
 import {
   checkFp8Keep,
   devices,
-  dtypes,
   tensorParallelMax,
   type DeviceChoice,
   type Dtype,
@@ -12,6 +11,7 @@ import {
 } from '../domain/engine-choices.js';
 import type { Engine } from '../ports/engine.js';
 import type { DeviceReport } from '../domain/gpu/device-report.js';
+import { dtypeOption } from './dtype-option.js';
 import { fp8KeepOption } from './fp8-keep-option.js';
 import { wholeNumber } from './option-numbers.js';
 
@@ -47,10 +47,8 @@ export function addSelfcheckCommand(
     )
     .option('--quality <file>', 'compare two number formats of a model instead, on the prompts of a JSONL batch file')
     .option('--model <folder>', 'demo, or the folder of a Falcon checkpoint', 'demo')
-    .addOption(
-      new Option('--dtype <type>', 'number format that is checked; fp8 needs a card').choices(dtypes).default('int8'),
-    )
-    .addOption(new Option('--against <type>', 'number format it is compared with').choices(dtypes).default('bfloat16'))
+    .addOption(dtypeOption('--dtype <type>', 'number format that is checked; fp8 needs a card').default('int8'))
+    .addOption(dtypeOption('--against <type>', 'number format it is compared with').default('bfloat16'))
     .option('--lines <number>', 'most lines of the file that are taken', wholeNumber(1, 100_000), 256)
     .addOption(new Option('--device <name>', 'where the model is computed').choices(devices).default('auto'))
     .option('--tensor-parallel <number>', 'cards that share the model', wholeNumber(1, tensorParallelMax), 1)

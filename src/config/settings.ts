@@ -2,7 +2,15 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { windowSeconds } from '../domain/completion-window.js';
-import { devices, dtypes, fp8KeepAllowed, isas, readFp8Keep, tensorParallelMax } from '../domain/engine-choices.js';
+import {
+  devices,
+  dtypes,
+  fp8KeepAllowed,
+  isas,
+  readFp8Keep,
+  tensorParallelMax,
+  withFullDtypeName,
+} from '../domain/engine-choices.js';
 
 /** All settings, by the environment variable that carries each. docs/operations.md explains them; a test compares the two. */
 
@@ -116,7 +124,11 @@ export const controlSettings = webhookSettings.extend({
 
 export const generateSettings = z.object({
   EYRIE_DEVICE: z.enum(devices, '"auto", "cpu" or "cuda" is allowed').default('auto'),
-  EYRIE_DTYPE: z.enum(dtypes, '"float32", "bfloat16", "int8" or "fp8" is allowed').default('bfloat16'),
+  EYRIE_DTYPE: z
+    .string()
+    .transform(withFullDtypeName)
+    .pipe(z.enum(dtypes, '"float32", "bfloat16", "int8" or "fp8" is allowed'))
+    .default('bfloat16'),
   /** With fp8: products of the layers that stay bfloat16. */
   EYRIE_FP8_KEEP: z
     .string()

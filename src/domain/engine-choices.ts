@@ -8,6 +8,10 @@ export type DeviceChoice = (typeof devices)[number];
 export const dtypes = ['float32', 'bfloat16', 'int8', 'fp8'] as const;
 export type Dtype = (typeof dtypes)[number];
 
+/** The name in `dtypes` for one that other tools use; any other text as it is. */
+export const withFullDtypeName = (name: string): string =>
+  name === 'bf16' ? 'bfloat16' : name === 'fp32' ? 'float32' : name;
+
 /**
  * Matrices of the layers that may stay bfloat16 where the others are fp8: `dense`, the attention's output product, and `down`, the second
  * one of the feed-forward part. Their inputs are those that rounding to 8 bits hurts most.
