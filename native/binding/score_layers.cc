@@ -34,8 +34,8 @@ std::vector<std::vector<uint32_t>> read_texts(const FieldReader& fields) {
 Napi::Value to_js(Napi::Env env, const LayerScores& scores) {
   size_t tokens = 0;
   for (const TextScore& text : scores.texts) tokens += text.chosen.size();
-  const auto chosen = Napi::Float32Array::New(env, tokens);
-  const auto best = Napi::Uint32Array::New(env, tokens);
+  auto chosen = Napi::Float32Array::New(env, tokens);
+  auto best = Napi::Uint32Array::New(env, tokens);
   size_t at = 0;
   for (const TextScore& text : scores.texts) {
     std::copy(text.chosen.begin(), text.chosen.end(), chosen.Data() + at);
