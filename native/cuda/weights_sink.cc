@@ -76,9 +76,9 @@ class CardSink : public WeightSink {
   MatrixTarget* embedding_ = nullptr;
   MatrixTarget* own_head_ = nullptr;
   std::vector<MatrixTarget*> of_layers_;  // qkv, dense, up, down of each layer
-  std::vector<float> vectors_;       // what memory_.vectors will hold
-  DeviceBuffer nonfinite_;           // [matrices] uint32
-  std::vector<uint32_t> counted_;    // what it held at finish()
+  std::vector<float> vectors_;            // what memory_.vectors will hold
+  DeviceBuffer nonfinite_;                // [matrices] uint32
+  std::vector<uint32_t> counted_;         // what it held at finish()
   size_t block_bytes_ = 0;
   PinnedBuffer ring_;
   std::vector<Event> read_;                     // [blocks] passed when the block's rows are on the card
@@ -88,10 +88,7 @@ class CardSink : public WeightSink {
 };
 
 CardSink::CardSink(Weights& weights, Stream& stream)
-    : weights_(weights),
-      memory_(*weights.memory_),
-      stream_(stream),
-      vectors_(memory_.vectors.size() / sizeof(float)) {
+    : weights_(weights), memory_(*weights.memory_), stream_(stream), vectors_(memory_.vectors.size() / sizeof(float)) {
   const auto add = [&](const Matrix& matrix, const MatrixShare& share) {
     return &matrices_.emplace_back(*this, matrix, share, matrices_.size());
   };
@@ -132,7 +129,8 @@ NormTargets CardSink::targets(const Norm& norm) {
 LayerTargets CardSink::layer(uint32_t index) {
   MatrixTarget* const* const matrices = of_layers_.data() + size_t{4} * index;
   const LayerMatrices& layer = weights_.layers[index];
-  return {targets(layer.attention_norm), targets(layer.mlp_norm), {matrices[0], {}}, {matrices[1], {}}, {matrices[2], {}}, {matrices[3], {}}};
+  return {
+      targets(layer.attention_norm), targets(layer.mlp_norm), {matrices[0], {}}, {matrices[1], {}}, {matrices[2], {}}, {matrices[3], {}}};
 }
 
 std::span<std::byte> CardSink::ring(size_t block_bytes, size_t blocks) {

@@ -34,7 +34,8 @@ void check_texts(const EngineOptions& options, Texts texts, uint32_t layers) {
   }
   for (const std::vector<uint32_t>& text : texts) {
     if (text.empty() || text.size() > options.slot_tokens) {
-      refuse("a text has " + std::to_string(text.size()) + " tokens, must have from 1 to slotTokens = " + std::to_string(options.slot_tokens));
+      refuse("a text has " + std::to_string(text.size()) +
+             " tokens, must have from 1 to slotTokens = " + std::to_string(options.slot_tokens));
     }
     for (const uint32_t id : text) {
       if (id >= config.vocab_size) {

@@ -1,8 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { compareScores, type TextScore } from '../../src/app/quality/compare-scores.js';
 import { answerGreedily, readPrompts, scoreTexts } from '../../src/app/quality/score-texts.js';
 import { measuredFormat } from '../../src/compose/measured-format.js';
 import { openEngine } from '../../src/compose/open-engine.js';
+import { tempFolder } from '../support/temp-folder.js';
+import { runQualityCheck } from '../../src/cli/commands/selfcheck-quality.js';
 import { layersAsked } from '../../src/cli/selfcheck-command.js';
 import { openModel } from '../../src/compose/open-model.js';
 import type { Dtype } from '../../src/domain/engine-choices.js';
@@ -81,6 +85,35 @@ describe('what other weights do to the answers of the demo model', async () => {
       }
     },
   );
+
+  test('the command says how it measured, and measures the same by layers', async () => {
+    const folder = await tempFolder();
+    const file = path.join(folder, 'prompts.jsonl');
+    await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const written: string[] = [];
+    const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+    onTestFinished(() => stdout.mockRestore());
+    const ask = async (layers: number | null, json: boolean): Promise<string> => {
+      const question = { file, linesMax: 9, layers, json, model: 'demo', reference: 'bfloat16', candidate: 'int8' };
+      const [reference, candidate] = (['bfloat16', 'int8'] as const).map((dtype) =>
+        measuredFormat(model, { ...settings, dtype }),
+      );
+      if (!reference || !candidate) throw new Error('two formats');
+      written.length = 0;
+      await runQualityCheck(question, rules, { reference, candidate });
+      return written.join('');
+    };
+    const whole = JSON.parse(await ask(null, true)) as object;
+    expect(whole).toMatchObject({
+      texts: 2,
+      answers_from: 'reference',
+      layers_at_once: { reference: null, candidate: null },
+    });
+    const byLayers: unknown = JSON.parse(await ask(2, true));
+    expect(byLayers).toEqual({ ...whole, layers_at_once: { reference: 2, candidate: 2 } });
+    expect(await ask(2, false)).toContain('int8 was computed with 2 layers at a time.');
+    expect(await ask(null, false)).not.toContain('at a time');
+  });
 
   test('what cannot be scored is refused', async () => {
     const format = measuredFormat(model, { ...settings, dtype: 'bfloat16' });

@@ -85,27 +85,33 @@ class ScoreLayersOnACard : public testing::TestWithParam<Form> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Forms, ScoreLayersOnACard,
-                         testing::Values(Form{"bf16", false, true, cuda::RowFormat::bf16, 1}, Form{"fp8", false, true, cuda::RowFormat::e4m3, 1},
+                         testing::Values(Form{"bf16", false, true, cuda::RowFormat::bf16, 1},
+                                         Form{"fp8", false, true, cuda::RowFormat::e4m3, 1},
                                          Form{"int8", false, false, cuda::RowFormat::int8, 1},
-                                         Form{"bf16_one_norm", true, false, cuda::RowFormat::bf16, 1},
-                                         Form{"fp8_one_norm", true, true, cuda::RowFormat::e4m3, 1},
-                                         Form{"bf16_two_cards", false, true, cuda::RowFormat::bf16, 2},
-                                         Form{"fp8_two_cards", false, false, cuda::RowFormat::e4m3, 2}),
+                                         Form{"fp8_one_norm", true, false, cuda::RowFormat::e4m3, 1},
+                                         Form{"bf16_two_cards", false, true, cuda::RowFormat::bf16, 2}),
                          [](const auto& info) { return info.param.name; });
 
 TEST_P(ScoreLayersOnACard, GivesTheBytesOfTheWholeModel) {
   // The texts of one token make passes that are padded and captured as those of decoding are.
-  const auto texts = random_texts({90, 1, 2, 30, 1, 1, 1, 64, 17}, config().vocab_size);
+  const auto texts = random_texts({75, 1, 2, 20, 1, 1, 1, 1}, config().vocab_size);
   const std::vector<TextScore> expected = score_whole(open(options()), options(), texts);
-  for (const uint32_t layers : {1u, 2u, 3u}) {
+  for (const uint32_t layers : {1u, 2u}) {
     const LayerScores got = score(texts, layers);
     expect_equal_scores(got.texts, expected, std::to_string(layers) + " layers");
     EXPECT_EQ(got.layers_at_once, layers);
   }
 }
 
-TEST_P(ScoreLayersOnACard, TakesAsManyLayersAsTheCardHolds) {
-  if (GetParam().cards > 1) GTEST_SKIP() << "emulated cards share their memory";
+/// With one card: emulated ones share their memory.
+class ScoreLayersOnASmallCard : public ScoreLayersOnACard {};
+
+INSTANTIATE_TEST_SUITE_P(Forms, ScoreLayersOnASmallCard,
+                         testing::Values(Form{"bf16", false, true, cuda::RowFormat::bf16, 1},
+                                         Form{"fp8", false, false, cuda::RowFormat::e4m3, 1}),
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(ScoreLayersOnASmallCard, TakesAsManyLayersAsItHolds) {
   const auto texts = random_texts({40, 5}, config().vocab_size);
   const std::vector<TextScore> expected = score_whole(open(options()), options(), texts);
   const auto bytes_for = [&](const FalconConfig& part) {

@@ -6,6 +6,8 @@
 
 #include <tuple>
 
+#include "cpu/backend/falcon_weights.h"
+#include "cpu/backend/memory_plan.h"
 #include "test/support/expect_error.h"
 #include "test/support/layer_scores.h"
 #include "test/support/tiny_checkpoint.h"
@@ -40,6 +42,7 @@ struct SmallMemory {
   uint32_t layers_max = 1024;
   bool while_reading = false;
   std::vector<uint32_t> tried{};
+  std::vector<uint64_t> weight_bytes{};  // of those that were opened
 
   std::function<decltype(open_backend)> opener() {
     return [this](const EngineOptions& options, ThreadPool& pool, const LoadProgress& on_progress, const std::atomic<bool>& cancelled) {
@@ -48,7 +51,9 @@ struct SmallMemory {
         if (while_reading) on_progress(1, 2);
         throw Error(ErrorCode::out_of_memory, "no room");
       }
-      return open_backend(options, pool, on_progress, cancelled);
+      OpenedBackend opened = open_backend(options, pool, on_progress, cancelled);
+      weight_bytes.push_back(opened.backend->info().weight_bytes);
+      return opened;
     };
   }
 };
@@ -70,9 +75,7 @@ class ScoreLayers : public ::testing::TestWithParam<std::tuple<const char*, DTyp
 INSTANTIATE_TEST_SUITE_P(Forms, ScoreLayers,
                          ::testing::Combine(::testing::Values("40b", "7b", "rw", "untied"),
                                             ::testing::Values(DType::float32, DType::bfloat16, DType::int8)),
-                         [](const auto& info) {
-                           return std::string(std::get<0>(info.param)) + "_" + dtype_name(std::get<1>(info.param));
-                         });
+                         [](const auto& info) { return std::string(std::get<0>(info.param)) + "_" + dtype_name(std::get<1>(info.param)); });
 
 TEST_P(ScoreLayers, GivesTheBytesOfTheWholeModel) {
   // Cut in several passes, shorter than a pass, of a single token, more than there are slots.
@@ -122,6 +125,28 @@ TEST_F(ScoreLayersInShortMemory, TakesAsManyLayersAsFit) {
   SmallMemory enough;
   expect_equal_scores(got.texts, score(enough).texts, "2 of 5 layers");
   EXPECT_EQ(enough.tried, (std::vector<uint32_t>{5}));
+}
+
+TEST_F(ScoreLayersInShortMemory, HoldsNoMoreThanThePart) {
+  SmallMemory whole, one;
+  score(whole, 5);
+  score(one, 1);
+  const auto bytes = [](const FalconWeights& weights) { return weights.bytes(); };
+  ASSERT_EQ(one.weight_bytes.size(), 5u);
+  // Embedding and head are one matrix, which the first and the last part have; norms aside.
+  const FalconWeights all(config_, DType::bfloat16);
+  const uint64_t embedding = all.embedding.bytes();
+  const uint64_t layer = (bytes(all) - embedding) / 5;
+  const uint64_t norms = uint64_t{4} * 6 * config_.hidden_size;
+  for (size_t part = 0; part < 5; ++part) {
+    const uint64_t matrices = layer + (part == 0 || part == 4 ? embedding : 0);
+    EXPECT_GE(one.weight_bytes[part], matrices) << part;
+    EXPECT_LE(one.weight_bytes[part], matrices + norms) << part;
+    const FalconConfig config = config_.part(static_cast<uint32_t>(part), 1);
+    EXPECT_EQ(plan_memory(config, DType::bfloat16, 1, 1, 1, 1).weights, matrices) << part;
+  }
+  EXPECT_GE(whole.weight_bytes.at(0), bytes(all));
+  EXPECT_LE(whole.weight_bytes.at(0), bytes(all) + 5 * norms);
 }
 
 TEST_F(ScoreLayersInShortMemory, HalvesWhatFailsWhileItIsRead) {
