@@ -2,17 +2,10 @@
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { readVersion } from '../config/read-version.js';
-import {
-  devices,
-  dtypes,
-  isas,
-  tensorParallelMax,
-  type DeviceChoice,
-  type Dtype,
-  type Isa,
-} from '../domain/engine-choices.js';
+import { devices, isas, tensorParallelMax, type DeviceChoice, type Dtype, type Isa } from '../domain/engine-choices.js';
 import { addAdminCommands } from './admin-command.js';
 import type { LocalParts } from './dev/local-service.js';
+import { dtypeOption } from './dtype-option.js';
 import { wholeNumber } from './option-numbers.js';
 import { reportError, reportJsonError } from './output.js';
 import { addPlanCommand } from './plan-command.js';
@@ -95,7 +88,7 @@ program
       .default('auto'),
   )
   .option('--tensor-parallel <number>', 'cards that share the model', wholeNumber(1, tensorParallelMax), 1)
-  .addOption(new Option('--dtype <type>', 'number format of the weights').choices(dtypes).default('bfloat16'))
+  .addOption(dtypeOption('--dtype <type>', 'number format of the weights').default('bfloat16'))
   .addOption(new Option('--isa <level>', 'widest instruction set to use').choices(isas).default('auto'))
   .option('--fail-on-error', 'exit with 3 when a line failed', false)
   .action(async (options: RunBatchFlags) => {
@@ -125,9 +118,7 @@ models
   .argument('<folder>', 'demo, or the folder of a Falcon checkpoint')
   .argument('<out>', 'the folder to write; it appears whole or not at all')
   .addOption(
-    new Option('--dtype <type>', 'number format of the weights')
-      .choices(['bfloat16', 'int8', 'fp8'])
-      .default('bfloat16'),
+    dtypeOption('--dtype <type>', 'number format of the weights', ['bfloat16', 'int8', 'fp8']).default('bfloat16'),
   )
   .option('--shard-mib <number>', 'most MiB of tensors in a file', wholeNumber(1, 1 << 20), 4096)
   .option('--threads <number>', 'threads that convert', wholeNumber(1, 256), availableParallelism())

@@ -4,6 +4,7 @@ import type { FalconShape } from '../domain/falcon-shape.js';
 import { gpuNames, type GpuName } from '../domain/gpu/cards.js';
 import { publishedShapes } from '../domain/gpu/published-shapes.js';
 import { cardWeights, type CardWeights } from '../domain/model-memory.js';
+import { dtypeOption } from './dtype-option.js';
 import { positiveNumber, wholeNumber } from './option-numbers.js';
 
 interface PlanFlags {
@@ -37,10 +38,11 @@ export function addPlanCommand(
     .requiredOption('--gpu <name>', `kind of card: ${gpuNames.join(', ')}`)
     .option('--count <number>', 'cards', wholeNumber(1, 4096), 1)
     .addOption(
-      new Option(
+      dtypeOption(
         '--weights <type>',
         'number format of the layers (default: fp8 where the card has it, else int8)',
-      ).choices(cardWeights),
+        cardWeights,
+      ),
     )
     .option(
       '--tensor-parallel <number>',

@@ -2,9 +2,10 @@ import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
 import type { LineRules } from '../app/line/line-request.js';
 import type { Format } from '../app/quality/measure-quality.js';
-import { devices, dtypes, tensorParallelMax, type DeviceChoice, type Dtype } from '../domain/engine-choices.js';
+import { devices, tensorParallelMax, type DeviceChoice, type Dtype } from '../domain/engine-choices.js';
 import { EyrieError } from '../domain/errors.js';
 import type { DeviceReport } from '../domain/gpu/device-report.js';
+import { dtypeOption } from './dtype-option.js';
 import { wholeNumber } from './option-numbers.js';
 
 export interface SelfcheckFlags {
@@ -51,10 +52,8 @@ export function addSelfcheckCommand(
     )
     .option('--quality <file>', 'compare two number formats of a model instead, on the prompts of a JSONL batch file')
     .option('--model <folder>', 'demo, or the folder of a Falcon checkpoint', 'demo')
-    .addOption(
-      new Option('--dtype <type>', 'number format that is checked; fp8 needs a card').choices(dtypes).default('int8'),
-    )
-    .addOption(new Option('--against <type>', 'number format it is compared with').choices(dtypes).default('bfloat16'))
+    .addOption(dtypeOption('--dtype <type>', 'number format that is checked; fp8 needs a card').default('int8'))
+    .addOption(dtypeOption('--against <type>', 'number format it is compared with').default('bfloat16'))
     .option('--lines <number>', 'most lines of the file that are taken', wholeNumber(1, 100_000), 256)
     .option(
       '--layers <number>',

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { windowSeconds } from '../domain/completion-window.js';
-import { devices, dtypes, isas, tensorParallelMax } from '../domain/engine-choices.js';
+import { devices, dtypes, isas, tensorParallelMax, withFullDtypeName } from '../domain/engine-choices.js';
 
 /** All settings, by the environment variable that carries each. docs/operations.md explains them; a test compares the two. */
 
@@ -116,7 +116,11 @@ export const controlSettings = webhookSettings.extend({
 
 export const generateSettings = z.object({
   EYRIE_DEVICE: z.enum(devices, '"auto", "cpu" or "cuda" is allowed').default('auto'),
-  EYRIE_DTYPE: z.enum(dtypes, '"float32", "bfloat16", "int8" or "fp8" is allowed').default('bfloat16'),
+  EYRIE_DTYPE: z
+    .string()
+    .transform(withFullDtypeName)
+    .pipe(z.enum(dtypes, '"float32", "bfloat16", "int8" or "fp8" is allowed'))
+    .default('bfloat16'),
   EYRIE_ISA: z.enum(isas).default('auto'),
   EYRIE_THREADS: whole(1, 256).default(availableParallelism()),
   /** Absent, as the next: what suits the device. */

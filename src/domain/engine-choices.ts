@@ -6,6 +6,10 @@ export type DeviceChoice = (typeof devices)[number];
 export const dtypes = ['float32', 'bfloat16', 'int8', 'fp8'] as const;
 export type Dtype = (typeof dtypes)[number];
 
+/** The name in `dtypes` for one that other tools use; any other text as it is. */
+export const withFullDtypeName = (name: string): string =>
+  name === 'bf16' ? 'bfloat16' : name === 'fp32' ? 'float32' : name;
+
 /** Most cards that can share a model. */
 export const tensorParallelMax = 8;
 
