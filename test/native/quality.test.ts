@@ -87,20 +87,19 @@ describe('what other weights do to the answers of the demo model', async () => {
   );
 
   test('the command says how it measured, and measures the same by layers', async () => {
-    const folder = await tempFolder();
-    const file = path.join(folder, 'prompts.jsonl');
-    await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const batch = path.join(await tempFolder(), 'prompts.jsonl');
+    await writeFile(batch, lines.map((request) => `${JSON.stringify(request)}\n`).join(''));
     const written: string[] = [];
     const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
     onTestFinished(() => stdout.mockRestore());
+    const formats = {
+      reference: measuredFormat(model, { ...settings, dtype: 'bfloat16' }),
+      candidate: measuredFormat(model, { ...settings, dtype: 'int8' }),
+    };
+    const names = { model: 'demo', reference: 'bfloat16', candidate: 'int8' };
     const ask = async (layers: number | null, json: boolean): Promise<string> => {
-      const question = { file, linesMax: 9, layers, json, model: 'demo', reference: 'bfloat16', candidate: 'int8' };
-      const [reference, candidate] = (['bfloat16', 'int8'] as const).map((dtype) =>
-        measuredFormat(model, { ...settings, dtype }),
-      );
-      if (!reference || !candidate) throw new Error('two formats');
       written.length = 0;
-      await runQualityCheck(question, rules, { reference, candidate });
+      await runQualityCheck({ ...names, file: batch, linesMax: 9, layers, json }, rules, formats);
       return written.join('');
     };
     const whole = JSON.parse(await ask(null, true)) as object;

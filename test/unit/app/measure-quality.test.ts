@@ -15,17 +15,19 @@ const scoreOf = (text: Uint32Array, logprob: number) => ({
 
 /** A format whose answers are its token and whose scores are its log-probability; it notes what is asked of it. */
 class FakeFormat implements Format {
+  readonly name: string;
+  readonly token: number;
+  readonly logprob: number;
+  readonly opening: 'fits' | EyrieError;
   readonly calls: string[];
   readonly scored: (readonly Uint32Array[])[] = [];
   opened = 0;
 
-  constructor(
-    readonly name: string,
-    readonly token: number,
-    readonly logprob: number,
-    readonly opening: 'fits' | EyrieError,
-    calls: string[],
-  ) {
+  constructor(name: string, token: number, logprob: number, opening: 'fits' | EyrieError, calls: string[]) {
+    this.name = name;
+    this.token = token;
+    this.logprob = logprob;
+    this.opening = opening;
     this.calls = calls;
   }
 
