@@ -29,7 +29,7 @@ uint64_t weight_bytes(const FalconConfig& config, const std::vector<GemmShape>& 
   const uint64_t hidden = config.hidden_size;
   const uint64_t embedding = config.vocab_size * hidden * sizeof(bf16);
   const uint64_t norms = (uint64_t{config.layers} * config.norms_per_layer + 1) * 2 * hidden * sizeof(float);
-  return config.layers * layer + (config.tied_head ? 1 : 2) * embedding + norms;
+  return config.layers * layer + vocabulary_matrices(config) * embedding + norms;
 }
 
 /// What the ranks of several cards gather before they add it up (ranks/gathered_group.cc).

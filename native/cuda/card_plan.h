@@ -17,6 +17,7 @@
 //   workspace    = 32 MiB of cuBLASLt;  reserve = 512 MiB for graphs, for what the driver takes and for loading, and 1 GiB
 //                  for what NCCL takes where several cards share a model (not measured; its buffers grow with the number of links)
 //   pages        = (free - weights - buffers - workspace - reserve) / page, at most slots x ceil(slot_tokens / 256)
+// A part of a model (FalconConfig::part) has its own layers alone, and of the matrices V H those that it uses.
 // Weights of a plan count every matrix as aligned to 256 bytes; that is less than 0.001 % for any real model.
 
 #include <cstdint>

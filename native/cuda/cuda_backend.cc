@@ -139,6 +139,23 @@ void CudaBackend::forward(std::span<const int32_t> tokens, std::span<const PassS
   multiply_adds_ += pass_.multiply_adds(tokens.size(), head_rows);
 }
 
+void CudaBackend::put_residual(std::span<const float> rows) {
+  check_residual(rows.size());
+  stream_.copy_to_device(buffers_.residual.data(), rows.data(), rows.size_bytes());
+}
+
+void CudaBackend::get_residual(std::span<float> rows) {
+  check_residual(rows.size());
+  stream_.copy_to_host(rows.data(), buffers_.residual.data(), rows.size_bytes());
+  stream_.synchronize();
+}
+
+void CudaBackend::check_residual(size_t values) const {
+  if (values * sizeof(float) > buffers_.residual.size()) {
+    throw Error(ErrorCode::internal_error, "residual rows that a pass does not have");
+  }
+}
+
 void CudaBackend::draw(std::span<const HeadRow> rows) {
   const auto head_rows_max = static_cast<int>(head_rows_for(options_.slots));
   draws_.start(stream_, rows, buffers_.logits.as<float>(), slots_.states(), [&](uint32_t first) {

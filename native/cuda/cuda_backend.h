@@ -1,5 +1,5 @@
 #pragma once
-// One model on one card (or one rank's share of it): the Backend of the engine, with a pass of lookahead. Everything runs in one stream, so
+// One model, or a part of it, on one card (or one rank's share of it): the Backend of the engine, with a pass of lookahead. Everything runs in one stream, so
 // a pass sees what the one before it left, and the host waits in collect() alone.
 
 #include <cstdint>
@@ -63,6 +63,8 @@ class CudaBackend : public Backend {
   void forward(std::span<const int32_t> tokens, std::span<const PassSpan> spans) override;
   void draw(std::span<const HeadRow> rows) override;
   std::span<const HeadResult> collect() override;
+  void put_residual(std::span<const float> rows) override;
+  void get_residual(std::span<float> rows) override;
   uint64_t multiply_adds() const override { return multiply_adds_; }
 
  private:
@@ -70,6 +72,7 @@ class CudaBackend : public Backend {
     uint32_t from, to, tokens;
   };
   void check_spans(std::span<const PassSpan> spans) const;
+  void check_residual(size_t values) const;
   PagedCache cache() const;
   PassContext context();
   BackendInfo describe() const;

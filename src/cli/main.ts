@@ -211,9 +211,9 @@ addSelfcheckCommand(
   program,
   async () => (await import('../compose/check-devices.js')).checkDevices(),
   async ({ model: folder, device, tensorParallel, fp8Keep, slots, threads }) => {
-    const [{ openModel }, { openEngine }, { modelDirectoryOf }] = await Promise.all([
+    const [{ openModel }, { measuredFormat }, { modelDirectoryOf }] = await Promise.all([
       import('../compose/open-model.js'),
-      import('../compose/open-engine.js'),
+      import('../compose/measured-format.js'),
       import('./dev/local-service.js'),
     ]);
     const model = await openModel(modelDirectoryOf(folder), null);
@@ -223,7 +223,8 @@ addSelfcheckCommand(
     return {
       // One's own folder may be called by the name it was given on the command line, too.
       rules: { model: { ...served, aliases: [...new Set([...served.aliases, folder])] }, tokenizer, grammars },
-      open: (dtype) => openEngine(model, { ...settings, dtype, fp8Keep: dtype === 'fp8' ? fp8Keep : [] }),
+      layers: model.folder.shape.layers,
+      format: (dtype) => measuredFormat(model, { ...settings, dtype, fp8Keep: dtype === 'fp8' ? fp8Keep : [] }),
     };
   },
 );

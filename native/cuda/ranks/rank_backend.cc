@@ -122,6 +122,17 @@ std::span<const HeadResult> RankBackend::collect() {
   return results;
 }
 
+void RankBackend::put_residual(std::span<const float> rows) {
+  on_all([&](int rank) { parts_[static_cast<size_t>(rank)].backend->put_residual(rows); });
+}
+
+/// All ranks have the same.
+void RankBackend::get_residual(std::span<float> rows) {
+  on_all([&](int rank) {
+    if (rank == 0) parts_.front().backend->get_residual(rows);
+  });
+}
+
 uint64_t RankBackend::multiply_adds() const {
   uint64_t sum = 0;
   for (const RankParts& part : parts_) sum += part.backend->multiply_adds();
