@@ -12,6 +12,7 @@
 #include "binding/js_error.h"
 #include "binding/measure_limits.h"
 #include "binding/read_options.h"
+#include "binding/score_layers.h"
 #include "cpu/isa.h"
 #include "error.h"
 
@@ -45,6 +46,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("cudaCards", Napi::Function::New(env, cuda_cards_promise, "cudaCards"));
   exports.Set("inspectCheckpoint", Napi::Function::New(env, inspect_checkpoint_promise, "inspectCheckpoint"));
   exports.Set("convertCheckpoint", Napi::Function::New(env, convert_checkpoint_promise, "convertCheckpoint"));
+  exports.Set("scoreByLayers", Napi::Function::New(env, score_layers_promise, "scoreByLayers"));
   exports.Set("measureLimits", Napi::Function::New(env, measure_limits_promise, "measureLimits"));
   return exports;
 }

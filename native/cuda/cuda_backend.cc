@@ -54,13 +54,12 @@ DType dtype_of(RowFormat format) {
 
 }  // namespace
 
-uint32_t plan_pages(const Device& device, const CudaBackendOptions& options, uint64_t taken) {
+uint32_t plan_pages(const Device& device, const CudaBackendOptions& options) {
   check_card(device.info(), options.format);
   check_model_form(options.config, options.share);
   const CardOptions card = card_options(options);
   const CardPlan plan = plan_card(options.config, options.format, options.share, card);
-  const uint64_t free_bytes = device.free_bytes();
-  const uint32_t pages = pages_that_fit(plan, card, free_bytes - std::min<uint64_t>(free_bytes, taken), device.info().name);
+  const uint32_t pages = pages_that_fit(plan, card, device.free_bytes(), device.info().name);
   if (options.kv_pages == 0) return pages;
   if (options.kv_pages < plan.pages_per_slot || options.kv_pages > pages) {
     throw Error(ErrorCode::out_of_memory, "kvPages is " + std::to_string(options.kv_pages) + ", must be from " +
@@ -74,8 +73,8 @@ CudaBackend::CudaBackend(std::shared_ptr<Device> device, const CudaBackendOption
     : options_(options),
       device_(std::move(device)),
       group_(group),
-      // Before anything is allocated, since it counts on the memory that is free now.
-      pages_(options_.slots, options_.slot_tokens, plan_pages(*device_, options_)),
+      // Before anything is allocated, since it counts on the memory that is free now. A rank's group has taken some already.
+      pages_(options_.slots, options_.slot_tokens, group == nullptr ? plan_pages(*device_, options_) : options_.kv_pages),
       stream_(*device_),
       gemm_(open_gemm(*device_, stream_, gemm_shapes(options_.config, options_.format, options_.share, head_rows_for(options_.slots)),
                       options_.rows_max)),
@@ -138,6 +137,23 @@ void CudaBackend::forward(std::span<const int32_t> tokens, std::span<const PassS
   const uint64_t head_rows =
       std::accumulate(spans.begin(), spans.end(), uint64_t{0}, [](uint64_t sum, const PassSpan& span) { return sum + span.head_rows; });
   multiply_adds_ += pass_.multiply_adds(tokens.size(), head_rows);
+}
+
+void CudaBackend::put_residual(std::span<const float> rows) {
+  check_residual(rows.size());
+  stream_.copy_to_device(buffers_.residual.data(), rows.data(), rows.size_bytes());
+}
+
+void CudaBackend::get_residual(std::span<float> rows) {
+  check_residual(rows.size());
+  stream_.copy_to_host(rows.data(), buffers_.residual.data(), rows.size_bytes());
+  stream_.synchronize();
+}
+
+void CudaBackend::check_residual(size_t values) const {
+  if (values * sizeof(float) > buffers_.residual.size()) {
+    throw Error(ErrorCode::internal_error, "residual rows that a pass does not have");
+  }
 }
 
 void CudaBackend::draw(std::span<const HeadRow> rows) {

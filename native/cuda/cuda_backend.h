@@ -1,5 +1,5 @@
 #pragma once
-// One model on one card (or one rank's share of it): the Backend of the engine, with a pass of lookahead. Everything runs in one stream, so
+// One model, or a part of it, on one card (or one rank's share of it): the Backend of the engine, with a pass of lookahead. Everything runs in one stream, so
 // a pass sees what the one before it left, and the host waits in collect() alone.
 
 #include <cstdint>
@@ -31,15 +31,17 @@ struct CudaBackendOptions {
   uint32_t slots = 0;
   uint32_t slot_tokens = 0;
   uint32_t rows_max = 0;
-  uint32_t kv_pages = 0;  // 0: as many as fit, at most what all slots can use
+  /// 0: as many as fit, at most what all slots can use. Of several ranks each must be told, since all have equally many: the fewest that
+  /// plan_pages() says of any of them before the ranks take memory.
+  uint32_t kv_pages = 0;
   std::vector<uint32_t> stop_token_ids;
   bool graphs = true;
   RankShare share;
 };
 
 /// Pages of keys and values that the backend would have, as `options` ask or as many as fit. Throws unsupported_device for a card or a form
-/// of model that the kernels do not support, out_of_memory for what does not fit. `taken`: bytes of the free memory that others will have.
-uint32_t plan_pages(const Device& device, const CudaBackendOptions& options, uint64_t taken = 0);
+/// of model that the kernels do not support, out_of_memory for what does not fit.
+uint32_t plan_pages(const Device& device, const CudaBackendOptions& options);
 
 /// Called by the thread that made it, or by one that has called Device::make_current().
 class CudaBackend : public Backend {
@@ -61,6 +63,8 @@ class CudaBackend : public Backend {
   void forward(std::span<const int32_t> tokens, std::span<const PassSpan> spans) override;
   void draw(std::span<const HeadRow> rows) override;
   std::span<const HeadResult> collect() override;
+  void put_residual(std::span<const float> rows) override;
+  void get_residual(std::span<float> rows) override;
   uint64_t multiply_adds() const override { return multiply_adds_; }
 
  private:
@@ -68,6 +72,7 @@ class CudaBackend : public Backend {
     uint32_t from, to, tokens;
   };
   void check_spans(std::span<const PassSpan> spans) const;
+  void check_residual(size_t values) const;
   PagedCache cache() const;
   PassContext context();
   BackendInfo describe() const;

@@ -17,7 +17,7 @@
 
 namespace eyrie {
 
-inline constexpr uint32_t kCudaBorder = 2;
+inline constexpr uint32_t kCudaBorder = 3;
 
 /// How a call ended.
 struct CudaStatus {

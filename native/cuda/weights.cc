@@ -98,6 +98,12 @@ MatrixShare whole_vocabulary(const FalconConfig& config) {
   return {config.vocab_size, config.hidden_size, {{0, config.vocab_size, 0}}, 0, config.hidden_size};
 }
 
+uint32_t vocabulary_matrices(const FalconConfig& config) {
+  const bool embedding = config.begins() || (config.ends() && config.tied_head);
+  const bool own_head = config.ends() && !config.tied_head;
+  return (embedding ? 1 : 0) + (own_head ? 1 : 0);
+}
+
 uint64_t Weights::bytes_needed(const FalconConfig& config, LayerFormats formats, RankShare share) {
   const LayerShares layer = layer_shares(config, share);
   uint64_t bytes = 0;
@@ -109,7 +115,7 @@ uint64_t Weights::bytes_needed(const FalconConfig& config, LayerFormats formats,
   add(layer.up, formats.up);
   add(layer.down, formats.down);
   const uint64_t vocabulary = values_bytes(whole_vocabulary(config), RowFormat::bf16);
-  return config.layers * bytes + vectors_bytes(config) + vocabulary * (config.tied_head ? 1 : 2);
+  return config.layers * bytes + vectors_bytes(config) + vocabulary * vocabulary_matrices(config);
 }
 
 Weights::Weights(const Device& device, const FalconConfig& config, LayerFormats formats, RankShare share)
@@ -120,8 +126,9 @@ Weights::Weights(const Device& device, const FalconConfig& config, LayerFormats 
   memory_->scales = device.alloc(config.layers * scale_bytes);
   memory_->vectors = device.alloc(vectors_bytes(config));
   Allocator allocator(device, memory_->matrices, memory_->scales.as<std::byte>(), memory_->vectors.as<std::byte>());
-  embedding = allocator.matrix(whole_vocabulary(config), RowFormat::bf16);
-  head = config.tied_head ? embedding : allocator.matrix(whole_vocabulary(config), RowFormat::bf16);
+  const bool tied_end = config.ends() && config.tied_head;
+  if (config.begins() || tied_end) embedding = allocator.matrix(whole_vocabulary(config), RowFormat::bf16);
+  if (config.ends()) head = tied_end ? embedding : allocator.matrix(whole_vocabulary(config), RowFormat::bf16);
   for (uint32_t index = 0; index < config.layers; ++index) {
     LayerMatrices layer;
     layer.attention_norm = allocator.norm(config.hidden_size);
@@ -147,8 +154,8 @@ void Weights::fill_random(Stream& stream, uint64_t seed) {
                      seed * 0x9e3779b97f4a7c15u + number++);
   };
   const FalconConfig& config = memory_->config;
-  fill(embedding, config.hidden_size);
-  if (head.values != embedding.values) fill(head, config.hidden_size);
+  if (embedding.values != nullptr) fill(embedding, config.hidden_size);
+  if (head.values != nullptr && head.values != embedding.values) fill(head, config.hidden_size);
   for (const LayerMatrices& layer : layers) {
     fill(layer.qkv, config.hidden_size);
     fill(layer.dense, config.query_size());

@@ -42,6 +42,9 @@ struct LayerFormats {
   LayerFormats(RowFormat all) : qkv(all), dense(all), up(all), down(all) {}
 };
 
+/// Matrices [V, H] of a model, or of a part of one: the embedding where it begins with it or has it for its head, and a head of its own.
+uint32_t vocabulary_matrices(const FalconConfig& config);
+
 class Weights {
  public:
   /// Allocates. Throws out_of_memory; unsupported_device for
@@ -49,7 +52,7 @@ class Weights {
   Weights(const Device& device, const FalconConfig& config, LayerFormats formats, RankShare share = {});
   ~Weights();
 
-  Matrix embedding, head;  // the same memory where the head is tied
+  Matrix embedding, head;  // the same memory where the head is tied; neither in a part of a model from its middle
   std::vector<LayerMatrices> layers;
   Norm final_norm;
 
@@ -62,7 +65,7 @@ class Weights {
   /// 1 / sqrt(k), so that activations keep their size, and norms are plain: a forward pass stays finite.
   void fill_random(Stream& stream, uint64_t seed);
 
-  /// layers * (matrices + norms * 8 H) + 8 H + V * H * 2 (twice with a head of its own), a matrix being n * k values of 1 or 2 bytes
+  /// layers * (matrices + norms * 8 H) + 8 H + V * H * 2 * vocabulary_matrices(), a matrix being n * k values of 1 or 2 bytes
   /// and, in 8 bits, n scales of 4 bytes.
   static uint64_t bytes_needed(const FalconConfig& config, LayerFormats formats, RankShare share = {});
 

@@ -54,8 +54,8 @@ class CardSink : public WeightSink {
   CardSink(Weights& weights, Stream& stream);
   ~CardSink() override;
 
-  MatrixTarget& embedding() override { return matrices_.front(); }
-  MatrixTarget* own_head() override { return tied_ ? nullptr : &matrices_[1]; }
+  MatrixTarget* embedding() override { return embedding_; }
+  MatrixTarget* own_head() override { return own_head_; }
   LayerTargets layer(uint32_t index) override;
   NormTargets final_norm() override { return targets(weights_.final_norm); }
   std::span<std::byte> ring(size_t block_bytes, size_t blocks) override;
@@ -72,11 +72,13 @@ class CardSink : public WeightSink {
   Weights& weights_;
   Weights::Memory& memory_;
   Stream& stream_;
-  bool tied_;
-  std::deque<CardMatrix> matrices_;  // embedding, own head, then qkv, dense, up, down of each layer
-  std::vector<float> vectors_;       // what memory_.vectors will hold
-  DeviceBuffer nonfinite_;           // [matrices] uint32
-  std::vector<uint32_t> counted_;    // what it held at finish()
+  std::deque<CardMatrix> matrices_;
+  MatrixTarget* embedding_ = nullptr;
+  MatrixTarget* own_head_ = nullptr;
+  std::vector<MatrixTarget*> of_layers_;  // qkv, dense, up, down of each layer
+  std::vector<float> vectors_;            // what memory_.vectors will hold
+  DeviceBuffer nonfinite_;                // [matrices] uint32
+  std::vector<uint32_t> counted_;         // what it held at finish()
   size_t block_bytes_ = 0;
   PinnedBuffer ring_;
   std::vector<Event> read_;                     // [blocks] passed when the block's rows are on the card
@@ -86,20 +88,19 @@ class CardSink : public WeightSink {
 };
 
 CardSink::CardSink(Weights& weights, Stream& stream)
-    : weights_(weights),
-      memory_(*weights.memory_),
-      stream_(stream),
-      tied_(memory_.config.tied_head),
-      vectors_(memory_.vectors.size() / sizeof(float)) {
-  const auto add = [&](const Matrix& matrix, const MatrixShare& share) { matrices_.emplace_back(*this, matrix, share, matrices_.size()); };
+    : weights_(weights), memory_(*weights.memory_), stream_(stream), vectors_(memory_.vectors.size() / sizeof(float)) {
+  const auto add = [&](const Matrix& matrix, const MatrixShare& share) {
+    return &matrices_.emplace_back(*this, matrix, share, matrices_.size());
+  };
   const LayerShares shares = layer_shares(memory_.config, memory_.share);
-  add(weights.embedding, whole_vocabulary(memory_.config));
-  if (!tied_) add(weights.head, whole_vocabulary(memory_.config));
+  const MatrixShare vocabulary = whole_vocabulary(memory_.config);
+  if (weights.embedding.values != nullptr) embedding_ = add(weights.embedding, vocabulary);
+  if (weights.head.values != nullptr && weights.head.values != weights.embedding.values) own_head_ = add(weights.head, vocabulary);
   for (const LayerMatrices& layer : weights.layers) {
-    add(layer.qkv, shares.qkv);
-    add(layer.dense, shares.dense);
-    add(layer.up, shares.up);
-    add(layer.down, shares.down);
+    of_layers_.push_back(add(layer.qkv, shares.qkv));
+    of_layers_.push_back(add(layer.dense, shares.dense));
+    of_layers_.push_back(add(layer.up, shares.up));
+    of_layers_.push_back(add(layer.down, shares.down));
   }
   counted_.resize(matrices_.size());
   nonfinite_ = memory_.device.alloc(matrices_.size() * sizeof(uint32_t));
@@ -126,10 +127,10 @@ NormTargets CardSink::targets(const Norm& norm) {
 }
 
 LayerTargets CardSink::layer(uint32_t index) {
-  const size_t first = (tied_ ? 1 : 2) + size_t{4} * index;
+  MatrixTarget* const* const matrices = of_layers_.data() + size_t{4} * index;
   const LayerMatrices& layer = weights_.layers[index];
-  return {targets(layer.attention_norm), targets(layer.mlp_norm),     {&matrices_[first], {}},
-          {&matrices_[first + 1], {}},   {&matrices_[first + 2], {}}, {&matrices_[first + 3], {}}};
+  return {
+      targets(layer.attention_norm), targets(layer.mlp_norm), {matrices[0], {}}, {matrices[1], {}}, {matrices[2], {}}, {matrices[3], {}}};
 }
 
 std::span<std::byte> CardSink::ring(size_t block_bytes, size_t blocks) {

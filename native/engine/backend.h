@@ -72,7 +72,7 @@ struct BatchShape {
   uint32_t head_rows_max = 0;  ///< of which so many get logits at a time on the CPU
 };
 
-/// One resident model on one device or group of devices. Called by one thread at a time. An exception out of any call means that the
+/// One resident model, or a part of one, on one device or group of devices. Called by one thread at a time. An exception out of any call means that the
 /// device cannot go on.
 class [[gnu::visibility("default")]] Backend {
  public:
@@ -88,12 +88,20 @@ class [[gnu::visibility("default")]] Backend {
   /// Keys and values of positions [0, tokens) of `from`, in all layers.
   virtual void copy_prefix(uint32_t from, uint32_t to, uint32_t tokens) = 0;
 
-  /// Runs all layers over `tokens` (ids or kDrawn), the rows of `spans` one after the other, and extends the slots' caches by them.
+  /// Runs all layers over `tokens` (ids or kDrawn), the rows of `spans` one after the other, and extends the slots' caches by them. A part
+  /// of a model that does not begin with the embedding takes what put_residual() gave in place of tokens.
   virtual void forward(std::span<const int32_t> tokens, std::span<const PassSpan> spans) = 0;
   /// Once after each forward(), rows in ascending order of index.
   virtual void draw(std::span<const HeadRow> rows) = 0;
   /// Results in the order of the rows; valid until the next collect().
   virtual std::span<const HeadResult> collect() = 0;
+
+  /// The residual stream of the next forward(), [rows of the pass, hidden] float32. `rows` stays as it is until get_residual() or
+  /// collect() of that pass.
+  virtual void put_residual(std::span<const float> rows) = 0;
+  /// That of the latest forward() of a part that does not end with the head, which nothing is drawn from; waits for it. What is put
+  /// into the part with the layers that follow gives the bytes that the whole model would.
+  virtual void get_residual(std::span<float> rows) = 0;
 
   /// Of matrix products, since the model was opened.
   virtual uint64_t multiply_adds() const = 0;

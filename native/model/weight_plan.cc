@@ -14,7 +14,7 @@ namespace {
 class Planner {
  public:
   Planner(const Checkpoint& checkpoint, const FalconConfig& config) : checkpoint_(checkpoint), config_(config) {
-    for (const FalconTensor& found : match_falcon_tensors(checkpoint, config)) {
+    for (const FalconTensor& found : match_falcon_tensors(checkpoint, config.whole())) {
       by_name_[found.tensor->name] = found;
       if (found.role == TensorRole::zero_bias) plan_.zeros.push_back(found.tensor);
     }
@@ -104,9 +104,9 @@ void Planner::layer(uint32_t index, const LayerTargets& layer) {
 }
 
 void Planner::model(WeightSink& sink) {
-  matrix("word_embeddings.weight", sink.embedding());
-  for (uint32_t index = 0; index < config_.layers; ++index) layer(index, sink.layer(index));
-  norm("ln_f", sink.final_norm());
+  if (MatrixTarget* const embedding = sink.embedding()) matrix("word_embeddings.weight", *embedding);
+  for (uint32_t index = 0; index < config_.layers; ++index) layer(config_.first_layer + index, sink.layer(index));
+  if (config_.ends()) norm("ln_f", sink.final_norm());
   // A tied head of its own is the embedding in 8 bits: made while loading, or stored by `eyrie model convert`.
   const auto head = by_name_.find("lm_head.weight");
   const bool stored = head != by_name_.end() && head->second.role == TensorRole::head;

@@ -52,8 +52,9 @@ struct LayerTargets {
 class [[gnu::visibility("default")]] WeightSink {
  public:
   virtual ~WeightSink() = default;
-  virtual MatrixTarget& embedding() = 0;
-  /// Null where the embedding serves as head.
+  /// Null in a part of a model that has no use for it.
+  virtual MatrixTarget* embedding() = 0;
+  /// Null where the embedding serves as head, and in a part without one.
   virtual MatrixTarget* own_head() = 0;
   virtual LayerTargets layer(uint32_t index) = 0;
   virtual NormTargets final_norm() = 0;

@@ -3,14 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { SystemClock } from '../../src/adapters/system-clock/system-clock.js';
 import { UlidIds } from '../../src/adapters/ulid-ids/ulid-ids.js';
-import { compareScores } from '../../src/app/quality/compare-scores.js';
+import { compareScores, type TextScore } from '../../src/app/quality/compare-scores.js';
 import { greedyRequest } from '../../src/app/line/greedy-request.js';
 import { answerGreedily, readPrompts, scoreTexts } from '../../src/app/quality/score-texts.js';
 import { runOffline } from '../../src/app/run-offline.js';
 import { matchAnswers } from '../../src/cli/demo/answer-table.js';
+import { measuredFormat } from '../../src/compose/measured-format.js';
 import type { EngineSettings } from '../../src/compose/open-engine.js';
 import type { SequenceRequest } from '../../src/ports/engine.js';
-import { demo, generateAll, openDemo, whyNoEmulation } from '../support/emulated-card.js';
+import { demo, demoSettings, generateAll, openDemo, whyNoEmulation } from '../support/emulated-card.js';
 
 const files = ['models/demo/requests-completions.jsonl', 'models/demo/requests-chat.jsonl'];
 
@@ -67,6 +68,24 @@ describe.skipIf(whyNoEmulation !== null)(title, () => {
       expect(result.meanDifference).toBeLessThan(meanMax);
     });
   });
+
+  it.each([
+    ['bfloat16', 1],
+    ['fp8', 1],
+    ['int8', 1],
+    ['fp8', 2],
+  ] as const)(
+    'some layers at a time score the same bits as all of them: %s on %i cards',
+    async (dtype, tensorParallel) => {
+      const texts = (await demoPrompts(3)).map(({ promptIds }) => promptIds);
+      const bitsOf = ({ chosen, best }: TextScore) => ({ chosen: new Uint32Array(chosen.slice().buffer), best });
+      const whole = await scoreTexts(await openDemo({ dtype, tensorParallel }), texts);
+      const format = measuredFormat(demo, { ...demoSettings, device: 'auto', dtype, tensorParallel });
+      const scores = await format.scoreByLayers(texts, 1);
+      expect(scores.layersAtOnce).toBe(1);
+      expect(scores.texts.map(bitsOf)).toEqual(whole.map(bitsOf));
+    },
+  );
 
   describe('answers to the files of the model', () => {
     const right = new Map<string, number>();

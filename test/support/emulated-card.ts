@@ -22,7 +22,7 @@ process.env['EYRIE_EMULATION_CARDS'] = '2';
 
 export const demo = await openModel('models/demo', null);
 
-const settings: EngineSettings = {
+export const demoSettings: EngineSettings = {
   device: 'cuda',
   dtype: 'bfloat16',
   isa: 'auto',
@@ -33,7 +33,7 @@ const settings: EngineSettings = {
 
 /** The demo model on an emulated card, closed when the test has finished. */
 export async function openDemo(changes: Partial<EngineSettings> = {}): Promise<NativeEngineAdapter> {
-  const engine = await openEngine(demo, { ...settings, ...changes });
+  const engine = await openEngine(demo, { ...demoSettings, ...changes });
   onTestFinished(() => engine.close());
   return engine;
 }

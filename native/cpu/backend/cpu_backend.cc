@@ -52,6 +52,13 @@ void CpuBackend::forward(std::span<const int32_t> tokens, std::span<const PassSp
   model_.forward(tokens_, spans);
 }
 
+void CpuBackend::put_residual(std::span<const float> rows) { std::copy(rows.begin(), rows.end(), model_.residual(rows.size()).begin()); }
+
+void CpuBackend::get_residual(std::span<float> rows) {
+  const std::span<float> residual = model_.residual(rows.size());
+  std::copy(residual.begin(), residual.end(), rows.begin());
+}
+
 void CpuBackend::draw(std::span<const HeadRow> rows) {
   results_.assign(rows.size(), {});
   best_.resize(rows.size());

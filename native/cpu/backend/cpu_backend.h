@@ -26,6 +26,8 @@ class CpuBackend final : public Backend {
   void forward(std::span<const int32_t> tokens, std::span<const PassSpan> spans) override;
   void draw(std::span<const HeadRow> rows) override;
   std::span<const HeadResult> collect() override { return results_; }
+  void put_residual(std::span<const float> rows) override;
+  void get_residual(std::span<float> rows) override;
   uint64_t multiply_adds() const override { return model_.multiply_adds(); }
 
  private:

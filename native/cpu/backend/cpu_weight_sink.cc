@@ -82,11 +82,11 @@ CpuWeightSink::CpuWeightSink(const FalconConfig& config, FalconWeights& weights,
     norm.bias.resize(config.hidden_size);
   };
   const auto add_linear = [&](BiasedLinear& linear) {
-    add(linear.weight);
+    of_layers_.push_back(add(linear.weight));
     if (config.linear_bias) linear.bias.resize(static_cast<size_t>(linear.weight.n()));
   };
-  add(weights.embedding);
-  if (weights.own_head.n() > 0) add(weights.own_head);
+  if (weights.embedding.n() > 0) embedding_ = add(weights.embedding);
+  if (weights.own_head.n() > 0) own_head_ = add(weights.own_head);
   for (LayerWeights& layer : weights.layers) {
     size_norm(layer.attention_norm);
     if (config.norms_per_layer == 2) size_norm(layer.mlp_norm);
@@ -97,20 +97,17 @@ CpuWeightSink::CpuWeightSink(const FalconConfig& config, FalconWeights& weights,
 
 CpuWeightSink::~CpuWeightSink() = default;
 
-CpuWeightSink::Matrix& CpuWeightSink::add(PackedLinear& packed) { return matrices_.emplace_back(packed, compute_); }
-
-MatrixTarget& CpuWeightSink::embedding() { return matrices_.front(); }
-MatrixTarget* CpuWeightSink::own_head() { return weights_.own_head.n() > 0 ? &matrices_[1] : nullptr; }
+MatrixTarget* CpuWeightSink::add(PackedLinear& packed) { return &matrices_.emplace_back(packed, compute_); }
 
 LayerTargets CpuWeightSink::layer(uint32_t index) {
-  const size_t first = (own_head() == nullptr ? 1 : 2) + size_t{4} * index;
+  const size_t first = size_t{4} * index;
   LayerWeights& layer = weights_.layers[index];
   return {{layer.attention_norm.weight, layer.attention_norm.bias},
           {layer.mlp_norm.weight, layer.mlp_norm.bias},
-          {&matrices_[first], layer.qkv.bias},
-          {&matrices_[first + 1], layer.dense.bias},
-          {&matrices_[first + 2], layer.up.bias},
-          {&matrices_[first + 3], layer.down.bias}};
+          {of_layers_[first], layer.qkv.bias},
+          {of_layers_[first + 1], layer.dense.bias},
+          {of_layers_[first + 2], layer.up.bias},
+          {of_layers_[first + 3], layer.down.bias}};
 }
 
 NormTargets CpuWeightSink::final_norm() { return {weights_.final_norm.weight, weights_.final_norm.bias}; }

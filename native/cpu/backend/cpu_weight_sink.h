@@ -22,8 +22,8 @@ class CpuWeightSink : public WeightSink {
   CpuWeightSink(const FalconConfig& config, FalconWeights& weights, const Compute& compute);
   ~CpuWeightSink() override;
 
-  MatrixTarget& embedding() override;
-  MatrixTarget* own_head() override;
+  MatrixTarget* embedding() override { return embedding_; }
+  MatrixTarget* own_head() override { return own_head_; }
   LayerTargets layer(uint32_t index) override;
   NormTargets final_norm() override;
 
@@ -34,12 +34,15 @@ class CpuWeightSink : public WeightSink {
 
  private:
   class Matrix;
-  Matrix& add(PackedLinear& packed);
+  MatrixTarget* add(PackedLinear& packed);
 
   FalconWeights& weights_;
   const Compute compute_;
   HugeBuffer ring_;
-  std::deque<Matrix> matrices_;  // embedding, own head (if any), then qkv, dense, up, down of each layer
+  std::deque<Matrix> matrices_;
+  MatrixTarget* embedding_ = nullptr;
+  MatrixTarget* own_head_ = nullptr;
+  std::vector<MatrixTarget*> of_layers_;  // qkv, dense, up, down of each layer
 };
 
 /// All of it: weights of type `dtype` from the files of `directory`. Throws what load_falcon() throws, and out_of_memory.

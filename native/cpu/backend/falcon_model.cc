@@ -24,7 +24,7 @@ AttentionShape attention_shape(const FalconConfig& config, DType cache_dtype, co
 }
 
 size_t scratch_bytes(const FalconWeights& weights, const Compute& compute, int64_t rows, int64_t head_rows) {
-  size_t bytes = linear_scratch_bytes(compute, weights.head(), head_rows);
+  size_t bytes = weights.head().n() == 0 ? 0 : linear_scratch_bytes(compute, weights.head(), head_rows);
   const LayerWeights& layer = weights.layers.front();
   for (const BiasedLinear* linear : {&layer.qkv, &layer.dense, &layer.up, &layer.down}) {
     bytes = std::max(bytes, linear_scratch_bytes(compute, linear->weight, rows));
@@ -74,7 +74,7 @@ FalconModel::FalconModel(const FalconConfig& config, DType dtype, std::unique_pt
 
 void FalconModel::forward(std::span<const int32_t> tokens, std::span<const PassSpan> spans) {
   begin_pass(tokens, spans);
-  embed(compute_, weights_->embedding, tokens.data(), rows_, residual_.as<float>());
+  if (config_.begins()) embed(compute_, weights_->embedding, tokens.data(), rows_, residual_.as<float>());
   for (uint32_t index = 0; index < config_.layers; ++index) {
     const LayerWeights& layer = weights_->layers[index];
     const bool two_norms_at_once = config_.parallel_attention && config_.norms_per_layer == 2;
@@ -98,6 +98,11 @@ void FalconModel::begin_pass(std::span<const int32_t> tokens, std::span<const Pa
     }
     row += span.rows;
   }
+}
+
+std::span<float> FalconModel::residual(size_t values) {
+  if (values > positions_.size() * config_.hidden_size) throw Error(ErrorCode::internal_error, "residual rows that a pass does not have");
+  return {residual_.as<float>(), values};
 }
 
 /// x [rows, H] to one or two norms of it, both [rows, H].
@@ -149,7 +154,7 @@ void FalconModel::attend(uint32_t layer, const LayerWeights& weights) {
   bind_slots(layer, appended_, spans_);
   kv_append(compute_, shape_, k, v, stride, appended_.data(), static_cast<int64_t>(appended_.size()));
 
-  const bool last = layer + 1 == config_.layers && head_row_of_.size() < rows_;
+  const bool last = config_.ends() && layer + 1 == config_.layers && head_row_of_.size() < rows_;
   attending_.clear();
   for (size_t i = 0; i < spans_.size(); ++i) {
     const int64_t skipped = last ? spans_[i].rows - spans_[i].head_rows : 0;

@@ -29,6 +29,9 @@ class FalconModel {
   /// the head rows wait, in the same order, for logits().
   void forward(std::span<const int32_t> tokens, std::span<const PassSpan> spans);
 
+  /// Of the pass, [rows, H]: in place of the embedding before forward(), and what it has become after it (Backend::put_residual()).
+  std::span<float> residual(size_t values);
+
   /// Logits [count, vocab_size] float32 of head rows [first, first + count), count <= head_rows_max; valid until the next call.
   /// The caller may overwrite them.
   std::span<float> logits(uint32_t first, uint32_t count);

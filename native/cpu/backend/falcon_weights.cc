@@ -2,17 +2,21 @@
 
 namespace eyrie {
 
-FalconWeights::FalconWeights(const FalconConfig& config, DType dtype)
-    : embedding(config.vocab_size, config.hidden_size, activation_dtype(dtype)), layers(config.layers) {
+VocabularyMatrices vocabulary_matrices(const FalconConfig& config, DType dtype) {
+  const bool shared = config.tied_head && dtype == activation_dtype(dtype);
+  return {config.begins() || (config.ends() && shared), config.ends() && !shared};
+}
+
+FalconWeights::FalconWeights(const FalconConfig& config, DType dtype) : layers(config.layers) {
+  const VocabularyMatrices has = vocabulary_matrices(config, dtype);
+  if (has.embedding) embedding = PackedLinear(config.vocab_size, config.hidden_size, activation_dtype(dtype));
   for (LayerWeights& layer : layers) {
     layer.qkv.weight = PackedLinear(config.qkv_size(), config.hidden_size, dtype);
     layer.dense.weight = PackedLinear(config.hidden_size, config.query_size(), dtype);
     layer.up.weight = PackedLinear(config.ffn_size, config.hidden_size, dtype);
     layer.down.weight = PackedLinear(config.hidden_size, config.ffn_size, dtype);
   }
-  if (!config.tied_head || dtype != embedding.dtype()) {
-    own_head = PackedLinear(config.vocab_size, config.hidden_size, dtype);
-  }
+  if (has.own_head) own_head = PackedLinear(config.vocab_size, config.hidden_size, dtype);
 }
 
 uint64_t FalconWeights::bytes() const {

@@ -32,6 +32,13 @@ struct LayerWeights {
   BiasedLinear down;   ///< [H, F]
 };
 
+/// Which of the two matrices of the vocabulary a model, or a part of one, has.
+struct VocabularyMatrices {
+  bool embedding = false;
+  bool own_head = false;
+};
+VocabularyMatrices vocabulary_matrices(const FalconConfig& config, DType dtype);
+
 struct FalconWeights {
   /// Reserves the packed matrices; their pages are taken when they are filled. Throws out_of_memory.
   FalconWeights(const FalconConfig& config, DType dtype);
@@ -39,11 +46,12 @@ struct FalconWeights {
   const PackedLinear& head() const { return own_head.n() > 0 ? own_head : embedding; }
   uint64_t bytes() const;
 
-  /// [V, H]. Never int8: every value of the residual stream starts here, and only the rows of the step are read.
+  /// [V, H]. Never int8: every value of the residual stream starts here, and only the rows of the step are read. Empty in a part of a
+  /// model that neither begins with it nor has it for its head.
   PackedLinear embedding;
   std::vector<LayerWeights> layers;
   NormWeights final_norm;
-  /// [V, H]; empty where the embedding serves as head (tied, and of the same type).
+  /// [V, H]; empty where the embedding serves as head (tied, and of the same type), and in a part without a head.
   PackedLinear own_head;
 };
 

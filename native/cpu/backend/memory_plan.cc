@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "cpu/backend/falcon_weights.h"
 #include "cpu/kv/kv_cache.h"
 #include "cpu/linear/linear.h"
 #include "error.h"
@@ -17,11 +18,12 @@ uint64_t weight_bytes(const FalconConfig& config, DType dtype) {
   const auto packed = [](uint64_t n, uint64_t k, DType type) {
     return uint64_t{PackedLinear::packed_bytes(static_cast<int64_t>(n), static_cast<int64_t>(k), type)};
   };
-  const DType embedding_type = activation_dtype(dtype);
   const uint64_t layer = packed(config.qkv_size(), config.hidden_size, dtype) + packed(config.hidden_size, config.query_size(), dtype) +
                          packed(config.ffn_size, config.hidden_size, dtype) + packed(config.hidden_size, config.ffn_size, dtype);
-  uint64_t total = config.layers * layer + packed(config.vocab_size, config.hidden_size, embedding_type);
-  if (!config.tied_head || dtype != embedding_type) total += packed(config.vocab_size, config.hidden_size, dtype);
+  const VocabularyMatrices has = vocabulary_matrices(config, dtype);
+  uint64_t total = config.layers * layer;
+  if (has.embedding) total += packed(config.vocab_size, config.hidden_size, activation_dtype(dtype));
+  if (has.own_head) total += packed(config.vocab_size, config.hidden_size, dtype);
   return total;
 }
 

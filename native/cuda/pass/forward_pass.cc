@@ -9,9 +9,12 @@ namespace eyrie::cuda {
 
 void ForwardPass::run(Stream& stream, const PassShape& shape) {
   const PassBuffers& buffers = context_.buffers;
-  embed(stream, context_.inputs.rows(shape), context_.drawn, static_cast<const bf16*>(context_.weights.embedding.values),
-        static_cast<int>(context_.config.hidden_size), buffers.residual.as<float>());
+  if (context_.config.begins()) {
+    embed(stream, context_.inputs.rows(shape), context_.drawn, static_cast<const bf16*>(context_.weights.embedding.values),
+          static_cast<int>(context_.config.hidden_size), buffers.residual.as<float>());
+  }
   for (int index = 0; index < static_cast<int>(context_.config.layers); ++index) layer(stream, shape, index);
+  if (!context_.config.ends()) return add_last_partials(stream, shape);
   if (shape.head_rows == 0) return;
   final_norm(stream, shape);
   head(stream, 0, std::min(shape.head_rows, context_.head_rows_max));
@@ -90,6 +93,20 @@ void ForwardPass::final_norm(Stream& stream, const PassShape& shape) {
   call.keep_residual = false;
   call.first = context_.weights.final_norm;
   call.first_out = {RowFormat::bf16, buffers.head_in.data(), nullptr};
+  add_norm(stream, call);
+}
+
+/// What the first layer of the next part would do before its norms, by the same kernel. The norms that come of it are of no use.
+void ForwardPass::add_last_partials(Stream& stream, const PassShape& shape) {
+  PassBuffers& buffers = context_.buffers;
+  AddNorm call;
+  call.rows = shape.rows;
+  call.hidden = static_cast<int>(context_.config.hidden_size);
+  call.epsilon = context_.config.layer_norm_epsilon;
+  call.residual = buffers.residual.as<float>();
+  add_partials_to(call);
+  call.first = context_.weights.layers.back().attention_norm;
+  call.first_out = buffers.attention_in.out();
   add_norm(stream, call);
 }
 

@@ -36,7 +36,7 @@ class ForwardPass {
  public:
   explicit ForwardPass(const PassContext& context) : context_(context) {}
 
-  /// Embedding to final norm, and the logits of the first head_rows_max head rows.
+  /// Embedding to final norm, and the logits of the first head_rows_max head rows; of a part of a model, what it has of these.
   void run(Stream& stream, const PassShape& shape);
   /// Logits of head rows [first, first + count) of the pass that ran last.
   void head(Stream& stream, int first, int count);
@@ -49,6 +49,7 @@ class ForwardPass {
   void add_and_norm(Stream& stream, const PassShape& shape, int index);
   void multiply(Stream& stream, Product product, const Matrix& w, int rows, const RowsOut& x, void* y);
   void final_norm(Stream& stream, const PassShape& shape);
+  void add_last_partials(Stream& stream, const PassShape& shape);
 
   PassContext context_;
 };

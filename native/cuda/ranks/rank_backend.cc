@@ -122,6 +122,17 @@ std::span<const HeadResult> RankBackend::collect() {
   return results;
 }
 
+void RankBackend::put_residual(std::span<const float> rows) {
+  on_all([&](int rank) { parts_[static_cast<size_t>(rank)].backend->put_residual(rows); });
+}
+
+/// All ranks have the same.
+void RankBackend::get_residual(std::span<float> rows) {
+  on_all([&](int rank) {
+    if (rank == 0) parts_.front().backend->get_residual(rows);
+  });
+}
+
 uint64_t RankBackend::multiply_adds() const {
   uint64_t sum = 0;
   for (const RankParts& part : parts_) sum += part.backend->multiply_adds();
@@ -133,12 +144,11 @@ std::unique_ptr<Backend> open_ranks(const CudaBackendOptions& options, uint32_t 
   std::vector<std::shared_ptr<Device>> devices;
   CudaBackendOptions common = options;
   uint32_t pages = UINT32_MAX;
-  const int64_t count_max = int64_t{rounded_rows(options.rows_max)} * options.config.hidden_size;
   // What a card lacks is found before the ranks meet: from then on each waits for all. All have as many pages as the one with fewest.
   for (int rank = 0; rank < ranks; ++rank) {
     devices.push_back(std::make_shared<Device>(static_cast<int>(first_card) + rank));
     common.share = {rank, ranks};
-    pages = std::min(pages, plan_pages(*devices.back(), common, team_bytes(ranks, count_max)));
+    pages = std::min(pages, plan_pages(*devices.back(), common));
   }
   common.kv_pages = pages;
   const std::shared_ptr<RankTeam> team = open_team(ranks);
@@ -149,7 +159,7 @@ std::unique_ptr<Backend> open_ranks(const CudaBackendOptions& options, uint32_t 
     mine.share = {rank, ranks};
     RankParts parts;
     parts.team = team;
-    parts.group = team->member(rank, *device, count_max);
+    parts.group = team->member(rank, *device, int64_t{rounded_rows(options.rows_max)} * options.config.hidden_size);
     parts.backend = std::make_unique<CudaBackend>(device, mine, parts.group.get());
     return parts;
   });

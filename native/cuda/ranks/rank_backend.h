@@ -40,6 +40,8 @@ class RankBackend : public Backend {
   void forward(std::span<const int32_t> tokens, std::span<const PassSpan> spans) override;
   void draw(std::span<const HeadRow> rows) override;
   std::span<const HeadResult> collect() override;
+  void put_residual(std::span<const float> rows) override;
+  void get_residual(std::span<float> rows) override;
   uint64_t multiply_adds() const override;
 
  private:

@@ -31,8 +31,6 @@ class RankTeam {
   virtual std::unique_ptr<RankGroup> member(int rank, const Device& device, int64_t count_max) = 0;
 };
 
-/// Memory that a member takes on its card, at most: planned for before the ranks meet, since it is gone when the backends count what is free.
-uint64_t team_bytes(int ranks, int64_t count_max);
 /// Over cards that NCCL joins; in emulation over ranks that share the memory of the CPU. Throws unsupported_device where that cannot be.
 std::unique_ptr<RankTeam> open_team(int ranks);
 

@@ -51,7 +51,9 @@ RankSink::RankSink(const std::vector<CudaBackend*>& ranks) {
 
 RankSink::~RankSink() = default;
 
-MatrixTarget& RankSink::add(std::vector<MatrixTarget*> parts) { return matrices_.emplace_back(*this, std::move(parts)); }
+MatrixTarget* RankSink::add(std::vector<MatrixTarget*> parts) {
+  return parts.front() == nullptr ? nullptr : &matrices_.emplace_back(*this, std::move(parts));
+}
 
 NormTargets RankSink::add(const std::vector<NormTargets>& parts) {
   for (size_t rank = 1; rank < parts.size(); ++rank) {
@@ -61,16 +63,16 @@ NormTargets RankSink::add(const std::vector<NormTargets>& parts) {
   return parts[0];
 }
 
-MatrixTarget& RankSink::embedding() {
+MatrixTarget* RankSink::embedding() {
   std::vector<MatrixTarget*> parts;
-  for (Rank& rank : ranks_) parts.push_back(&rank.sink->embedding());
+  for (Rank& rank : ranks_) parts.push_back(rank.sink->embedding());
   return add(std::move(parts));
 }
 
 MatrixTarget* RankSink::own_head() {
   std::vector<MatrixTarget*> parts;
   for (Rank& rank : ranks_) parts.push_back(rank.sink->own_head());
-  return parts.front() == nullptr ? nullptr : &add(std::move(parts));
+  return add(std::move(parts));
 }
 
 LayerTargets RankSink::layer(uint32_t index) {
@@ -84,7 +86,7 @@ LayerTargets RankSink::layer(uint32_t index) {
   const auto linear = [&](auto member) {
     std::vector<MatrixTarget*> parts;
     for (const LayerTargets& layer : layers) parts.push_back((layer.*member).weight);
-    return LinearTarget{&add(std::move(parts)), {}};
+    return LinearTarget{add(std::move(parts)), {}};
   };
   return {norm(&LayerTargets::attention_norm), norm(&LayerTargets::mlp_norm), linear(&LayerTargets::qkv),
           linear(&LayerTargets::dense),        linear(&LayerTargets::up),     linear(&LayerTargets::down)};

@@ -16,7 +16,7 @@ class RankSink : public WeightSink {
   explicit RankSink(const std::vector<CudaBackend*>& ranks);
   ~RankSink() override;
 
-  MatrixTarget& embedding() override;
+  MatrixTarget* embedding() override;
   MatrixTarget* own_head() override;
   LayerTargets layer(uint32_t index) override;
   NormTargets final_norm() override;
@@ -38,7 +38,8 @@ class RankSink : public WeightSink {
     std::span<std::byte> ring;
   };
 
-  MatrixTarget& add(std::vector<MatrixTarget*> parts);
+  /// Null where a rank's part is: all ranks have the same matrices.
+  MatrixTarget* add(std::vector<MatrixTarget*> parts);
   NormTargets add(const std::vector<NormTargets>& parts);
 
   std::vector<Rank> ranks_;

@@ -1,6 +1,5 @@
 // A model shared by ranks, in emulation on one card: the answers of one rank within rounding, equal bytes in any company.
 
-#include "cuda/card_plan.h"
 #include "cuda/ranks/local_team.h"
 #include "cuda/ranks/rank_backend.h"
 #include "emulation/settings.h"
@@ -23,7 +22,7 @@ class FolderLoad : public WeightLoad {
 class RanksTest : public testing::Test {
  protected:
   RanksTest() {
-    folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(config_)));
+    write_checkpoint(folder_, config_);
     loop_.slot_tokens = 400;
     loop_.kv_pages = 6;
     std::mt19937 random(5);
@@ -71,6 +70,24 @@ TEST_F(RanksTest, GiveTheSameBytesInAnyCompany) {
       expect_equal_results(got.at(id).result, outcome.result, id);
     }
   }
+}
+
+TEST_F(RanksTest, HaveThePagesThatWerePlannedBeforeTheyMet) {
+  loop_.slots = 64;
+  loop_.slot_tokens = 1024;
+  loop_.prefill_tokens = 2048;
+  loop_.kv_pages = 0;
+  cuda::CudaBackendOptions options = card_options(config_, loop_);
+  emulation::set_device_bytes(size_t{600} << 20);
+  cuda::LocalTeam team(1);
+  auto device = std::make_shared<cuda::Device>();
+  const uint32_t pages = cuda::plan_pages(*device, options);
+  EXPECT_LT(pages, 256u);  // what memory has room for, and not what the slots could use
+  const auto group = team.member(0, *device, int64_t{cuda::rounded_rows(options.rows_max)} * config_.hidden_size);
+  EXPECT_LT(cuda::plan_pages(*device, options), pages);
+  options.kv_pages = pages;
+  EXPECT_EQ(cuda::CudaBackend(device, options, group.get()).info().kv_pages, pages);
+  emulation::set_device_bytes(emulation::kDeviceBytes);
 }
 
 TEST_F(RanksTest, AgreeWithOneRank) {
@@ -130,28 +147,6 @@ TEST_F(RanksTest, TakeACardEach) {
   const Outcomes expected = run(2, loop_);
   const Outcomes got = run_requests(std::move(backend), engine_options(config_, loop_), requests_);
   for (const auto& [id, outcome] : expected) expect_equal_results(got.at(id).result, outcome.result, id);
-}
-
-TEST_F(RanksTest, PlanForWhatTheGroupTakes) {
-  cuda::CudaBackendOptions options = card_options(config_, loop_);
-  options.share = {0, 2};
-  options.slots = 16;
-  options.slot_tokens = 1024;
-  options.kv_pages = 0;
-  const cuda::CardPlan plan =
-      cuda::plan_card(options.config, options.format, options.share,
-                      {options.slots, options.slot_tokens, options.rows_max, static_cast<uint32_t>(options.stop_token_ids.size())});
-  emulation::set_device_bytes(plan.fixed() + 20 * plan.page_bytes);
-  const cuda::Device device;
-  EXPECT_EQ(cuda::plan_pages(device, options), 20u);
-  EXPECT_EQ(cuda::plan_pages(device, options, 3 * plan.page_bytes), 17u);
-  // What was planned before the group came still fits when it is there.
-  options.kv_pages = 17;
-  const cuda::DeviceBuffer group = device.alloc(3 * plan.page_bytes);
-  EXPECT_EQ(cuda::plan_pages(device, options), 17u);
-  options.kv_pages = 0;
-  expect_error(ErrorCode::out_of_memory, "has 0.00 GiB free", [&] { cuda::plan_pages(device, options, UINT64_MAX); });
-  emulation::set_device_bytes(emulation::kDeviceBytes);
 }
 
 TEST_F(RanksTest, NeedCardsAndAModelThatTheyCanShare) {

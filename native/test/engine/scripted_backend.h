@@ -43,6 +43,8 @@ class ScriptedBackend final : public Backend {
   void forward(std::span<const int32_t> tokens, std::span<const PassSpan> spans) override;
   void draw(std::span<const HeadRow> rows) override;
   std::span<const HeadResult> collect() override;
+  void put_residual(std::span<const float>) override {}
+  void get_residual(std::span<float>) override {}
   uint64_t multiply_adds() const override { return rows_; }
 
  private:

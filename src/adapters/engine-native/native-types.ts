@@ -272,6 +272,25 @@ export interface NativeConversion {
   readonly quantised: number;
 }
 
+export interface NativeTexts {
+  /** All texts' tokens, one text after the other. */
+  readonly tokenIds: Uint32Array;
+  /** ends[i] = end of text i in tokenIds. */
+  readonly ends: Uint32Array;
+  /** Layers that are computed at a time, 1..config.layers; 0: as many as fit. */
+  readonly layers: number;
+}
+
+/** One entry per token of all texts. */
+export interface NativeScores {
+  /** Natural log over the whole vocabulary on raw logits; NaN for the first token of a text. */
+  readonly chosen: Float32Array;
+  /** The best token in its place; 0 for the first of a text. */
+  readonly best: Uint32Array;
+  /** The most layers that were held at a time. */
+  readonly layersAtOnce: number;
+}
+
 export interface NativeAddon {
   /** Off the main thread. `onProgress(bytesDone, bytesTotal)` is called now and then while weights are read. */
   openEngine(
@@ -297,6 +316,13 @@ export interface NativeAddon {
     options: NativeConvertOptions,
     onProgress: (bytesDone: number, bytesTotal: number) => boolean,
   ): Promise<NativeConversion>;
+  /**
+   * Off the main thread. Scores texts as `promptLogprobs` does, bit for bit, with some layers of the model in memory at a time. Device
+   * `auto` is a card where there is one that can compute the model, however little of it fits. Beside the layers, up to 2 GiB of the host's
+   * memory (at most a quarter of what is free) are taken for what the tokens are between two parts of the model: 4 * hiddenSize bytes each;
+   * texts that have more are scored in several readings of the weights. Rejects as openEngine does, and with `numeric_error`.
+   */
+  scoreByLayers(options: NativeEngineOptions, texts: NativeTexts): Promise<NativeScores>;
   /** Takes some seconds and 512 MiB. */
   measureLimits(threads: number): Promise<NativeLimits>;
 }

@@ -1,8 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { compareScores, type QualityComparison } from '../../app/quality/compare-scores.js';
-import { answerGreedily, readPrompts, scoreTexts } from '../../app/quality/score-texts.js';
+import { measureQuality, type Format, type QualityMeasurement, type Which } from '../../app/quality/measure-quality.js';
+import { readPrompts } from '../../app/quality/score-texts.js';
 import type { LineRules } from '../../app/line/line-request.js';
-import type { Engine } from '../../ports/engine.js';
 import { pc, print } from '../output.js';
 import { fromFileError } from '../result-file.js';
 import { textTable } from '../text-table.js';
@@ -11,14 +10,13 @@ export interface QualityQuestion {
   /** A batch file. */
   readonly file: string;
   readonly linesMax: number;
+  /** Computed at a time; null: all, or as many as fit. */
+  readonly layers: number | null;
   readonly json: boolean;
   readonly model: string;
   readonly reference: string;
   readonly candidate: string;
 }
-
-/** Opens the model with one number format of weights; one engine is open at a time, so that each may fill the memory. */
-export type OpenWith = (dtype: 'reference' | 'candidate') => Promise<Engine>;
 
 async function* readFile(file: string): AsyncGenerator<Uint8Array> {
   try {
@@ -28,20 +26,25 @@ async function* readFile(file: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function withEngine<T>(open: Promise<Engine>, use: (engine: Engine) => Promise<T>): Promise<T> {
-  const engine = await open;
-  try {
-    return await use(engine);
-  } finally {
-    await engine.close();
-  }
+const whichFormats: readonly Which[] = ['reference', 'candidate'];
+
+/** What is unusual about how it was measured. */
+function howMeasured(question: QualityQuestion, { answersFrom, layersAtOnce }: QualityMeasurement): readonly string[] {
+  const lines = whichFormats.flatMap((which) => {
+    const layers = layersAtOnce[which];
+    return layers === null ? [] : [`${question[which]} was computed with ${layers} layers at a time.`];
+  });
+  if (answersFrom === 'candidate')
+    lines.push(
+      `The answers in the texts are those of ${question.candidate}: ${question.reference} does not fit whole.`,
+    );
+  if (answersFrom === null) lines.push('The texts are the prompts without answers: neither format fits whole.');
+  return lines.map((line) => `  ${line}`);
 }
 
-function comparisonText(
-  { model, reference, candidate }: QualityQuestion,
-  texts: number,
-  result: QualityComparison,
-): string {
+function measurementText(question: QualityQuestion, measurement: QualityMeasurement): string {
+  const { model, reference, candidate } = question;
+  const { texts, comparison: result } = measurement;
   const { tokens, perplexity } = result;
   return [
     `${pc.bold(model)}  ${candidate} against ${reference}, ${tokens.toLocaleString('en')} tokens of ${texts.toLocaleString('en')} texts`,
@@ -55,21 +58,19 @@ function comparisonText(
       ],
       '  ',
     ),
+    ...howMeasured(question, measurement),
   ].join('\n');
 }
 
-/**
- * What other weights do to a model's answers: the prompts of a batch file are answered greedily with the reference weights, and
- * prompts and answers are then scored with both.
- */
-export async function runQualityCheck(question: QualityQuestion, rules: LineRules, open: OpenWith): Promise<void> {
+/** What other weights do to a model: see `measureQuality`, on the prompts of a batch file. */
+export async function runQualityCheck(
+  question: QualityQuestion,
+  rules: LineRules,
+  formats: Readonly<Record<Which, Format>>,
+): Promise<void> {
   const prompts = await readPrompts(readFile(question.file), rules, question.linesMax);
-  const { texts, reference } = await withEngine(open('reference'), async (engine) => {
-    const answered = await answerGreedily(engine, prompts);
-    return { texts: answered, reference: await scoreTexts(engine, answered) };
-  });
-  const candidate = await withEngine(open('candidate'), (engine) => scoreTexts(engine, texts));
-  const result = compareScores(reference, candidate);
+  const measurement = await measureQuality(prompts, formats, question.layers);
+  const { comparison: result } = measurement;
   print(
     question.json
       ? JSON.stringify({
@@ -77,13 +78,15 @@ export async function runQualityCheck(question: QualityQuestion, rules: LineRule
           model: question.model,
           reference: question.reference,
           candidate: question.candidate,
-          texts: texts.length,
+          texts: measurement.texts,
+          answers_from: measurement.answersFrom,
+          layers_at_once: measurement.layersAtOnce,
           tokens: result.tokens,
           mean_logprob_difference: result.meanDifference,
           greatest_logprob_difference: result.greatestDifference,
           top_agreement: result.topAgreement,
           perplexity: result.perplexity,
         })
-      : comparisonText(question, texts.length, result),
+      : measurementText(question, measurement),
   );
 }

@@ -118,7 +118,7 @@ void check_weights(const CheckContext& context, Reporter& reporter) {
       const SourceMatrix embedding(type, config.vocab_size, config.hidden_size, context.seed + 1),
           qkv(type, config.qkv_size(), config.hidden_size, context.seed + 2),
           down(type, config.hidden_size, config.ffn_size, context.seed + 3);
-      put(*sink, block, sink->embedding(), embedding, type);
+      put(*sink, block, *sink->embedding(), embedding, type);
       put(*sink, block, *layer.qkv.weight, qkv, type);
       put(*sink, block, *layer.down.weight, down, type);
       const std::vector<float> gain = normal_values(config.hidden_size, context.seed + 4, 1.0f);

@@ -26,6 +26,8 @@ class FakeBackend final : public Backend {
   }
   void draw(std::span<const HeadRow>) override { throw std::runtime_error("thrown by the library"); }
   std::span<const HeadResult> collect() override { return {}; }
+  void put_residual(std::span<const float>) override {}
+  void get_residual(std::span<float>) override {}
   uint64_t multiply_adds() const override { return 0; }
 
  private:
@@ -34,7 +36,7 @@ class FakeBackend final : public Backend {
 
 class NoSink final : public WeightSink {
  public:
-  MatrixTarget& embedding() override { throw Error(ErrorCode::internal_error, "the fake card has no memory"); }
+  MatrixTarget* embedding() override { throw Error(ErrorCode::internal_error, "the fake card has no memory"); }
   MatrixTarget* own_head() override { return nullptr; }
   LayerTargets layer(uint32_t) override { return {}; }
   NormTargets final_norm() override { return {}; }
