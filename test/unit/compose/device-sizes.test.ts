@@ -41,7 +41,7 @@ test('of several cards the one with least memory decides', async () => {
   cardsWithFree(78.4, 41.2, 20);
   expect(await cudaSizes('cuda', 'bfloat16', falcon40, { ...whatSuits, tensorParallel: 2 })).toMatchObject({
     cards: 2,
-    slots: 24,
+    slots: 12,
   });
 });
 

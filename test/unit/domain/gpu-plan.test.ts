@@ -150,7 +150,7 @@ describe('the answer to a question', () => {
   });
 
   test.each([
-    [{ weights: 'bfloat16' }, /does not fit 1 × H100 SXM \(80 GB\).*--count 2, or --weights fp8, or a card/],
+    [{ gpu: 'l40s', weights: 'bfloat16' }, /does not fit 1 × L40S \(48 GB\).*--count \d, or --weights int8, or a card/],
     [
       { gpu: 'a100', fp8Keep: ['down'] },
       /--fp8-keep .* is down, which is for fp8 weights, but the number format is int8/,
