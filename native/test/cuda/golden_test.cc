@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "io/json_cursor.h"
-#include "test/cuda/emulated_engine.h"
+#include "test/cuda/emulated_ranks.h"
 #include "test/support/expect_error.h"
 
 namespace eyrie::test {
@@ -113,11 +113,18 @@ TEST_P(GoldenOnACard, IsNoLessExactThanTheReferenceInBfloat16) {
     cuda::RowFormat format;
     double errors;      // of the reference in bfloat16: e4m3 rounds 16 times as coarsely, to 4 bits instead of 8
     size_t tokens_max;  // of a prompt: the emulation takes its time
+    int ranks;
   };
-  for (const auto& [format, errors, tokens_max] : {Case{cuda::RowFormat::bf16, 1, 1200}, Case{cuda::RowFormat::e4m3, 16, 200}}) {
+  for (const auto& [format, errors, tokens_max, ranks] :
+       {Case{cuda::RowFormat::bf16, 1, 1200, 1}, Case{cuda::RowFormat::e4m3, 16, 200, 1}, Case{cuda::RowFormat::bf16, 1, 200, 2},
+        Case{cuda::RowFormat::e4m3, 16, 200, 2}}) {
+    if (config.kv_heads % static_cast<uint32_t>(ranks) != 0) continue;  // refused: ranks_test.cc
     const Outcomes exact = run_on_cpu(folder(), config, loop, requests(golden, tokens_max), DType::float32);
     loop.format = format;
-    const Outcomes card = run_on_card(folder(), config, loop, requests(golden, tokens_max));
+    loop.kv_pages = ranks == 1 ? 0 : 14;
+    const std::string run = cuda::format_name(format) + std::string("_ranks_") + std::to_string(ranks);
+    const Outcomes card = ranks == 1 ? run_on_card(folder(), config, loop, requests(golden, tokens_max))
+                                     : run_on_ranks(ranks, folder(), config, loop, requests(golden, tokens_max));
     double sum = 0;
     size_t count = 0;
     for (const auto& [id, outcome] : exact) {
@@ -130,14 +137,14 @@ TEST_P(GoldenOnACard, IsNoLessExactThanTheReferenceInBfloat16) {
     }
     const double error = sum / static_cast<double>(count);
     ASSERT_GT(count, 300u);
-    RecordProperty(std::string("mean_error_") + cuda::format_name(format), std::to_string(error));
-    EXPECT_LE(error, golden.bf16_error_mean * errors) << cuda::format_name(format);
+    RecordProperty("mean_error_" + run, std::to_string(error));
+    EXPECT_LE(error, golden.bf16_error_mean * errors) << run;
     size_t compared = 0;
     for (const auto& [id, outcome] : exact) {
       const Result& expected = outcome.result;
       for (size_t i = 0; i < expected.token_ids.size(); ++i) {
         if (expected.top_logprobs[2 * i] - expected.top_logprobs[2 * i + 1] < 10 * error) break;
-        EXPECT_EQ(card.at(id).result.token_ids[i], expected.token_ids[i]) << "prompt " << id << ", token " << i;
+        EXPECT_EQ(card.at(id).result.token_ids[i], expected.token_ids[i]) << run << ", prompt " << id << ", token " << i;
         ++compared;
       }
     }

@@ -3,21 +3,11 @@
 #include "cuda/ranks/local_team.h"
 #include "cuda/ranks/rank_backend.h"
 #include "emulation/settings.h"
-#include "test/cuda/emulated_engine.h"
+#include "test/cuda/emulated_ranks.h"
 #include "test/support/expect_error.h"
 
 namespace eyrie::test {
 namespace {
-
-class FolderLoad : public WeightLoad {
- public:
-  FolderLoad(std::string folder, const FalconConfig& config) : folder_(std::move(folder)), config_(config) {}
-  void load(WeightSink& sink) override { load_falcon(folder_, config_, sink, kNoProgress, kNotCancelled); }
-
- private:
-  std::string folder_;
-  FalconConfig config_;
-};
 
 class RanksTest : public testing::Test {
  protected:
@@ -34,20 +24,7 @@ class RanksTest : public testing::Test {
   }
 
   Outcomes run(int ranks, const Loop& loop, uint32_t order_seed = 1) {
-    cuda::LocalTeam team(ranks);
-    auto backend = std::make_unique<cuda::RankBackend>(ranks, [&](int rank) {
-      auto device = std::make_shared<cuda::Device>();
-      cuda::CudaBackendOptions options = card_options(config_, loop);
-      options.share = {rank, ranks};
-      cuda::RankParts parts;
-      parts.group = team.member(rank, *device, int64_t{cuda::rounded_rows(options.rows_max)} * config_.hidden_size);
-      parts.backend = std::make_unique<cuda::CudaBackend>(std::move(device), options, parts.group.get());
-      return parts;
-    });
-    FolderLoad load(folder_.path(), config_);
-    backend->load(load);
-    EXPECT_EQ(backend->info().kind, ranks == 1 ? "emulation sm_90" : "emulation sm_90 x 2");
-    return run_requests(std::move(backend), engine_options(config_, loop), requests_, order_seed);
+    return run_on_ranks(ranks, folder_.path(), config_, loop, requests_, order_seed);
   }
 
   FalconConfig config_ = card_config();
