@@ -32,6 +32,12 @@ uint64_t weight_bytes(const FalconConfig& config, const std::vector<GemmShape>& 
   return config.layers * layer + vocabulary_matrices(config) * embedding + norms;
 }
 
+/// What the ranks of several cards gather before they add it up (ranks/gathered_group.cc).
+uint64_t sums_bytes(const FalconConfig& config, const RankShare& share, const CardOptions& options) {
+  if (share.ranks == 1) return 0;
+  return static_cast<uint64_t>(share.ranks * rounded_rows(options.rows_max)) * config.hidden_size * sizeof(bf16);
+}
+
 uint64_t buffer_bytes(const FalconConfig& config, const std::vector<GemmShape>& shapes, const RankShare& share, const CardOptions& options,
                       uint32_t pages_per_slot) {
   const uint32_t head_rows = head_rows_for(options.slots);
@@ -44,7 +50,7 @@ uint64_t buffer_bytes(const FalconConfig& config, const std::vector<GemmShape>& 
   return PassBuffers::bytes_needed(shapes, sizes) + PassInputs::bytes_needed({static_cast<int>(options.rows_max), slots, splits}) +
          SlotMemory::bytes_needed({options.slots, options.slot_tokens, config.vocab_size, std::vector<int32_t>(options.stop_ids)}) +
          Draws::bytes_needed({options.rows_max, head_rows, options.slots, config.vocab_size}) +
-         uint64_t{options.slot_tokens} * config.head_dim * sizeof(float);
+         uint64_t{options.slot_tokens} * config.head_dim * sizeof(float) + sums_bytes(config, share, options);
 }
 
 std::string gibibytes(uint64_t bytes) {
@@ -63,6 +69,7 @@ CardPlan plan_card(const FalconConfig& config, const LayerFormats& formats, cons
   plan.pages_per_slot = KvPages::pages_for(options.slot_tokens);
   plan.weights = weight_bytes(config, shapes);
   plan.buffers = buffer_bytes(config, shapes, share, options, plan.pages_per_slot);
+  plan.reserve = kReserveBytes + (share.ranks > 1 ? kGroupReserveBytes : 0);
   plan.page_bytes = uint64_t{kPageTokens} * config.layers * 2 * (config.kv_size() / static_cast<uint32_t>(share.ranks)) * sizeof(bf16);
   return plan;
 }

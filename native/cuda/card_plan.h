@@ -1,6 +1,6 @@
 #pragma once
-// What a model takes of a card's memory, and how many pages of keys and values the rest holds. src/domain/gpu/plan-gpu.ts, which plans
-// from a data sheet, counts weights and pages in the same way, but leaves rough and larger shares for buffers, workspace and reserve.
+// What a model takes of a card's memory, and how many pages of keys and values the rest holds. src/domain/gpu/plan-gpu.ts counts the same
+// by the same formulas, for the command line and to choose the slots; test/cuda/card_plans.csv holds the two together.
 //
 // All in bytes, for one of `ranks` cards (ranks = 1: one card has all). L layers, H hidden, Q = query heads x head_dim, KV = kv heads x
 // head_dim, F ffn, V vocabulary; w = bytes of a weight (2 bfloat16, 1 fp8 and int8), a = bytes of an activation (the same).
@@ -9,12 +9,13 @@
 //                  + 4 (2 H) (L norms per layer + 1)
 //   page         = 256 tokens x L x 2 x 2 kv
 //   R            = rows of the largest pass, P = head rows at a time (slots, at least 64, at most 256), both rounded up to 16
-//   row buffers  = R [ 4 H residual + 2 a H norms + 2 (q + 2 kv) + a q + 3 x 2 H + 2 f  +  (fp8, int8: f + 4 x 4 scales)
+//   row buffers  = R [ 4 H residual + 2 a H norms + 2 (q + 2 kv) + a q + 3 x 2 H + 2 f  +  (fp8, int8: f)  +  4 x 4 scales
 //                      + (int8: 4 max(q + 2 kv, H, f)) ]  +  P (2 H + 4 V)
-//   ranks > 1    = 2 H R (sums) for ranks of one card, ranks x 2 H R (gathered) for several
+//   ranks > 1    = ranks x 2 H R of results that are gathered and added up
 //   attention    = what attention_scratch_bytes() says for all slots at full length
 //   slots        = slots (2 V counts + 8 x 1,024 biases + about 100)  +  sampler_scratch_bytes(P, V)  +  R (about 250)
-//   workspace    = 32 MiB of cuBLASLt;  reserve = 512 MiB for graphs, for what the driver takes and for loading
+//   workspace    = 32 MiB of cuBLASLt;  reserve = 512 MiB for graphs, for what the driver takes and for loading, and as much again
+//                  for what NCCL takes where several cards share a model
 //   pages        = (free - weights - buffers - workspace - reserve) / page, at most slots x ceil(slot_tokens / 256)
 // A part of a model (FalconConfig::part) has its own layers alone, and of the matrices V H those that it uses.
 // Weights of a plan count every matrix as aligned to 256 bytes; that is less than 0.001 % for any real model.
@@ -30,6 +31,7 @@ namespace eyrie::cuda {
 
 inline constexpr uint64_t kWorkspaceBytes = uint64_t{32} << 20;
 inline constexpr uint64_t kReserveBytes = uint64_t{512} << 20;
+inline constexpr uint64_t kGroupReserveBytes = uint64_t{512} << 20;
 
 /// Head rows that get logits at a time: all slots of a decode pass where that is not too many. 256 rows of 65,024 float32 are 67 MB.
 uint32_t head_rows_for(uint32_t slots);

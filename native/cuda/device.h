@@ -25,55 +25,41 @@ struct DeviceInfo {
   size_t l2_bytes = 0;
 };
 
+void free_device_memory(void* memory) noexcept;
+void free_pinned_memory(void* memory) noexcept;
+
+/// Memory that goes with its owner.
+template <void release(void*) noexcept>
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~Buffer() {
+    if (data_ != nullptr) release(data_);
+  }
+
+  void* data() const { return data_; }
+  size_t size() const { return size_; }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+
+ private:
+  friend class Device;
+  void* data_ = nullptr;
+  size_t size_ = 0;
+};
+
 /// Memory of the card. Its address means nothing to the host.
-class DeviceBuffer {
- public:
-  DeviceBuffer() = default;
-  DeviceBuffer(DeviceBuffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  DeviceBuffer& operator=(DeviceBuffer&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
-    return *this;
-  }
-  ~DeviceBuffer();
-
-  void* data() const { return data_; }
-  size_t size() const { return size_; }
-  template <class T>
-  T* as() const {
-    return static_cast<T*>(data_);
-  }
-
- private:
-  friend class Device;
-  void* data_ = nullptr;
-  size_t size_ = 0;
-};
-
+using DeviceBuffer = Buffer<free_device_memory>;
 /// Memory of the host that the card reads and writes by itself. Must outlive the copies that use it.
-class PinnedBuffer {
- public:
-  PinnedBuffer() = default;
-  PinnedBuffer(PinnedBuffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  PinnedBuffer& operator=(PinnedBuffer&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
-    return *this;
-  }
-  ~PinnedBuffer();
-
-  void* data() const { return data_; }
-  size_t size() const { return size_; }
-  template <class T>
-  T* as() const {
-    return static_cast<T*>(data_);
-  }
-
- private:
-  friend class Device;
-  void* data_ = nullptr;
-  size_t size_ = 0;
-};
+using PinnedBuffer = Buffer<free_pinned_memory>;
 
 /// One card. Must outlive what was made of it.
 class Device {

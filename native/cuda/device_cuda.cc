@@ -85,12 +85,8 @@ void check_cuda(cudaError_t status, const char* call, const char* file, int line
 }
 
 // Destructors cannot tell of errors; after a lost context each call fails, and the memory is gone with it.
-DeviceBuffer::~DeviceBuffer() {
-  if (data_ != nullptr) cudaFree(data_);
-}
-PinnedBuffer::~PinnedBuffer() {
-  if (data_ != nullptr) cudaFreeHost(data_);
-}
+void free_device_memory(void* memory) noexcept { cudaFree(memory); }
+void free_pinned_memory(void* memory) noexcept { cudaFreeHost(memory); }
 
 int Device::count() {
   int count = 0;

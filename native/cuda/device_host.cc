@@ -25,16 +25,14 @@ const std::shared_ptr<Mark>& mark_of(void* handle) { return *static_cast<std::sh
 
 }  // namespace
 
-DeviceBuffer::~DeviceBuffer() {
-  if (data_ == nullptr) return;
+void free_device_memory(void* memory) noexcept {
   emulation::finish_all_streams();
-  emulation::free_device_memory(data_);
+  emulation::free_device_memory(memory);
 }
 
-PinnedBuffer::~PinnedBuffer() {
-  if (data_ == nullptr) return;
+void free_pinned_memory(void* memory) noexcept {
   emulation::finish_all_streams();
-  std::free(data_);
+  std::free(memory);
 }
 
 int Device::count() { return emulation::cards(); }

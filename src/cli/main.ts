@@ -2,10 +2,19 @@
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { readVersion } from '../config/read-version.js';
-import { devices, isas, tensorParallelMax, type DeviceChoice, type Dtype, type Isa } from '../domain/engine-choices.js';
+import {
+  devices,
+  isas,
+  tensorParallelMax,
+  type DeviceChoice,
+  type Dtype,
+  type Fp8Keep,
+  type Isa,
+} from '../domain/engine-choices.js';
 import { addAdminCommands } from './admin-command.js';
 import type { LocalParts } from './dev/local-service.js';
 import { dtypeOption } from './dtype-option.js';
+import { fp8KeepOption } from './fp8-keep-option.js';
 import { wholeNumber } from './option-numbers.js';
 import { reportError, reportJsonError } from './output.js';
 import { addPlanCommand } from './plan-command.js';
@@ -89,6 +98,7 @@ program
   )
   .option('--tensor-parallel <number>', 'cards that share the model', wholeNumber(1, tensorParallelMax), 1)
   .addOption(dtypeOption('--dtype <type>', 'number format of the weights').default('bfloat16'))
+  .addOption(fp8KeepOption())
   .addOption(new Option('--isa <level>', 'widest instruction set to use').choices(isas).default('auto'))
   .option('--fail-on-error', 'exit with 3 when a line failed', false)
   .action(async (options: RunBatchFlags) => {
@@ -157,6 +167,7 @@ interface RunBatchFlags {
   readonly device: DeviceChoice;
   readonly tensorParallel: number;
   readonly dtype: Dtype;
+  readonly fp8Keep: readonly Fp8Keep[];
   readonly isa: Isa;
   readonly failOnError: boolean;
 }
@@ -199,7 +210,7 @@ addPlanCommand(program, async (folder) => {
 addSelfcheckCommand(
   program,
   async () => (await import('../compose/check-devices.js')).checkDevices(),
-  async ({ model: folder, device, tensorParallel, slots, threads }) => {
+  async ({ model: folder, device, tensorParallel, fp8Keep, slots, threads }) => {
     const [{ openModel }, { measuredFormat }, { modelDirectoryOf }] = await Promise.all([
       import('../compose/open-model.js'),
       import('../compose/measured-format.js'),
@@ -213,7 +224,7 @@ addSelfcheckCommand(
       // One's own folder may be called by the name it was given on the command line, too.
       rules: { model: { ...served, aliases: [...new Set([...served.aliases, folder])] }, tokenizer, grammars },
       layers: model.folder.shape.layers,
-      format: (dtype) => measuredFormat(model, { ...settings, dtype }),
+      format: (dtype) => measuredFormat(model, { ...settings, dtype, fp8Keep: dtype === 'fp8' ? fp8Keep : [] }),
     };
   },
 );

@@ -1,16 +1,19 @@
 import { Option, type Command } from 'commander';
+import type { Fp8Keep } from '../domain/engine-choices.js';
 import { EyrieError } from '../domain/errors.js';
 import type { FalconShape } from '../domain/falcon-shape.js';
 import { gpuNames, type GpuName } from '../domain/gpu/cards.js';
 import { publishedShapes } from '../domain/gpu/published-shapes.js';
 import { cardWeights, type CardWeights } from '../domain/model-memory.js';
 import { dtypeOption } from './dtype-option.js';
+import { fp8KeepOption } from './fp8-keep-option.js';
 import { positiveNumber, wholeNumber } from './option-numbers.js';
 
 interface PlanFlags {
   readonly gpu: string;
   readonly count: number;
   readonly weights?: CardWeights;
+  readonly fp8Keep: readonly Fp8Keep[];
   readonly tensorParallel?: number;
   readonly model?: string;
   readonly form: keyof typeof publishedShapes;
@@ -44,9 +47,10 @@ export function addPlanCommand(
         cardWeights,
       ),
     )
+    .addOption(fp8KeepOption())
     .option(
       '--tensor-parallel <number>',
-      'cards that share one model (default: the fewest that hold it)',
+      'cards that share one model (default: what gives most tokens a second)',
       wholeNumber(1, 8),
     )
     .option('--model <folder>', 'demo, or the folder of a Falcon checkpoint, instead of --form')

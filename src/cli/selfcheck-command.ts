@@ -2,10 +2,18 @@ import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
 import type { LineRules } from '../app/line/line-request.js';
 import type { Format } from '../app/quality/measure-quality.js';
-import { devices, tensorParallelMax, type DeviceChoice, type Dtype } from '../domain/engine-choices.js';
+import {
+  checkFp8Keep,
+  devices,
+  tensorParallelMax,
+  type DeviceChoice,
+  type Dtype,
+  type Fp8Keep,
+} from '../domain/engine-choices.js';
 import { EyrieError } from '../domain/errors.js';
 import type { DeviceReport } from '../domain/gpu/device-report.js';
 import { dtypeOption } from './dtype-option.js';
+import { fp8KeepOption } from './fp8-keep-option.js';
 import { wholeNumber } from './option-numbers.js';
 
 export interface SelfcheckFlags {
@@ -17,6 +25,7 @@ export interface SelfcheckFlags {
   readonly layers?: number;
   readonly device: DeviceChoice;
   readonly tensorParallel: number;
+  readonly fp8Keep: readonly Fp8Keep[];
   readonly slots?: number;
   readonly threads: number;
   readonly json: boolean;
@@ -62,6 +71,7 @@ export function addSelfcheckCommand(
     )
     .addOption(new Option('--device <name>', 'where the model is computed').choices(devices).default('auto'))
     .option('--tensor-parallel <number>', 'cards that share the model', wholeNumber(1, tensorParallelMax), 1)
+    .addOption(fp8KeepOption())
     .option('--slots <number>', 'sequences decoded together (default: what suits the device)', wholeNumber(1, 1024))
     .option('--threads <number>', 'compute threads', wholeNumber(1, 256), availableParallelism())
     .option('--json', 'one JSON document', false)
@@ -76,6 +86,7 @@ export function addSelfcheckCommand(
         process.exitCode = printDevices(await checkDevices(), flags.json);
         return;
       }
+      checkFp8Keep(flags.fp8Keep, [flags.dtype, flags.against], '--dtype');
       const [{ runQualityCheck }, checked] = await Promise.all([
         import('./commands/selfcheck-quality.js'),
         openChecked(flags),

@@ -9,9 +9,17 @@ import type { ModelInspection } from '../contract/model-inspection.js';
 import { falconForm } from '../domain/falcon-form.js';
 import type { FalconShape } from '../domain/falcon-shape.js';
 import { gpuCards, gpuNames, type GpuCard } from '../domain/gpu/cards.js';
-import { planGpu } from '../domain/gpu/plan-gpu.js';
+import { freeBytesOf, planGpu } from '../domain/gpu/plan-gpu.js';
+import { servedByCards } from '../domain/gpu/report-plan.js';
 import { readModelCard } from '../domain/model-card.js';
-import { kvBytesPerToken, parameterCount, weightBytes, type CardWeights } from '../domain/model-memory.js';
+import {
+  kvBytesPerToken,
+  parameterCount,
+  weightBytes,
+  weightBytesOnCard,
+  type CardForm,
+  type CardWeights,
+} from '../domain/model-memory.js';
 import { endOfText, endTokens, type EndTokens } from './end-tokens.js';
 
 function architecture({ shape, config }: ModelFolder): ModelInspection['architecture'] {
@@ -45,12 +53,15 @@ function filesOf({ files, tensors }: NativeCheckpoint): ModelInspection['files']
 
 const valuesOf = ({ shape }: NativeCheckpoint['tensors'][number]): number => shape.reduce((all, size) => all * size, 1);
 
+const onOneCard = (weights: CardWeights): CardForm => ({ weights, tensorParallel: 1, fp8Keep: [] });
+
 function memoryOf(shape: FalconShape): ModelInspection['memory'] {
   return {
     weight_bytes: {
       float32: weightBytes(shape, 'float32'),
       bfloat16: weightBytes(shape, 'bfloat16'),
       int8: weightBytes(shape, 'int8'),
+      fp8: servedByCards(shape) ? weightBytesOnCard(shape, onOneCard('fp8')) : null,
     },
     kv_bytes_per_token: kvBytesPerToken(shape),
     kv_bytes_per_slot: kvBytesPerToken(shape) * shape.contextTokens,
@@ -86,9 +97,9 @@ function warningsOf(
 }
 
 function fullSequences(shape: FalconShape, card: GpuCard, weights: CardWeights): number | null {
-  if (weights === 'fp8' && card.fp8FlopsPerSecond === null) return null;
-  const options = { weights, tensorParallel: 1, tokensPerSequence: shape.contextTokens };
-  return planGpu(shape, card.memoryBytes, options)?.fullSequences ?? null;
+  if (!servedByCards(shape) || (weights === 'fp8' && card.fp8FlopsPerSecond === null)) return null;
+  const options = { ...onOneCard(weights), tokensPerSequence: shape.contextTokens };
+  return planGpu(shape, freeBytesOf(card), options)?.fullSequences ?? null;
 }
 
 /** All that can be said about a checkpoint without loading it. Throws `model_invalid`, `model_unreadable`, `unsupported_device`. */

@@ -7,7 +7,7 @@ const known = new Set(
   [commonSettings, apiSettings, controlSettings, generateSettings].flatMap((schema) => Object.keys(schema.shape)),
 );
 /** Read elsewhere, before any program is chosen. */
-const alsoKnown = new Set(['EYRIE_NATIVE_ADDON', 'EYRIE_API_URL', 'EYRIE_API_KEY']);
+const alsoKnown = new Set(['EYRIE_NATIVE_ADDON', 'EYRIE_CUDA_LIBRARY', 'EYRIE_API_URL', 'EYRIE_API_KEY']);
 
 function nearest(name: string): string {
   const score = (other: string): number =>

@@ -2,7 +2,15 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { windowSeconds } from '../domain/completion-window.js';
-import { devices, dtypes, isas, tensorParallelMax, withFullDtypeName } from '../domain/engine-choices.js';
+import {
+  devices,
+  dtypes,
+  fp8KeepAllowed,
+  isas,
+  readFp8Keep,
+  tensorParallelMax,
+  withFullDtypeName,
+} from '../domain/engine-choices.js';
 
 /** All settings, by the environment variable that carries each. docs/operations.md explains them; a test compares the two. */
 
@@ -121,6 +129,15 @@ export const generateSettings = z.object({
     .transform(withFullDtypeName)
     .pipe(z.enum(dtypes, '"float32", "bfloat16", "int8" or "fp8" is allowed'))
     .default('bfloat16'),
+  /** With fp8: products of the layers that stay bfloat16. */
+  EYRIE_FP8_KEEP: z
+    .string()
+    .transform((text, context) => {
+      const kept = readFp8Keep(text);
+      if (kept === null) context.addIssue({ code: 'custom', message: fp8KeepAllowed });
+      return kept ?? [];
+    })
+    .optional(),
   EYRIE_ISA: z.enum(isas).default('auto'),
   EYRIE_THREADS: whole(1, 256).default(availableParallelism()),
   /** Absent, as the next: what suits the device. */

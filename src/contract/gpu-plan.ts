@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fp8Keepable } from '../domain/engine-choices.js';
 import { gpuNames } from '../domain/gpu/cards.js';
 import { cardWeights } from '../domain/model-memory.js';
 
@@ -13,6 +14,8 @@ export const gpuPlanReport = z.strictObject({
   gpu_name: z.string(),
   count: z.number().int(),
   weights: z.enum(cardWeights),
+  /** Matrices of the layers that stay bfloat16 with fp8. */
+  fp8_keep: z.array(z.enum(fp8Keepable)),
   /** Cards that share one model, and models that run side by side. */
   tensor_parallel: z.number().int(),
   workers: z.number().int(),
@@ -21,8 +24,15 @@ export const gpuPlanReport = z.strictObject({
   /** Of one card. */
   memory: z.strictObject({
     total_bytes: bytes,
+    /** Assumed to be taken by the driver before anything is allocated. */
+    driver_bytes: bytes,
     weight_bytes: bytes,
+    /** Of a pass, of the slots, of the sampler. */
+    buffer_bytes: bytes,
+    /** Of the matrix products. */
     workspace_bytes: bytes,
+    /** Left free on purpose: graphs, loading, fragments. */
+    reserve_bytes: bytes,
     kv_bytes: bytes,
     kv_pages: z.number().int(),
     kv_tokens: z.number().int(),

@@ -57,7 +57,8 @@ export const modelInspection = z.strictObject({
     }),
   ),
   memory: z.strictObject({
-    weight_bytes: z.strictObject({ float32: bytes, bfloat16: bytes, int8: bytes }),
+    /** fp8 is for cards; null where no card can serve this form of model. */
+    weight_bytes: z.strictObject({ float32: bytes, bfloat16: bytes, int8: bytes, fp8: bytes.nullable() }),
     kv_bytes_per_token: bytes,
     kv_bytes_per_slot: bytes,
   }),

@@ -1,3 +1,4 @@
+import type { Fp8Keep } from './engine-choices.js';
 import type { FalconShape } from './falcon-shape.js';
 
 export type WeightType = 'float32' | 'bfloat16' | 'int8' | 'fp8';
@@ -61,17 +62,42 @@ export function matrixValues(shape: FalconShape): { readonly layers: number; rea
 export const cardWeights = ['bfloat16', 'fp8', 'int8'] as const;
 export type CardWeights = (typeof cardWeights)[number];
 
+/** How the layers' matrices lie on cards. */
+export interface CardForm {
+  readonly weights: CardWeights;
+  /** Cards that share one model. */
+  readonly tensorParallel: number;
+  /** With fp8: what stays bfloat16. */
+  readonly fp8Keep: readonly Fp8Keep[];
+}
+
+/** Values of a kind of matrix in all layers, and its rows. */
+function keptParts({ layers, hiddenSize, ffnSize, queryHeads, headDim }: FalconShape, kept: Fp8Keep) {
+  const rows = layers * hiddenSize;
+  return { values: rows * (kept === 'dense' ? queryHeads * headDim : ffnSize), rows };
+}
+
+/** Values of the layers' matrices that are held in 8 bits, and in bfloat16. */
+export function valuesByWidth(shape: FalconShape, { weights, fp8Keep }: Pick<CardForm, 'weights' | 'fp8Keep'>) {
+  const { matrices } = partsOf(shape);
+  if (weights === 'bfloat16') return { eightBit: 0, bfloat16: matrices };
+  const bfloat16 = fp8Keep.reduce((sum, kept) => sum + keptParts(shape, kept).values, 0);
+  return { eightBit: matrices - bfloat16, bfloat16 };
+}
+
 /**
- * Bytes of the weights on one of `ranks` cards that share a model, as native/cuda/card_plan.h states them. Embedding and head are
- * bfloat16, and whole on each; with 8-bit matrices a float32 scale per row comes on top. The two matrices whose results are summed over the
- * ranks have all rows on each.
+ * Bytes of the weights on one of the cards that share a model, as native/cuda/card_plan.h states them. Embedding and head are bfloat16,
+ * and whole on each; with 8-bit matrices a float32 scale per row comes on top. The two matrices whose results are summed over the cards
+ * have all rows on each.
  */
-export function weightBytesOnCard(shape: FalconShape, type: CardWeights, ranks = 1): number {
-  const { matrices, rows, vectors, embedding } = partsOf(shape);
-  const heads = shape.tiedHead ? 1 : 2;
+export function weightBytesOnCard(shape: FalconShape, form: CardForm): number {
+  const { rows, vectors, embedding } = partsOf(shape);
+  const { eightBit, bfloat16 } = valuesByWidth(shape, form);
   const whole = shape.layers * 2 * shape.hiddenSize;
-  const scales = type === 'bfloat16' ? 0 : ((rows - whole) / ranks + whole) * scaleBytes;
-  const layers = (matrices * (type === 'bfloat16' ? bfloat16Bytes : 1)) / ranks + scales;
+  const keptRows = form.fp8Keep.reduce((sum, kept) => sum + keptParts(shape, kept).rows, 0);
+  const scaled = form.weights === 'bfloat16' ? 0 : (rows - whole) / form.tensorParallel + whole - keptRows;
+  const layers = (eightBit + bfloat16 * bfloat16Bytes) / form.tensorParallel + scaled * scaleBytes;
+  const heads = shape.tiedHead ? 1 : 2;
   return Math.ceil(layers) + heads * embedding * bfloat16Bytes + vectors * float32Bytes;
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/adapters/engine-native/load-addon.js';
-import type { NativeEngineOptions } from '../../src/adapters/engine-native/native-types.js';
+import type { Fp8Keep } from '../../src/domain/engine-choices.js';
+import { planGpu } from '../../src/domain/gpu/plan-gpu.js';
 import type { SequenceRequest } from '../../src/ports/engine.js';
 import { ask, demo, emulatedLibrary, generateAll, openDemo, textOf, whyNoEmulation } from '../support/emulated-card.js';
 import { whyNoGrammars } from '../support/grammar-vocabulary.js';
@@ -147,33 +148,44 @@ describe.skipIf(whyNoEmulation !== null)(
       expect(await (await openDemo()).generate(line, noSignal)).toEqual(expected);
     });
 
-    it('says that some products stay bfloat16', async () => {
-      const { shape, directory } = demo.folder;
-      const cuda = { library: emulatedLibrary, slots: 2, prefillTokens: 64, kvPages: 0, cards: 1 };
-      const options: NativeEngineOptions = {
-        modelDirectory: directory,
-        config: shape,
-        device: 'cuda',
-        dtype: 'fp8',
-        isa: 'auto',
-        cuda: { ...cuda, keepDense: false, keepDown: true },
-        slots: 1,
-        prefillTokens: 16,
-        slotTokens: 64,
-        threads: 1,
-        stopTokenIds: demo.stopTokenIds,
-        tokenBytes: null,
-        tokenByteEnds: null,
-      };
-      const down = await loadAddon().openEngine(options, () => undefined);
-      const both = await loadAddon().openEngine(
-        { ...options, cuda: { ...cuda, keepDense: true, keepDown: true } },
-        () => undefined,
-      );
-      expect(down.info.numerics).toMatch(/\+down-bf16$/);
+    it('says that some products stay bfloat16: other answers, another fingerprint', async () => {
+      const open = (fp8Keep: readonly Fp8Keep[]) => openDemo({ dtype: 'fp8', fp8Keep });
+      const [none, dense, down, both] = [
+        await open([]),
+        await open(['dense']),
+        await open(['down']),
+        await open(['dense', 'down']),
+      ];
+      expect(none.info.numerics).not.toContain('bf16');
+      expect(dense.info.numerics).toMatch(/[^+]\+dense-bf16$/);
+      expect(down.info.numerics).toMatch(/[^+]\+down-bf16$/);
       expect(both.info.numerics).toMatch(/\+dense-bf16\+down-bf16$/);
-      expect(both.info.weightBytes).toBeGreaterThan(down.info.weightBytes);
-      await Promise.all([down.close(), both.close()]);
+      expect(new Set([none, dense, down, both].map(({ fingerprint }) => fingerprint)).size).toBe(4);
+      const line = await ask('What is 27 plus 45?', { logprobs: 0 });
+      const answers = await Promise.all([none, dense, down, both].map((engine) => engine.generate(line, noSignal)));
+      expect(new Set(answers.map(({ logprobs }) => String(logprobs?.chosen))).size).toBe(4);
+    });
+
+    it.each([
+      ['bfloat16', 1, []],
+      ['fp8', 1, []],
+      ['fp8', 1, ['dense', 'down']],
+      ['fp8', 1, ['down']],
+      ['int8', 1, []],
+      ['bfloat16', 2, []],
+    ] as const)('holds what was planned for it: %s, %i ranks, %j kept', async (weights, tensorParallel, fp8Keep) => {
+      const [card] = await loadAddon().cudaCards(emulatedLibrary);
+      const { info } = await openDemo({ dtype: weights, tensorParallel, fp8Keep, slots: 5, prefillTokens: 128 });
+      const form = { weights, tensorParallel, fp8Keep };
+      const plan = planGpu(demo.folder.shape, card?.freeBytes ?? 0, {
+        ...form,
+        tokensPerSequence: 1,
+        slots: 5,
+        prefillTokens: 128,
+      });
+      expect(info.kvCacheBytes).toBe(tensorParallel * (plan?.kvBytes ?? 0));
+      // The plan leaves out what aligns vectors and scales.
+      expect(info.weightBytes / (tensorParallel * (plan?.weightBytes ?? 0))).toBeCloseTo(1, 2);
     });
   },
 );

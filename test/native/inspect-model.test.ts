@@ -6,6 +6,8 @@ import type { NativeModelConfig } from '../../src/adapters/engine-native/native-
 import { readModelFolder } from '../../src/adapters/model-folder/read-model-folder.js';
 import { inspectModel } from '../../src/compose/inspect-model.js';
 import { modelInspection } from '../../src/contract/model-inspection.js';
+import { gpuCards } from '../../src/domain/gpu/cards.js';
+import { freeBytesOf, planGpu } from '../../src/domain/gpu/plan-gpu.js';
 import { weightBytes } from '../../src/domain/model-memory.js';
 import { projectRoot } from '../support/project-imports.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -107,6 +109,27 @@ describe('the memory it names is what the engine takes', () => {
     const values = dtype === 'float32' ? 2 : 1;
     expect(engine.info.kvCacheBytes / values).toBeGreaterThanOrEqual(2 * memory.kv_bytes_per_slot);
     expect(engine.info.kvCacheBytes / values).toBeLessThan(2.1 * memory.kv_bytes_per_slot);
+  });
+});
+
+describe('what cards hold of it', () => {
+  test('the plan of `eyrie plan`, for every number format', async () => {
+    const { memory, cards } = modelInspection.parse(await inspectModel(demo));
+    const { shape } = await readModelFolder(demo);
+    const form = { tensorParallel: 1, fp8Keep: [], tokensPerSequence: shape.contextTokens };
+    for (const weights of ['bfloat16', 'fp8'] as const)
+      expect(memory.weight_bytes[weights]).toBe(planGpu(shape, 2 ** 40, { ...form, weights })?.weightBytes);
+    for (const card of cards) {
+      const free = freeBytesOf(gpuCards[card.gpu]);
+      expect(card.int8_sequences).toBe(planGpu(shape, free, { ...form, weights: 'int8' })?.fullSequences);
+      expect(card.fp8_sequences === null).toBe(gpuCards[card.gpu].fp8FlopsPerSecond === null);
+    }
+  });
+
+  test('nothing of a form that the kernels for cards do not have', async () => {
+    const { memory, cards } = modelInspection.parse(await inspectModel(golden('rw')));
+    expect(memory.weight_bytes.fp8).toBeNull();
+    expect(cards.map((card) => card.bfloat16_sequences)).toEqual(cards.map(() => null));
   });
 });
 

@@ -38,6 +38,7 @@ await runProgram('generate', async (end, fail) => {
   const engine = await openEngine(world.openedModel, {
     device: settings.EYRIE_DEVICE,
     dtype: settings.EYRIE_DTYPE,
+    fp8Keep: settings.EYRIE_FP8_KEEP ?? [],
     isa: settings.EYRIE_ISA,
     threads: settings.EYRIE_THREADS,
     slots: settings.EYRIE_SLOTS ?? null,
@@ -52,6 +53,8 @@ await runProgram('generate', async (end, fail) => {
     whyCpu: engine.info.whyCpu,
     dtype: engine.info.dtype,
     weightBytes: engine.info.weightBytes,
+    kvCacheBytes: engine.info.kvCacheBytes,
+    slots: engine.info.slots,
     loadMs: Math.round(world.clock.monotonic() - startedMs),
   });
   const gate = new WorkGate();

@@ -121,17 +121,17 @@ struct Vec {
 
   /// A mass in two parts of 20 bits: w 2^20 and what its fraction times 2^20 adds.
   struct MassSum {
+    static constexpr int kShift = 20;
     __m256i high = _mm256_setzero_si256(), low = _mm256_setzero_si256();
-    EYRIE_INLINE void add_half(__m256 w) {
-      const __m256 scale = _mm256_set1_ps(0x1p20f), scaled = _mm256_mul_ps(w, scale);
+    EYRIE_INLINE void add_half(__m256 scaled) {
       const __m256i whole = _mm256_cvttps_epi32(scaled);
       const __m256 fraction = _mm256_sub_ps(scaled, _mm256_cvtepi32_ps(whole));
       high = _mm256_add_epi32(high, whole);
-      low = _mm256_add_epi32(low, _mm256_cvttps_epi32(_mm256_mul_ps(fraction, scale)));
+      low = _mm256_add_epi32(low, _mm256_cvttps_epi32(_mm256_mul_ps(fraction, _mm256_set1_ps(0x1p20f))));
     }
-    EYRIE_INLINE void add(Vec weights) {
-      add_half(weights.lo);
-      add_half(weights.hi);
+    EYRIE_INLINE void add(Vec scaled) {
+      add_half(scaled.lo);
+      add_half(scaled.hi);
     }
     EYRIE_INLINE uint64_t total() const {
       uint32_t h[8], l[8];
@@ -191,6 +191,13 @@ EYRIE_INLINE Vec round(Vec a) {
 EYRIE_INLINE Vec where_less(Vec a, Vec b, Vec x, Vec y) {
   return {_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),
           _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ))};
+}
+EYRIE_INLINE Vec times_power(Vec a, Vec n, int more) {
+  const auto half = [more](__m256 factor, __m256 v) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(v), _mm256_set1_epi32(127 + more)), 23);
+    return _mm256_mul_ps(factor, _mm256_castsi256_ps(exponent));
+  };
+  return {half(a.lo, n.lo), half(a.hi, n.hi)};
 }
 EYRIE_INLINE Vec power_of_two(Vec n) {
   const auto half = [](__m256 v) {

@@ -69,11 +69,11 @@ struct Vec {
   EYRIE_INLINE uint32_t equal_mask(float x) const { return _mm512_cmp_ps_mask(v, _mm512_set1_ps(x), _CMP_EQ_OQ); }
 
   struct MassSum {
+    static constexpr int kShift = 40;
     __m512i first = _mm512_setzero_si512(), second = _mm512_setzero_si512();
-    EYRIE_INLINE void add(Vec weights) {
-      const __m512 scaled = _mm512_mul_ps(weights.v, _mm512_set1_ps(0x1p40f));
-      first = _mm512_add_epi64(first, _mm512_cvttps_epi64(_mm512_castps512_ps256(scaled)));
-      second = _mm512_add_epi64(second, _mm512_cvttps_epi64(_mm512_extractf32x8_ps(scaled, 1)));
+    EYRIE_INLINE void add(Vec scaled) {
+      first = _mm512_add_epi64(first, _mm512_cvttps_epi64(_mm512_castps512_ps256(scaled.v)));
+      second = _mm512_add_epi64(second, _mm512_cvttps_epi64(_mm512_extractf32x8_ps(scaled.v, 1)));
     }
     EYRIE_INLINE uint64_t total() const { return static_cast<uint64_t>(_mm512_reduce_add_epi64(_mm512_add_epi64(first, second))); }
   };
@@ -121,6 +121,9 @@ EYRIE_INLINE Vec abs(Vec a) { return {_mm512_abs_ps(a.v)}; }
 EYRIE_INLINE Vec round(Vec a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 EYRIE_INLINE Vec where_less(Vec a, Vec b, Vec x, Vec y) {
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), y.v, x.v)};
+}
+EYRIE_INLINE Vec times_power(Vec a, Vec n, int more) {
+  return {_mm512_scalef_ps(a.v, _mm512_add_ps(n.v, _mm512_set1_ps(static_cast<float>(more))))};
 }
 EYRIE_INLINE Vec power_of_two(Vec n) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};

@@ -10,7 +10,6 @@
 
 #include "numbers/bfloat16.h"
 #include "numbers/float16.h"
-#include "sampling/masses.h"
 
 namespace eyrie::scalar {
 
@@ -114,11 +113,12 @@ struct Vec {
     return mask;
   }
 
-  /// Sum of the masses (sampling/masses.h) of up to 1,024 weights, zeros where there are fewer.
+  /// Sum of the masses (sampling/masses.h) of up to 1,024 weights, which come times 2^kShift; zeros where there are fewer.
   struct MassSum {
+    static constexpr int kShift = 40;
     uint64_t sum = 0;
-    EYRIE_INLINE void add(Vec weights) {
-      for (const float weight : weights.lane) sum += mass_of(weight);
+    EYRIE_INLINE void add(Vec scaled) {
+      for (const float weight : scaled.lane) sum += static_cast<uint64_t>(static_cast<int64_t>(weight));
     }
     EYRIE_INLINE uint64_t total() const { return sum; }
   };
@@ -161,6 +161,11 @@ EYRIE_INLINE Vec where_less(Vec a, Vec b, Vec x, Vec y) { EYRIE_LANES(a.lane[i] 
 /// 2^n for integral n in [-126, 127]; anything where n is NaN.
 EYRIE_INLINE Vec power_of_two(Vec n) {
   EYRIE_LANES(std::bit_cast<float>(((n.lane[i] == n.lane[i] ? static_cast<int32_t>(n.lane[i]) : 0) + 127) << 23));
+}
+
+/// a 2^(n + more), of the same bytes as a product where it is normal.
+EYRIE_INLINE Vec times_power(Vec a, Vec n, int more) {
+  EYRIE_LANES(a.lane[i] * std::bit_cast<float>((static_cast<int32_t>(n.lane[i]) + 127 + more) << 23));
 }
 
 #undef EYRIE_LANES

@@ -10,8 +10,10 @@
 #include "cpu/vector/rotary.h"
 #include "cpu/vector/vector_kernels.h"
 #include "error.h"
+#include "numbers/exp.h"
 #include "numbers/gelu.h"
 #include "oracle.h"
+#include "sampling/masses.h"
 
 namespace eyrie::test {
 namespace {
@@ -174,6 +176,24 @@ TEST(Alibi, PositionsRoundAsInBfloat16) {
   EXPECT_EQ(alibi_bias(1.0f, 256), 256.0f);
   EXPECT_EQ(alibi_bias(1.0f, 257), 256.0f);
   EXPECT_EQ(alibi_bias(1.0f, 2047), 2048.0f);
+}
+
+TEST_P(Elementwise, SumsTheMassesOfTheWeights) {
+  constexpr float kBest = 3.7f;
+  // Near the last logit that has a mass, beyond what has none, and where e^x itself ends.
+  std::vector<float> x = {kBest,         -INFINITY,     kBest - 27.7f,  kBest - 27.72f, kBest - 27.73f,
+                          kBest - 28.4f, kBest - 28.6f, kBest - 87.29f, kBest - 87.4f,  kBest - 1e30f};
+  for (const float z : random_values(40000, 11, 14.0f)) x.push_back(std::min(z - 10.0f, kBest));
+  for (float z = kBest - 27.8f; z < kBest - 27.6f; z = std::nextafterf(z, kBest)) x.push_back(z);
+  uint64_t expected = 0;
+  std::vector<uint64_t> expected_blocks((x.size() + kMassBlock - 1) / kMassBlock, 0), blocks(expected_blocks.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const uint64_t mass = mass_of(exp_one(x[i] - kBest));
+    expected += mass;
+    expected_blocks[i / kMassBlock] += mass;
+  }
+  EXPECT_EQ(compute.vector->sum_masses(x.data(), static_cast<int64_t>(x.size()), kBest, blocks.data()), expected);
+  EXPECT_EQ(blocks, expected_blocks);
 }
 
 TEST_P(Elementwise, RowKernelsMatchTheScalarBytes) {

@@ -34,7 +34,7 @@ struct Part {
 class BackendTest : public testing::Test {
  protected:
   BackendTest() {
-    folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(config_)));
+    write_checkpoint(folder_, config_);
     loop_.slots = 4;
     loop_.slot_tokens = 600;
     loop_.prefill_tokens = 512;

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <memory>
 #include <random>
@@ -17,13 +16,9 @@
 #include "cuda/cuda_backend.h"
 #include "engine/batch_runner.h"
 #include "engine/check_request.h"
-#include "model/load_falcon.h"
-#include "test/support/tiny_checkpoint.h"
+#include "test/support/tiny_engine.h"
 
 namespace eyrie::test {
-
-inline const LoadProgress kNoProgress = [](uint64_t, uint64_t) {};
-inline const std::atomic<bool> kNotCancelled{false};
 
 /// 40B form with heads that the CUDA kernels have. 2 groups of 2 heads of 64.
 inline FalconConfig card_config() {
@@ -57,17 +52,11 @@ struct Loop {
 };
 
 inline EngineOptions engine_options(const FalconConfig& config, const Loop& loop) {
-  EngineOptions options;
-  options.config = config;
+  EngineOptions options = tiny_options(config);
   options.slots = loop.slots;
   options.slot_tokens = loop.slot_tokens;
   options.prefill_tokens = loop.prefill_tokens;
   options.threads = 1;
-  options.stop_token_ids = {11};
-  for (uint32_t id = 0; id < config.vocab_size; ++id) {
-    options.token_bytes += static_cast<char>('a' + id % 26);
-    options.token_byte_ends.push_back(id + 1);
-  }
   return options;
 }
 
@@ -79,7 +68,7 @@ inline cuda::CudaBackendOptions card_options(const FalconConfig& config, const L
   options.slot_tokens = loop.slot_tokens;
   options.rows_max = pass_rows_max(loop.slots, loop.prefill_tokens);
   options.kv_pages = loop.kv_pages;
-  options.stop_token_ids = {11};
+  options.stop_token_ids = {kTinyEnd};
   options.graphs = loop.graphs;
   return options;
 }

@@ -12,7 +12,7 @@ using Tokens = std::vector<uint32_t>;
 
 class Form : public testing::TestWithParam<std::tuple<const char*, cuda::RowFormat>> {
  protected:
-  Form() { folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(config()))); }
+  Form() { write_checkpoint(folder_, config()); }
   FalconConfig config() const { return std::string(std::get<0>(GetParam())) == "40b" ? card_config() : card_7b_config(); }
   Loop loop() const {
     Loop loop;
@@ -114,7 +114,7 @@ INSTANTIATE_TEST_SUITE_P(Forms, Form,
 
 class EngineOnACard : public testing::Test {
  protected:
-  EngineOnACard() { folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(config_))); }
+  EngineOnACard() { write_checkpoint(folder_, config_); }
   Request endless(Tokens prompt, uint32_t max_tokens) const {
     Request request;
     request.prompt_ids = std::move(prompt);
@@ -163,7 +163,7 @@ TEST_F(EngineOnACard, EndsOnlyTheSequenceWhoseLogitsAreNaN) {
   auto& embedding = tensors["transformer.word_embeddings.weight"].values;
   std::fill(embedding.end() - config_.hidden_size, embedding.end(), 3e38f);
   embedding.back() = -3e38f;
-  folder_.write("model.safetensors", safetensors_bytes(tensors));
+  write_checkpoint(folder_, tensors);
   std::vector<Request> requests;
   for (uint32_t id = 0; id < 6; ++id) {
     Request request = endless({20, 30, 40}, 5);

@@ -22,7 +22,7 @@ class FolderLoad : public WeightLoad {
 class RanksTest : public testing::Test {
  protected:
   RanksTest() {
-    folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(config_)));
+    write_checkpoint(folder_, config_);
     loop_.slot_tokens = 400;
     loop_.kv_pages = 6;
     std::mt19937 random(5);
@@ -70,6 +70,24 @@ TEST_F(RanksTest, GiveTheSameBytesInAnyCompany) {
       expect_equal_results(got.at(id).result, outcome.result, id);
     }
   }
+}
+
+TEST_F(RanksTest, HaveThePagesThatWerePlannedBeforeTheyMet) {
+  loop_.slots = 64;
+  loop_.slot_tokens = 1024;
+  loop_.prefill_tokens = 2048;
+  loop_.kv_pages = 0;
+  cuda::CudaBackendOptions options = card_options(config_, loop_);
+  emulation::set_device_bytes(size_t{600} << 20);
+  cuda::LocalTeam team(1);
+  auto device = std::make_shared<cuda::Device>();
+  const uint32_t pages = cuda::plan_pages(*device, options);
+  EXPECT_LT(pages, 256u);  // what memory has room for, and not what the slots could use
+  const auto group = team.member(0, *device, int64_t{cuda::rounded_rows(options.rows_max)} * config_.hidden_size);
+  EXPECT_LT(cuda::plan_pages(*device, options), pages);
+  options.kv_pages = pages;
+  EXPECT_EQ(cuda::CudaBackend(device, options, group.get()).info().kv_pages, pages);
+  emulation::set_device_bytes(emulation::kDeviceBytes);
 }
 
 TEST_F(RanksTest, AgreeWithOneRank) {

@@ -223,7 +223,7 @@ TEST_F(StoredWeights, InFp8AreWidenedOnTheCpu) {
 TEST_F(WeightsOnCard, SharesOfRanksMakeTheWhole) {
   const FalconConfig config = tiny_config();
   const TemporaryFolder folder;
-  folder.write("model.safetensors", safetensors_bytes(tiny_tensors(config)));
+  write_checkpoint(folder, config);
   for (const RowFormat format : kFormats) {
     Weights whole(card_.device, config, format);
     load(whole, config, folder.path());

@@ -185,6 +185,24 @@ TEST_P(WithLookahead, GivesEachRequestWhatItGetsAlone) {
   EXPECT_GT(released, 0u);
 }
 
+TEST_P(WithLookahead, RefusesWhatWouldNeverFindPages) {
+  Runner runner(device(GetParam(), 2, {32, 3}));
+  Request request;
+  request.prompt_ids = {1, 2, 3, 4};
+  request.max_tokens = 3 * 32 - 4;
+  runner.add(1, request);
+  ++request.max_tokens;
+  expect_error(ErrorCode::invalid_request,
+               "promptIds has 4 tokens and maxTokens is 93; together they must fit the device's memory for keys and values, 3 pages of 32 "
+               "tokens",
+               [&] { runner.add(2, request); });
+  // A device that counts no pages has room for what its slots hold.
+  Runner unpaged(device(GetParam(), 2));
+  unpaged.add(1, request);
+  EXPECT_EQ(runner.finish().outcomes.size(), 1u);
+  EXPECT_EQ(unpaged.finish().outcomes.size(), 1u);
+}
+
 TEST_P(WithLookahead, TellsTheTokensThatDoNotEndASequence) {
   const std::vector<Request> requests = some_requests(99, 40);
   Runner runner(device(GetParam()));

@@ -7,13 +7,10 @@
 #include "engine/open_backend.h"
 #include "test/engine/library/fake_cuda.h"
 #include "test/support/expect_error.h"
-#include "test/support/tiny_checkpoint.h"
+#include "test/support/tiny_engine.h"
 
 namespace eyrie::test {
 namespace {
-
-const LoadProgress kNoProgress = [](uint64_t, uint64_t) {};
-const std::atomic<bool> kNotCancelled{false};
 
 class FailingLoad final : public WeightLoad {
  public:
@@ -58,7 +55,7 @@ TEST(CudaLibrary, CarriesErrorsAcrossTheBorder) {
 class OpenBackend : public ::testing::Test {
  protected:
   OpenBackend() : pool_(1, false) {
-    folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(tiny_config())));
+    write_checkpoint(folder_, tiny_config());
     options_.model_directory = folder_.path();
     options_.config = tiny_config();
     options_.isa = resolve_isa("auto");

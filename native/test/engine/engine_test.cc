@@ -9,29 +9,17 @@
 #include <random>
 
 #include "test/support/expect_error.h"
-#include "test/support/tiny_checkpoint.h"
+#include "test/support/tiny_engine.h"
 
 namespace eyrie::test {
 namespace {
 
-const LoadProgress kNoProgress = [](uint64_t, uint64_t) {};
-const std::atomic<bool> kNotCancelled{false};
-
-EngineOptions tiny_options(const std::string& folder, const FalconConfig& config = tiny_config()) {
-  EngineOptions options;
+EngineOptions cpu_options(const std::string& folder, const FalconConfig& config = tiny_config()) {
+  EngineOptions options = tiny_options(config);
   options.model_directory = folder;
-  options.config = config;
   options.dtype = DType::float32;
   options.isa = resolve_isa("auto");
-  options.slots = 4;
-  options.slot_tokens = config.context_tokens;
-  options.prefill_tokens = 128;
   options.threads = 2;
-  options.stop_token_ids = {11};
-  for (uint32_t id = 0; id < config.vocab_size; ++id) {
-    options.token_bytes += static_cast<char>('a' + id % 26);
-    options.token_byte_ends.push_back(id + 1);
-  }
   return options;
 }
 
@@ -99,13 +87,13 @@ Request tiny_request(std::mt19937& random, size_t prompt_tokens) {
 
 class EveryForm : public ::testing::TestWithParam<std::tuple<const char*, DType>> {
  protected:
-  EveryForm() { folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(config()))); }
+  EveryForm() { write_checkpoint(folder_, config()); }
   FalconConfig config() const {
     const std::string form = std::get<0>(GetParam());
     return form == "40b" ? tiny_config() : form == "7b" ? tiny_7b_config() : tiny_rw_config();
   }
   EngineOptions options() const {
-    EngineOptions options = tiny_options(folder_.path(), config());
+    EngineOptions options = cpu_options(folder_.path(), config());
     options.dtype = std::get<1>(GetParam());
     return options;
   }
@@ -160,7 +148,7 @@ INSTANTIATE_TEST_SUITE_P(Forms, EveryForm,
 
 class EngineTest : public ::testing::Test {
  protected:
-  EngineTest() { folder_.write("model.safetensors", safetensors_bytes(tiny_tensors(tiny_config()))); }
+  EngineTest() { write_checkpoint(folder_, tiny_config()); }
   Request endless() const {
     Request request;
     request.prompt_ids = {20, 30, 40};
@@ -175,7 +163,7 @@ class EngineTest : public ::testing::Test {
 };
 
 TEST_F(EngineTest, EndsLiveRequestsWhenItCloses) {
-  const auto engine = Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
+  const auto engine = Engine::open(cpu_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
   for (uint64_t id = 0; id < 10; ++id) engine->submit(id, endless());
   engine->request_close();
   engine->request_close();
@@ -190,7 +178,7 @@ TEST_F(EngineTest, EndsLiveRequestsWhenItCloses) {
 
 TEST_F(EngineTest, IsDestroyedWhileBusy) {
   for (int round = 0; round < 20; ++round) {
-    const auto engine = Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
+    const auto engine = Engine::open(cpu_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
     for (uint64_t id = 0; id < 10; ++id) engine->submit(id, endless());
     if (round % 2 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(round));
   }
@@ -198,7 +186,7 @@ TEST_F(EngineTest, IsDestroyedWhileBusy) {
 }
 
 TEST_F(EngineTest, CancelsRunningAndWaitingRequests) {
-  EngineOptions options = tiny_options(folder_.path());
+  EngineOptions options = cpu_options(folder_.path());
   options.slots = 2;
   const auto engine = Engine::open(options, collector_.events(), kNoProgress, kNotCancelled);
   for (uint64_t id = 0; id < 6; ++id) engine->submit(id, endless());
@@ -211,7 +199,7 @@ TEST_F(EngineTest, CancelsRunningAndWaitingRequests) {
 }
 
 TEST_F(EngineTest, TellsTheTokensOfAWatchedRequestAsTheyCome) {
-  const auto engine = Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
+  const auto engine = Engine::open(cpu_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
   Request request = endless();
   request.max_tokens = 30;
   request.logprobs = 2;
@@ -235,7 +223,7 @@ TEST_F(EngineTest, TellsTheTokensOfAWatchedRequestAsTheyCome) {
 }
 
 TEST_F(EngineTest, GivesAnUrgentRequestTheNextFreeSlot) {
-  EngineOptions options = tiny_options(folder_.path());
+  EngineOptions options = cpu_options(folder_.path());
   options.slots = 2;
   const auto engine = Engine::open(options, collector_.events(), kNoProgress, kNotCancelled);
   for (uint64_t id = 0; id < 40; ++id) engine->submit(id, endless());
@@ -256,7 +244,7 @@ TEST_F(EngineTest, GivesAnUrgentRequestTheNextFreeSlot) {
 TEST_F(EngineTest, StopsLoadingWhenTold) {
   const std::atomic<bool> cancelled{true};
   expect_error(ErrorCode::engine_closed, "loading",
-               [&] { Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, cancelled); });
+               [&] { Engine::open(cpu_options(folder_.path()), collector_.events(), kNoProgress, cancelled); });
 }
 
 TEST_F(EngineTest, EndsOnlyTheSequenceWhoseLogitsAreNaN) {
@@ -268,7 +256,7 @@ TEST_F(EngineTest, EndsOnlyTheSequenceWhoseLogitsAreNaN) {
   std::fill(embedding.end() - 48, embedding.end(), 3e38f);
   embedding.back() = -3e38f;
   folder_.write("model.safetensors", safetensors_bytes(tensors));
-  const auto engine = Engine::open(tiny_options(folder_.path(), config), collector_.events(), kNoProgress, kNotCancelled);
+  const auto engine = Engine::open(cpu_options(folder_.path(), config), collector_.events(), kNoProgress, kNotCancelled);
   for (uint64_t id = 0; id < 6; ++id) {
     Request request = endless();
     request.max_tokens = 5;
@@ -287,7 +275,7 @@ TEST_F(EngineTest, EndsOnlyTheSequenceWhoseLogitsAreNaN) {
 }
 
 TEST_F(EngineTest, CountsWhatItDid) {
-  const auto engine = Engine::open(tiny_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
+  const auto engine = Engine::open(cpu_options(folder_.path()), collector_.events(), kNoProgress, kNotCancelled);
   EXPECT_GT(engine->info().backend.weight_bytes, 0u);
   EXPECT_GT(engine->info().backend.kv_cache_bytes, 0u);
   Request request = endless();

@@ -13,7 +13,7 @@
 #include "engine/token_step.h"
 #include "test/support/expect_error.h"
 #include "test/support/listed_grammar.h"
-#include "test/support/tiny_checkpoint.h"
+#include "test/support/tiny_engine.h"
 #include "threads/thread_pool.h"
 
 namespace eyrie::test {
@@ -27,10 +27,7 @@ class GrammarStep : public ::testing::Test {
     options_.config = tiny_config();
     options_.slot_tokens = options_.config.context_tokens;
     options_.stop_token_ids = {kEnd, 12};
-    for (uint32_t id = 0; id < options_.config.vocab_size; ++id) {
-      options_.token_bytes += static_cast<char>('a' + id % 26);
-      options_.token_byte_ends.push_back(id + 1);
-    }
+    name_tokens(options_);
     request_.prompt_ids = {20};
     request_.max_tokens = 8;
     request_.temperature = 0;

@@ -101,7 +101,7 @@ TEST_F(LoadFalcon, KeepsATiedHeadOnceUnlessItIsInt8) {
 TEST_F(LoadFalcon, CutsBlocksAnywhere) {
   const FalconConfig config = tiny_config();
   const TemporaryFolder folder;
-  folder.write("model.safetensors", safetensors_bytes(tiny_tensors(config)));
+  write_checkpoint(folder, config);
   for (const DType dtype : {DType::float32, DType::int8}) {  // int8: the embedding goes to two places
     std::vector<std::vector<float>> seen;
     for (const uint64_t block_bytes : {kLoadBlockBytes, uint64_t{8192}}) {
@@ -133,7 +133,7 @@ TEST_F(LoadFalcon, CutsBlocksAnywhere) {
 
 TEST_F(LoadFalcon, EndsWithinABlockWhenCancelled) {
   const TemporaryFolder folder;
-  folder.write("model.safetensors", safetensors_bytes(tiny_tensors(tiny_config())));
+  write_checkpoint(folder, tiny_config());
   FalconWeights weights(tiny_config(), DType::float32);
   CpuWeightSink sink(tiny_config(), weights, compute_);
   int calls = 0;

@@ -118,4 +118,9 @@ inline std::string safetensors_bytes(const FloatTensors& tensors) {
   return file + header + data;
 }
 
+inline void write_checkpoint(const TemporaryFolder& folder, const FloatTensors& tensors) {
+  folder.write("model.safetensors", safetensors_bytes(tensors));
+}
+inline void write_checkpoint(const TemporaryFolder& folder, const FalconConfig& config) { write_checkpoint(folder, tiny_tensors(config)); }
+
 }  // namespace eyrie::test

@@ -61,6 +61,7 @@ function memoryRows({ memory, architecture }: ModelInspection): string[][] {
     row('weights, float32', weights.float32),
     row('weights, bfloat16', weights.bfloat16),
     row('weights, int8', weights.int8),
+    ...(weights.fp8 === null ? [] : [row('weights, fp8 (cards)', weights.fp8)]),
     row('KV cache, per token', memory.kv_bytes_per_token),
     row(`KV cache, per slot of ${count(architecture.context_tokens)}`, memory.kv_bytes_per_slot),
   ];

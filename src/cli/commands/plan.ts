@@ -1,5 +1,6 @@
 import type { GpuPlanReport } from '../../contract/gpu-plan.js';
 import { gpuCards } from '../../domain/gpu/cards.js';
+import { freeBytesOf } from '../../domain/gpu/plan-gpu.js';
 import { reportPlan, type PlanQuestion } from '../../domain/gpu/report-plan.js';
 import type { FalconShape } from '../../domain/falcon-shape.js';
 import { pc, print } from '../output.js';
@@ -28,14 +29,18 @@ export function gpuPlan(
     gpu_name: card.name,
     count: question.count,
     weights: answer.weights,
+    fp8_keep: [...question.fp8Keep],
     tensor_parallel: answer.tensorParallel,
     workers: answer.workers,
     prompt_tokens: question.promptTokens,
     output_tokens: question.outputTokens,
     memory: {
       total_bytes: card.memoryBytes,
+      driver_bytes: card.memoryBytes - freeBytesOf(card),
       weight_bytes: plan.weightBytes,
+      buffer_bytes: plan.bufferBytes,
       workspace_bytes: plan.workspaceBytes,
+      reserve_bytes: plan.reserveBytes,
       kv_bytes: plan.kvBytes,
       kv_pages: plan.kvPages,
       kv_tokens: plan.kvTokens,
@@ -62,6 +67,7 @@ export function gpuPlan(
 function planText(plan: GpuPlanReport): string {
   const { memory, decode } = plan;
   const together = plan.tensor_parallel > 1 ? `, ${plan.tensor_parallel} cards share one model` : '';
+  const kept = plan.fp8_keep.length === 0 ? '' : ` (${plan.fp8_keep.join(', ')} in bfloat16)`;
   const cost =
     plan.usd_per_million_output_tokens === null
       ? 'give --usd-per-hour for the cost of a million tokens'
@@ -80,12 +86,14 @@ function planText(plan: GpuPlanReport): string {
     ]),
   ];
   return [
-    `${pc.bold(plan.model)}  ${plan.count} × ${plan.gpu_name}, ${plan.weights} weights, ${plan.workers} worker${plan.workers === 1 ? '' : 's'}${together}`,
+    `${pc.bold(plan.model)}  ${plan.count} × ${plan.gpu_name}, ${plan.weights} weights${kept}, ${plan.workers} worker${plan.workers === 1 ? '' : 's'}${together}`,
     `\n${pc.bold('memory of a card')}`,
     textTable(
       [
         ['weights', sizeText(memory.weight_bytes)],
+        ['buffers', sizeText(memory.buffer_bytes)],
         ['workspace', sizeText(memory.workspace_bytes)],
+        ['reserve', `${sizeText(memory.reserve_bytes)}, and ${sizeText(memory.driver_bytes)} for the driver`],
         [
           'KV cache',
           `${sizeText(memory.kv_bytes)}: ${count(memory.kv_pages)} pages, ${count(memory.kv_tokens)} tokens`,

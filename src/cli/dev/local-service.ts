@@ -173,6 +173,7 @@ const lossSettings = ['EYRIE_LOCK_MS', 'EYRIE_STALLED_CHECK_MS'];
 const engineSettings = [
   'EYRIE_DEVICE',
   'EYRIE_DTYPE',
+  'EYRIE_FP8_KEEP',
   'EYRIE_ISA',
   'EYRIE_THREADS',
   'EYRIE_SLOTS',

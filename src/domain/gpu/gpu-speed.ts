@@ -1,5 +1,5 @@
 import type { FalconShape } from '../falcon-shape.js';
-import { kvBytesPerToken, matrixValues, type CardWeights } from '../model-memory.js';
+import { kvBytesPerToken, matrixValues, valuesByWidth, type CardForm, type CardWeights } from '../model-memory.js';
 import type { GpuCard } from './cards.js';
 
 /**
@@ -39,15 +39,22 @@ export interface StepTime {
   readonly rooflineSeconds: number;
 }
 
-export interface SpeedOptions {
-  readonly weights: CardWeights;
-  readonly tensorParallel: number;
-}
-
 function flops(card: GpuCard, weights: CardWeights): number {
   if (weights === 'bfloat16') return card.bfloat16FlopsPerSecond;
   // A card without FP8 is refused before (cardTakes()).
   return weights === 'fp8' ? (card.fp8FlopsPerSecond ?? card.bfloat16FlopsPerSecond) : card.int8OpsPerSecond;
+}
+
+type Shares = Readonly<Record<CardWeights, number>>;
+
+/** Seconds of all layers' values, one operation each, by the shares of the card's rates that are reached. */
+function secondsPerValue(
+  card: GpuCard,
+  weights: CardWeights,
+  { eightBit, bfloat16 }: ReturnType<typeof valuesByWidth>,
+  shareOf: Shares,
+): number {
+  return eightBit / (shareOf[weights] * flops(card, weights)) + bfloat16 / (shareOf.bfloat16 * flops(card, 'bfloat16'));
 }
 
 /** Reading and arithmetic overlap, but not perfectly: where both take equally long, the product takes 19 % longer than either. */
@@ -63,21 +70,23 @@ export function decodeStep(
   card: GpuCard,
   rows: number,
   contextTokens: number,
-  { weights, tensorParallel }: SpeedOptions,
+  form: CardForm,
 ): StepTime {
-  const { layers, head } = matrixValues(shape);
-  const layerValues = layers / tensorParallel;
-  const layerBytes = layerValues * bytesOf[weights];
+  const { weights, tensorParallel } = form;
+  const { head } = matrixValues(shape);
+  const layers = valuesByWidth(shape, form);
+  const layerBytes = (layers.eightBit * bytesOf[weights] + layers.bfloat16 * bytesOf.bfloat16) / tensorParallel;
   // Embedding and head are bfloat16 always, and each rank holds all of them.
   const headBytes = head * bytesOf.bfloat16;
   const kvBytes = (rows * contextTokens * kvBytesPerToken(shape)) / tensorParallel;
-  const rate = flops(card, weights);
   const bfloat16Rate = card.bfloat16FlopsPerSecond;
   const readRate = card.bytesPerSecond;
+  const arithmeticSeconds = (shareOf: Shares): number =>
+    (2 * rows * secondsPerValue(card, weights, layers, shareOf)) / tensorParallel;
 
   const productSeconds = overlapped(
     layerBytes / (shares.weightRead * readRate),
-    (2 * layerValues * rows) / (shares.smallProduct[weights] * rate),
+    arithmeticSeconds(shares.smallProduct),
   );
   const headSeconds = overlapped(
     headBytes / (shares.weightRead * readRate),
@@ -92,8 +101,7 @@ export function decodeStep(
   const seconds = productSeconds + kvSeconds + headSeconds + restSeconds;
   const rooflineSeconds = Math.max(
     (layerBytes + headBytes + kvBytes) / (shares.read * readRate),
-    (2 * layerValues * rows) / (shares.bestProduct[weights] * rate) +
-      (2 * head * rows) / (shares.bestProduct.bfloat16 * bfloat16Rate),
+    arithmeticSeconds(shares.bestProduct) + (2 * head * rows) / (shares.bestProduct.bfloat16 * bfloat16Rate),
   );
   return {
     productSeconds,
@@ -114,17 +122,12 @@ function sumSeconds(shape: FalconShape, card: GpuCard, rows: number, ranks: numb
 }
 
 /** Time of one prompt token of a prompt of `promptTokens`, in packs of some thousand. */
-function promptTokenSeconds(
-  shape: FalconShape,
-  card: GpuCard,
-  promptTokens: number,
-  { weights, tensorParallel }: SpeedOptions,
-): number {
-  const products = 2 * matrixValues(shape).layers;
+function promptTokenSeconds(shape: FalconShape, card: GpuCard, promptTokens: number, form: CardForm): number {
+  const { weights, tensorParallel } = form;
+  const products = 2 * secondsPerValue(card, weights, valuesByWidth(shape, form), shares.largeProduct);
   // Scores and weighted values: four operations per value of a query head and position attended to.
   const attention = 4 * shape.layers * shape.queryHeads * shape.headDim * (promptTokens / 2);
-  const rate = shares.largeProduct[weights] * flops(card, weights) * tensorParallel;
-  return (products + attention) / rate;
+  return (products + attention / (shares.largeProduct[weights] * flops(card, weights))) / tensorParallel;
 }
 
 /** Generated tokens per second of one model when every sequence has `promptTokens` and generates `outputTokens`, `slots` at a time. */
@@ -133,7 +136,7 @@ export function outputTokensPerSecond(
   card: GpuCard,
   slots: number,
   { promptTokens, outputTokens }: { readonly promptTokens: number; readonly outputTokens: number },
-  options: SpeedOptions,
+  options: CardForm,
 ): number {
   const step = decodeStep(shape, card, slots, promptTokens + outputTokens / 2, options);
   const prompt = (promptTokens / outputTokens) * promptTokenSeconds(shape, card, promptTokens, options);

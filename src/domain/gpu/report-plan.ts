@@ -1,16 +1,18 @@
 import { EyrieError } from '../errors.js';
+import { checkFp8Keep, type Fp8Keep } from '../engine-choices.js';
 import type { FalconShape } from '../falcon-shape.js';
-import { cardWeights, type CardWeights } from '../model-memory.js';
+import { cardWeights, type CardForm, type CardWeights } from '../model-memory.js';
 import { gpuCards, type GpuCard, type GpuName } from './cards.js';
 import { decodeStep, outputTokensPerSecond, type StepTime } from './gpu-speed.js';
-import { planGpu, type GpuPlan } from './plan-gpu.js';
+import { freeBytesOf, planGpu, type GpuPlan } from './plan-gpu.js';
 
 export interface PlanQuestion {
   readonly gpu: GpuName;
   readonly count: number;
   /** null: fp8 where the card has it, else int8. */
   readonly weights: CardWeights | null;
-  /** null: the fewest cards that hold the model. */
+  readonly fp8Keep: readonly Fp8Keep[];
+  /** null: as many as give the most tokens a second, all cards together. */
   readonly tensorParallel: number | null;
   readonly promptTokens: number;
   readonly outputTokens: number;
@@ -31,7 +33,7 @@ const decodeRows = [1, 64, 128, 192, 256] as const;
 /** What a number of cards can do with a model. Throws `invalid_request` where it cannot be served so, saying what would do. */
 export function reportPlan(shape: FalconShape, question: PlanQuestion): PlanAnswer {
   const card: GpuCard = gpuCards[question.gpu];
-  const { promptTokens, outputTokens, count } = question;
+  const { promptTokens, outputTokens, count, fp8Keep } = question;
   const tokensPerSequence = promptTokens + outputTokens;
   if (tokensPerSequence > shape.contextTokens)
     throw new EyrieError(
@@ -40,35 +42,53 @@ export function reportPlan(shape: FalconShape, question: PlanQuestion): PlanAnsw
     );
   const weights = question.weights ?? (card.fp8FlopsPerSecond === null ? 'int8' : 'fp8');
   checkServable(shape, card, weights);
+  checkFp8Keep(fp8Keep, [weights], '--weights');
+  if (question.tensorParallel !== null) checkRanks(shape, count, question.tensorParallel);
+  const formOf = (tensorParallel: number): CardForm => ({ weights, fp8Keep, tensorParallel });
   const planOf = (tensorParallel: number): GpuPlan | null =>
-    planGpu(shape, card.memoryBytes, { weights, tensorParallel, tokensPerSequence });
-  const tensorParallel =
-    question.tensorParallel ?? groupSizes.find((size) => size <= count && takesRanks(shape, size) && planOf(size));
-  const plan = tensorParallel === undefined ? null : planOf(tensorParallel);
-  if (tensorParallel === undefined || plan === null) throw doesNotFit(shape, card, question, weights, planOf);
-  checkRanks(shape, count, tensorParallel);
+    planGpu(shape, freeBytesOf(card), { ...formOf(tensorParallel), tokensPerSequence });
+  const speedOf = (tensorParallel: number): number => {
+    const slots = planOf(tensorParallel)?.slots;
+    if (slots === undefined) return 0;
+    const lengths = { promptTokens, outputTokens };
+    return (
+      Math.floor(count / tensorParallel) * outputTokensPerSecond(shape, card, slots, lengths, formOf(tensorParallel))
+    );
+  };
+  const possible = groupSizes.filter((size) => size <= count && takesRanks(shape, size));
+  const tensorParallel = question.tensorParallel ?? fastest(possible, speedOf);
+  const plan = tensorParallel === null ? null : planOf(tensorParallel);
+  if (tensorParallel === null || plan === null) throw doesNotFit(shape, card, question, weights, planOf);
 
-  const workers = Math.floor(count / tensorParallel);
-  const options = { weights, tensorParallel };
   const contextTokens = Math.round(promptTokens + outputTokens / 2);
   const rows = [...decodeRows.filter((size) => size < plan.slots), plan.slots];
   return {
     weights,
     tensorParallel,
-    workers,
+    workers: Math.floor(count / tensorParallel),
     plan,
     decode: rows.map((size) => ({
       rows: size,
       contextTokens,
-      step: decodeStep(shape, card, size, contextTokens, options),
+      step: decodeStep(shape, card, size, contextTokens, formOf(tensorParallel)),
     })),
-    outputTokensPerSecond:
-      workers * outputTokensPerSecond(shape, card, plan.slots, { promptTokens, outputTokens }, options),
+    outputTokensPerSecond: speedOf(tensorParallel),
   };
 }
 
+/** The size with the highest speed, the smallest of equals; null where none works at all. */
+const fastest = (sizes: readonly number[], speedOf: (size: number) => number): number | null =>
+  sizes.reduce<number | null>(
+    (best, size) => (speedOf(size) > (best === null ? 0 : speedOf(best)) ? size : best),
+    null,
+  );
+
+/** Whether the kernels for cards have this form of model. */
+export const servedByCards = (shape: FalconShape): boolean =>
+  !shape.alibi && shape.parallelAttention && !shape.linearBias;
+
 function checkServable(shape: FalconShape, card: GpuCard, weights: CardWeights): void {
-  if (shape.alibi || !shape.parallelAttention || shape.linearBias)
+  if (!servedByCards(shape))
     throw new EyrieError(
       'unsupported_device',
       'Cards serve the 7B, 11B, 40B and 180B forms: rotary positions, attention and MLP side by side, no linear biases. Serve this model with --device cpu.',
@@ -109,7 +129,12 @@ function doesNotFit(
     (type) =>
       type !== weights &&
       !(type === 'fp8' && card.fp8FlopsPerSecond === null) &&
-      planGpu(shape, card.memoryBytes, { weights: type, tensorParallel: 1, tokensPerSequence: shape.contextTokens }),
+      planGpu(shape, freeBytesOf(card), {
+        weights: type,
+        fp8Keep: [],
+        tensorParallel: 1,
+        tokensPerSequence: shape.contextTokens,
+      }),
   );
   const ways = [
     ...(enough === undefined ? [] : [`--count ${enough}`]),
