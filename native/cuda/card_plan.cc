@@ -61,7 +61,10 @@ std::string gibibytes(uint64_t bytes) {
 
 }  // namespace
 
-uint32_t head_rows_for(uint32_t slots) { return std::clamp(slots, kHeadRowsMin, kHeadRowsMax); }
+uint32_t head_rows_for(uint32_t slots) {
+  // Whole sixteens, so that every piece of the head rows begins at a multiple of 256 bytes, as cuBLASLt is told.
+  return std::clamp(static_cast<uint32_t>(rounded_rows(slots)), kHeadRowsMin, kHeadRowsMax);
+}
 
 CardPlan plan_card(const FalconConfig& config, const LayerFormats& formats, const RankShare& share, const CardOptions& options) {
   const std::vector<GemmShape> shapes = gemm_shapes(config, formats, share, head_rows_for(options.slots));

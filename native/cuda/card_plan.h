@@ -14,8 +14,8 @@
 //   ranks > 1    = ranks x 2 H R of results that are gathered and added up
 //   attention    = what attention_scratch_bytes() says for all slots at full length
 //   slots        = slots (2 V counts + 8 x 1,024 biases + about 100)  +  sampler_scratch_bytes(P, V)  +  R (about 250)
-//   workspace    = 32 MiB of cuBLASLt;  reserve = 512 MiB for graphs, for what the driver takes and for loading, and as much again
-//                  for what NCCL takes where several cards share a model
+//   workspace    = 32 MiB of cuBLASLt;  reserve = 512 MiB for graphs, for what the driver takes and for loading, and 1 GiB
+//                  for what NCCL takes where several cards share a model (not measured; its buffers grow with the number of links)
 //   pages        = (free - weights - buffers - workspace - reserve) / page, at most slots x ceil(slot_tokens / 256)
 // A part of a model (FalconConfig::part) has its own layers alone, and of the matrices V H those that it uses.
 // Weights of a plan count every matrix as aligned to 256 bytes; that is less than 0.001 % for any real model.
@@ -31,9 +31,10 @@ namespace eyrie::cuda {
 
 inline constexpr uint64_t kWorkspaceBytes = uint64_t{32} << 20;
 inline constexpr uint64_t kReserveBytes = uint64_t{512} << 20;
-inline constexpr uint64_t kGroupReserveBytes = uint64_t{512} << 20;
+inline constexpr uint64_t kGroupReserveBytes = uint64_t{1} << 30;
 
-/// Head rows that get logits at a time: all slots of a decode pass where that is not too many. 256 rows of 65,024 float32 are 67 MB.
+/// Head rows that get logits at a time: all slots of a decode pass where that is not too many, a multiple of 16. 256 rows of 65,024 float32
+/// are 67 MB.
 uint32_t head_rows_for(uint32_t slots);
 
 struct CardOptions {

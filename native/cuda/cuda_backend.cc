@@ -76,9 +76,9 @@ CudaBackend::CudaBackend(std::shared_ptr<Device> device, const CudaBackendOption
       // Before anything is allocated, since it counts on the memory that is free now. A rank's group has taken some already.
       pages_(options_.slots, options_.slot_tokens, group == nullptr ? plan_pages(*device_, options_) : options_.kv_pages),
       stream_(*device_),
-      weights_(*device_, options_.config, options_.format, options_.share),
       gemm_(open_gemm(*device_, stream_, gemm_shapes(options_.config, options_.format, options_.share, head_rows_for(options_.slots)),
                       options_.rows_max)),
+      weights_(*device_, options_.config, options_.format, options_.share),
       attention_(attention_shape(options_.config, options_.share)),
       inputs_(*device_, pass_limits(options_, pages_.pages_per_slot())),
       buffers_(*device_, gemm_shapes(options_.config, options_.format, options_.share, head_rows_for(options_.slots)),

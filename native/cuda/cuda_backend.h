@@ -82,8 +82,8 @@ class CudaBackend : public Backend {
   RankGroup* group_;
   KvPages pages_;
   Stream stream_;
+  std::unique_ptr<Gemm> gemm_;  // before the weights: the trials take up to 2 GB for a while
   Weights weights_;
-  std::unique_ptr<Gemm> gemm_;
   AttentionShape attention_;
   PassInputs inputs_;
   PassBuffers buffers_;

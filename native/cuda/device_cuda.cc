@@ -28,8 +28,7 @@ bool loses_context(cudaError_t status) {
     case cudaErrorNvlinkUncorrectable:
     case cudaErrorContained:
     case cudaErrorAssert:
-    case cudaErrorExternalDevice:
-    case cudaErrorSystemNotReady: return true;
+    case cudaErrorExternalDevice: return true;
     default: return false;
   }
 }
@@ -44,6 +43,7 @@ ErrorCode code_of(cudaError_t status) {
     case cudaErrorDevicesUnavailable:
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorSystemNotReady:
     case cudaErrorStubLibrary: return ErrorCode::unsupported_device;
     case cudaErrorMemoryAllocation: return ErrorCode::out_of_memory;
     default: return loses_context(status) ? ErrorCode::engine_closed : ErrorCode::internal_error;
@@ -61,6 +61,8 @@ const char* next_step(cudaError_t status) {
     case cudaErrorInitializationError:
     case cudaErrorCompatNotSupportedOnDevice:
       return "; check that `nvidia-smi` works (driver and kernel module must match), or use the device cpu";
+    case cudaErrorSystemNotReady:
+      return "; cards joined by NVSwitch need the service nvidia-fabricmanager: start it, or use the device cpu";
     case cudaErrorDevicesUnavailable: return "; another process may hold the card exclusively: check `nvidia-smi`";
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorUnsupportedPtxVersion:

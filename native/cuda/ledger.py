@@ -4,6 +4,7 @@
     python3 ledger.py status                   one line: verified on which card, changed since, or never run
     python3 ledger.py hash                     the hash of the sources as they are
     python3 ledger.py candidate RESULTS        from the results.jsonl of on-card.sh: a verified.json, on standard output
+    python3 ledger.py lost RESULTS NAMES       the checks (among NAMES, all if empty; separated by commas) that failed for a card lost before
 
 The hash covers what runs on a card: the sources in native/cuda and every header of ours that they include, directly or not. What takes
 their place without a card (emulation, references) is left out, and so are notes, figures and scripts.
@@ -21,7 +22,7 @@ NATIVE = CUDA.parent
 LEDGER = CUDA / "verified.json"
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 # Kinds of items that are kept; the table of matrix products is too long for a ledger.
-FIGURES = ("read", "host_to_card", "bits", "decode", "offline", "slice", "load", "baseline", "sanitizer")
+FIGURES = ("read", "host_to_card", "bits", "opened", "memory", "decode", "offline", "slice", "load", "baseline", "sanitizer")
 SOURCES = (".cu", ".cuh", ".cc", ".h")
 
 
@@ -76,16 +77,27 @@ def items(results):
             yield item
 
 
+def last_checks(results):
+    """By name, in the order in which they ran first. Of a check that ran again the later result counts."""
+    return {item["name"]: item for item in items(results) if item["item"] == "check"}
+
+
+def lost(results, names):
+    """The first of them has lost the card itself; the others did not get to run."""
+    checks = last_checks(results)
+    gone = [name for name in (names or checks) if checks.get(name, {}).get("error", "").startswith("engine_closed")]
+    return gone[1:]
+
+
 def candidate(results):
     """Passed: checks ran, none failed, and neither the build nor the checks were cut off."""
     card = driver = None
-    checks, phases, figures = [], {}, {}
+    checks = [item["ok"] for item in last_checks(results).values()]
+    phases, figures = {}, {}
     for item in items(results):
         kind = item["item"]
         if kind == "card":
             card, driver = item["name"], item["driver"]
-        elif kind == "check":
-            checks.append(item["ok"])
         elif kind == "phase":
             phases[item["phase"]] = item["status"]
         elif kind in FIGURES:
@@ -109,6 +121,8 @@ def main(arguments):
         print(source_hash())
     elif len(arguments) == 2 and arguments[0] == "candidate":
         print(json.dumps(candidate(arguments[1]), indent=2))
+    elif len(arguments) == 3 and arguments[0] == "lost":
+        print(",".join(lost(arguments[1], [name for name in arguments[2].split(",") if name])))
     else:
         print(__doc__, file=sys.stderr)
         return 2

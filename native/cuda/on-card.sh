@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.."
 # Phase and its limit in seconds, the cheapest and most telling first.
 phases='facts 15
 build 110
-check 25
+check 30
 lab 50
 slice 75
 sweep 80
@@ -26,6 +26,18 @@ limit_all=540
 build=$PWD/native/build-cuda-card
 export EYRIE_GPU=$build/eyrie_gpu
 export OUT=${OUT:-$build/out}
+
+# Runs a command for so many seconds at most. What it has started and left behind is ended with it: a process that does not heed the first
+# signal would else keep the card.
+limited() { # SECONDS COMMAND...
+  local group status
+  timeout -k 3 "$@" &
+  group=$!
+  wait "$group"
+  status=$?
+  kill -KILL -- "-$group" 2>/dev/null
+  return "$status"
+}
 
 phase_facts() {
   nvidia-smi | head -n 15 >&2
@@ -58,15 +70,28 @@ print(json.dumps({
 PYTHON
 }
 
-phase_build() { bash native/cuda/build.sh --toolkit machine --arch native --build "$(dirname "$EYRIE_GPU")" --registers skip >&2; }
+phase_build() { bash native/cuda/build.sh --toolkit machine --arch native --build "$(dirname "$EYRIE_GPU")" --registers skip --warnings tell >&2; }
 
-phase_check() { "$EYRIE_GPU" facts && "$EYRIE_GPU" check; }
+# A check that loses the card fails all that follow in its process: those run again in another one.
+phase_check() {
+  "$EYRIE_GPU" facts || return
+  local status=0 rest=''
+  while :; do
+    "$EYRIE_GPU" check ${rest:+--only "$rest"} || status=$?
+    rest=$(python3 native/cuda/ledger.py lost "$OUT/now.txt" "$rest") && [ -n "$rest" ] || return "$status"
+  done
+}
 
 phase_lab() { "$EYRIE_GPU" lab; }
 
 phase_slice() { python3 native/cuda/baseline/slice.py --program "$EYRIE_GPU"; }
 
-phase_sweep() { "$EYRIE_GPU" sweep --form 40b --dtype fp8; }
+phase_sweep() {
+  "$EYRIE_GPU" sweep --form 40b --dtype fp8 && return
+  local status=$?
+  "$EYRIE_GPU" sweep --form 40b --dtype int8 # rather than nothing
+  return "$status"
+}
 
 # The same layers on the same card, ours last: a card that has grown warm is slower.
 phase_baseline() {
@@ -75,10 +100,12 @@ phase_baseline() {
   "$EYRIE_GPU" sweep --form 40b --layers 12 --dtype fp8 --batch 128,256 --context 512 --lines 0 && return "$torch"
 }
 
+# Our kernels alone: those of cuBLASLt would take minutes, and what its calls try is not ours to judge. No initcheck: `check` writes to all
+# memory that it is given (NaN), so that there would be nothing to find.
 phase_sanitize() {
   local tool status=0 each
-  for tool in memcheck racecheck initcheck; do
-    timeout -k 2 18 compute-sanitizer --tool "$tool" --error-exitcode 1 "$EYRIE_GPU" check --small >&2
+  for tool in memcheck racecheck synccheck; do
+    limited 16 compute-sanitizer --tool "$tool" --kernel-name kns=eyrie --report-api-errors no --error-exitcode 1 "$EYRIE_GPU" check --small >&2
     each=$?
     printf '{"item":"sanitizer","tool":"%s","status":%d}\n' "$tool" "$each"
     [ "$each" -eq 0 ] || status=1
@@ -125,18 +152,22 @@ mkdir -p "$OUT"
 results=$OUT/results.jsonl
 : >"$results"
 : >"$OUT/log.txt"
-export -f $(compgen -A function phase_)
+export -f limited $(compgen -A function phase_)
 for entry in "${todo[@]}"; do
   read -r name limit <<<"$entry"
   echo "== $name, at most $limit s" | tee -a "$OUT/log.txt"
   printf '{"item":"begin","phase":"%s"}\n' "$name" >>"$results"
-  started=$(date +%s.%N)
+  started=$(date +%s.%N) before=$(wc -l <"$OUT/log.txt")
+  # To a file and not through a pipe, which whoever is left behind would keep open.
+  limited "$limit" bash -c "set -uo pipefail; phase_$name" >"$OUT/now.txt" 2>>"$OUT/log.txt"
+  status=$?
   # What is not JSON on standard output is for people.
-  timeout -k 3 "$limit" bash -c "set -uo pipefail; phase_$name" 2>>"$OUT/log.txt" | tee >(grep -v '^{' >>"$OUT/log.txt") | grep --line-buffered '^{' >>"$results"
-  status=${PIPESTATUS[0]}
+  grep '^{' "$OUT/now.txt" >>"$results"
+  grep -v '^{' "$OUT/now.txt" >>"$OUT/log.txt"
+  rm "$OUT/now.txt"
   seconds=$(python3 -c "import time; print(f'{time.time() - $started:.1f}')")
   printf '{"item":"phase","phase":"%s","status":%d,"seconds":%s,"limit":%d}\n' "$name" "$status" "$seconds" "$limit" >>"$results"
-  [ "$status" -eq 0 ] || { echo "   ended with $status$([ "$status" -eq 124 ] && echo ' (cut off)'); its last lines:" && tail -n 12 "$OUT/log.txt" | sed 's/^/   | /'; }
+  [ "$status" -eq 0 ] || { echo "   ended with $status$([ "$status" -eq 124 ] && echo ' (cut off)'); its last lines:" && tail -n "+$((before + 1))" "$OUT/log.txt" | tail -n 12 | sed 's/^/   | /'; }
 done
 
 python3 native/cuda/ledger.py candidate "$results" >"$OUT/verified.json"

@@ -8,7 +8,7 @@ import sys
 from collections import defaultdict
 
 sys.dont_write_bytecode = True
-from ledger import items  # noqa: E402
+from ledger import items, last_checks  # noqa: E402
 
 
 def table(rows):
@@ -40,9 +40,14 @@ def page(results):
     for phase in found["phase"]:
         ended = {0: "ok", 124: "CUT OFF", 137: "CUT OFF"}.get(phase["status"], f"FAILED ({phase['status']})")
         yield f"  {phase['phase']:<10} {ended:<12} {phase['seconds']} of {phase['limit']} s"
-    checks = found["check"]
+    checks = list(last_checks(results).values())
     bad = [item["name"] for item in checks if not item["ok"]]
     yield f"checks: {len(checks) - len(bad)} of {len(checks)} hold" + (f"; FAILED: {', '.join(bad)}" if bad else "")
+    for item in checks:
+        if item.get("error"):
+            yield f"  {item['name']}: {item['error']}"
+    for item in found["failure"]:
+        yield f"  {item['check']}, {item['case']}: {item['what']}"
     for item in found["sanitizer"]:
         yield f"compute-sanitizer {item['tool']}: {'clean' if item['status'] == 0 else 'status ' + str(item['status'])}"
     for item in found["error"]:
@@ -67,6 +72,10 @@ def page(results):
             else:
                 rows.append([*size, f"{item['step_ms']:.2f}", f"{item['tokens_per_s']:.0f}", of(item.get("roofline_ms"), item["step_ms"])])
         yield from table(rows)
+    for item in found["opened"]:
+        yield f"model opened in {item['open_seconds']:.1f} s, its weights made in {item['weight_seconds']:.1f} s"
+    for item in found["memory"]:
+        yield f"free on the card when {item['when']}: {item['free_bytes'] / 2**20:.0f} MiB"
     for item in found["offline"]:
         yield f"{item['lines']} lines of {item['prompt_tokens']}/{item['output_tokens']}: {item['output_tokens_per_s']:.0f} output tokens/s"
     for item in found["load"]:

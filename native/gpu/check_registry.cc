@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "error.h"
 #include "gpu/checks/checks.h"
 #include "gpu/json_line.h"
 
@@ -81,6 +82,15 @@ void Reporter::equal(std::string_view name, std::span<const uint8_t> got, std::s
   std::snprintf(bytes, sizeof bytes, "%02x, wanted %02x", static_cast<unsigned>(*g), static_cast<unsigned>(*w));
   fail(name, std::to_string(differ) + " of " + std::to_string(got.size()) + " bytes differ; byte " + std::to_string(g - got.begin()) +
                  " is " + bytes);
+}
+
+void Reporter::guarded(std::string_view name, const std::function<void()>& part) {
+  try {
+    part();
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::engine_closed) throw;  // the card is lost, and so is every part
+    expect(name, false, std::string(code_name(error.code())) + ": " + error.what());
+  }
 }
 
 void Reporter::expect(std::string_view name, bool holds, std::string_view what) {

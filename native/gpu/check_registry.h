@@ -4,6 +4,7 @@
 // To add one: write a function in checks/, declare it in checks/checks.h, and add a line to all_checks() in check_registry.cc.
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ class Reporter {
           {reinterpret_cast<const uint8_t*>(want.data()), want.size_bytes()});
   }
   void expect(std::string_view name, bool holds, std::string_view what);
+  /// Runs a part of the check; an Error fails it alone, unless the card is lost.
+  void guarded(std::string_view name, const std::function<void()>& part);
 
   int cases() const { return cases_; }
   int failures() const { return failures_; }

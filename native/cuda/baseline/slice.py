@@ -89,7 +89,9 @@ def ask_program(program, folder, prompts, dtype, device, config):
     done = subprocess.run(words, input=lines, capture_output=True, text=True)
     items = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode != 0:
-        raise RuntimeError(f"{program} run ended with {done.returncode}: {done.stderr[-300:]}")
+        # A line that failed says so among the results, all else on standard error.
+        told = next((item["message"] for item in items if "message" in item), done.stderr[-300:])
+        raise RuntimeError(f"{program} run ended with {done.returncode}: {told}")
     for item in items:
         if item["item"] == "load":
             print(json.dumps({**item, "dtype": dtype}), flush=True)
@@ -126,12 +128,16 @@ def main():
         write_checkpoint(folder, config, torch_device)
         prompts = prompts_for(config)
         want = ask_transformers(folder, prompts, torch.float32, torch_device)
-        print(json.dumps(compare("transformers", "bfloat16", ask_transformers(folder, prompts, torch.bfloat16, torch_device), want)), flush=True)
+        try:
+            print(json.dumps(compare("transformers", "bfloat16", ask_transformers(folder, prompts, torch.bfloat16, torch_device), want)), flush=True)
+        except Exception as error:  # the yardstick alone
+            print(json.dumps({"item": "error", "code": "slice", "message": f"transformers bfloat16: {type(error).__name__}: {error}"}), flush=True)
+            status = 1
         for dtype in asked.dtypes.split(","):
             try:
                 print(json.dumps(compare("eyrie", dtype, ask_program(asked.program, folder, prompts, dtype, asked.device, config), want)), flush=True)
-            except (RuntimeError, ValueError) as error:  # the other types may work
-                print(json.dumps({"item": "error", "code": "slice", "message": f"{dtype}: {error}"}), flush=True)
+            except Exception as error:  # the other types may work
+                print(json.dumps({"item": "error", "code": "slice", "message": f"{dtype}: {type(error).__name__}: {error}"}), flush=True)
                 status = 1
     finally:
         if not asked.folder:

@@ -35,15 +35,15 @@ void set(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t attrib
   check_cublas(cublasLtMatmulDescSetAttribute(description, attribute, &value, sizeof value), "cublasLtMatmulDescSetAttribute");
 }
 
+/// An algorithm that does not tell is taken for one that does not: the bits of its results decide anyway.
 bool splits_sums(const cublasLtMatmulAlgo_t& algorithm) {
-  int32_t splits = 0;
-  uint32_t scheme = 0;
-  size_t written = 0;
-  check_cublas(cublasLtMatmulAlgoConfigGetAttribute(&algorithm, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, &splits, sizeof splits, &written),
-               "cublasLtMatmulAlgoConfigGetAttribute");
-  check_cublas(cublasLtMatmulAlgoConfigGetAttribute(&algorithm, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &scheme, sizeof scheme, &written),
-               "cublasLtMatmulAlgoConfigGetAttribute");
-  return splits > 1 || scheme != CUBLASLT_REDUCTION_SCHEME_NONE;
+  const auto told = [&](cublasLtMatmulAlgoConfigAttributes_t attribute) {
+    int32_t value = 0;
+    size_t written = 0;
+    const cublasStatus_t status = cublasLtMatmulAlgoConfigGetAttribute(&algorithm, attribute, &value, sizeof value, &written);
+    return status == CUBLAS_STATUS_SUCCESS ? value : 0;
+  };
+  return told(CUBLASLT_ALGO_CONFIG_SPLITK_NUM) > 1 || told(CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME) != CUBLASLT_REDUCTION_SCHEME_NONE;
 }
 
 /// Owns a preference.

@@ -19,14 +19,15 @@ constexpr size_t kRandomBytes = size_t{4} << 20;
 /// Runs that are timed together, after one to warm up.
 constexpr int kTimedRuns = 3;
 
-/// Roughly normal values, so that power and clocks are those of real data.
+/// Roughly normal values, so that power and clocks are those of real data. Millions of them at every start: one step of the generator
+/// gives the four uniform values of a sum.
 template <class T, class Make>
 void make_random(void* target, size_t bytes, Make make) {
-  std::mt19937 random(1);
+  std::mt19937_64 random(1);
   for (size_t i = 0; i < bytes / sizeof(T); ++i) {
-    float sum = 0;
-    for (int part = 0; part < 4; ++part) sum += static_cast<float>(random() >> 8) * 0x1p-24f;
-    static_cast<T*>(target)[i] = make((sum - 2) * 1.7f);
+    const uint64_t bits = random();
+    const uint64_t sum = (bits & 0xffffu) + (bits >> 16 & 0xffffu) + (bits >> 32 & 0xffffu) + (bits >> 48);
+    static_cast<T*>(target)[i] = make((static_cast<float>(sum) * 0x1p-16f - 2) * 1.7f);
   }
 }
 
@@ -106,16 +107,17 @@ void CublasLtTrials::fill(const GemmShape& shape) {
     fill_rows(w_scales_, static_cast<size_t>(shape.n) * sizeof(float), bytes);
     fill_rows(x_scales_, rows * sizeof(float), kSharedRows * sizeof(float));
   }
+  const size_t row = static_cast<size_t>(shape.k) * operand_bytes(shape);
+  const size_t needed = std::min(kRandomBytes, std::max<size_t>(kSharedRows, static_cast<size_t>(shape.n)) * row);
   switch (shape.operands) {
-    case RowFormat::bf16: make_random<bf16>(random_.data(), kRandomBytes, [](float v) { return to_bf16(v); }); break;
-    case RowFormat::e4m3: make_random<e4m3>(random_.data(), kRandomBytes, [](float v) { return to_e4m3(v * 64); }); break;
+    case RowFormat::bf16: make_random<bf16>(random_.data(), needed, [](float v) { return to_bf16(v); }); break;
+    case RowFormat::e4m3: make_random<e4m3>(random_.data(), needed, [](float v) { return to_e4m3(v * 64); }); break;
     case RowFormat::int8:
-      make_random<int8_t>(random_.data(), kRandomBytes, [](float v) { return static_cast<int8_t>(std::clamp(v * 32, -127.0f, 127.0f)); });
+      make_random<int8_t>(random_.data(), needed, [](float v) { return static_cast<int8_t>(std::clamp(v * 32, -127.0f, 127.0f)); });
       break;
   }
-  const size_t row = static_cast<size_t>(shape.k) * operand_bytes(shape);
   fill_rows(x_, rows * row, kSharedRows * row);
-  fill_rows(w_, static_cast<size_t>(shape.n) * row, kRandomBytes / row * row);
+  fill_rows(w_, static_cast<size_t>(shape.n) * row, needed / row * row);
 }
 
 GemmCall CublasLtTrials::call(int64_t rows) const {

@@ -7,9 +7,17 @@ namespace eyrie::cuda {
 void DecodeGraphs::run(Stream& stream, const PassShape& shape, bool enabled, const std::function<void()>& pass) {
   if (!enabled || !shape.decode_only) return pass();
   const auto found = std::find_if(graphs_.begin(), graphs_.end(), [&](const Entry& entry) { return entry.shape == shape; });
-  if (found != graphs_.end()) {
-    std::rotate(found, found + 1, graphs_.end());
-  } else {
+  if (found == graphs_.end()) {
+    if (graphs_.size() == kGraphsMax) {
+      // A graph that may still run must not be destroyed.
+      stream.synchronize();
+      graphs_.erase(graphs_.begin());
+    }
+    graphs_.push_back({shape, Graph()});
+    return pass();
+  }
+  std::rotate(found, found + 1, graphs_.end());
+  if (!graphs_.back().graph) {
     stream.begin_capture();
     try {
       pass();
@@ -21,13 +29,7 @@ void DecodeGraphs::run(Stream& stream, const PassShape& shape, bool enabled, con
       }
       throw;
     }
-    Graph graph = stream.end_capture();
-    if (graphs_.size() == kGraphsMax) {
-      // A graph that may still run must not be destroyed.
-      stream.synchronize();
-      graphs_.erase(graphs_.begin());
-    }
-    graphs_.push_back({shape, std::move(graph)});
+    graphs_.back().graph = stream.end_capture();
   }
   stream.replay(graphs_.back().graph);
 }

@@ -60,13 +60,16 @@ void check_model_form(const FalconConfig& config, const RankShare& share) {
   }
 }
 
+bool has_fp8(const DeviceInfo& card) { return card.major == 9; }
+
 void check_card(const DeviceInfo& card, const LayerFormats& formats) {
   const int capability = card.major * 10 + card.minor;
   const std::string seen = card.name + " has compute capability " + std::to_string(card.major) + "." + std::to_string(card.minor);
   if (capability < 80) refuse(seen + ", at least 8.0 is needed (A100 and newer)");
-  if (formats.qkv == RowFormat::e4m3 && capability < 89) {
+  if (formats.qkv == RowFormat::e4m3 && !has_fp8(card)) {
     throw Error(ErrorCode::unsupported_device,
-                "dtype is fp8, but " + seen + ", and FP8 needs at least 8.9 (L40S, H100 and newer); choose --dtype bfloat16 or int8");
+                "dtype is fp8, but " + seen +
+                    ", and cuBLASLt has FP8 with a scale per row for 9.x alone (H100, H200); choose --dtype bfloat16 or int8");
   }
 }
 

@@ -25,6 +25,9 @@ AttentionShape attention_shape(const FalconConfig& config, const RankShare& shar
 void check_model_form(const FalconConfig& config, const RankShare& share);
 /// Likewise for a card.
 void check_card(const DeviceInfo& card, const LayerFormats& formats);
+/// Whether cuBLASLt multiplies e4m3 with a scale per row on it. Cards of 8.9, 10.0 and 12.0 have the arithmetic, but cuBLASLt 13 has
+/// these scales (CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F) for 9.x alone.
+bool has_fp8(const DeviceInfo& card);
 
 constexpr size_t format_bytes(RowFormat format) { return format == RowFormat::bf16 ? 2 : 1; }
 const char* format_name(RowFormat format);

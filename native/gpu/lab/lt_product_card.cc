@@ -14,11 +14,12 @@ void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t attribut
   check_lt(cublasLtMatmulDescSetAttribute(operation, attribute, &value, sizeof value), "cublasLtMatmulDescSetAttribute");
 }
 
+/// -1 where the algorithm does not tell: the rest of the table is worth more than this number.
 int32_t setting(const cublasLtMatmulAlgo_t& algo, cublasLtMatmulAlgoConfigAttributes_t attribute) {
   int32_t value = 0;
   size_t written = 0;
-  check_lt(cublasLtMatmulAlgoConfigGetAttribute(&algo, attribute, &value, sizeof value, &written), "cublasLtMatmulAlgoConfigGetAttribute");
-  return value;
+  const cublasStatus_t status = cublasLtMatmulAlgoConfigGetAttribute(&algo, attribute, &value, sizeof value, &written);
+  return status == CUBLAS_STATUS_SUCCESS ? value : -1;
 }
 
 }  // namespace

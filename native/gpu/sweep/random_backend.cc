@@ -1,7 +1,10 @@
 #include "gpu/sweep/random_backend.h"
 
+#include <chrono>
+
 #include "cuda/cuda_backend.h"
 #include "cuda/device.h"
+#include "gpu/json_line.h"
 
 namespace eyrie::gpu {
 
@@ -14,9 +17,16 @@ std::unique_ptr<Backend> open_random_backend(int ordinal, const RandomModel& mod
   options.slots = model.slots;
   options.slot_tokens = model.slot_tokens;
   options.rows_max = model.rows_max;
-  auto backend = std::make_unique<cuda::CudaBackend>(std::make_shared<cuda::Device>(ordinal), options);
+  const auto device = std::make_shared<cuda::Device>(ordinal);
+  const auto seconds_since = [](auto start) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const auto started = std::chrono::steady_clock::now();
+  auto backend = std::make_unique<cuda::CudaBackend>(device, options);
+  const double open_seconds = seconds_since(started);
+  const auto opened = std::chrono::steady_clock::now();
   backend->weights().fill_random(backend->stream(), model.seed);
   backend->stream().synchronize();
+  for (const std::string& line : backend->gemm().report()) JsonLine("choice").add("told", line).write();
+  JsonLine("opened").add("open_seconds", open_seconds).add("weight_seconds", seconds_since(opened)).write();
   return backend;
 }
 

@@ -19,7 +19,8 @@ struct RandomModel {
   uint64_t seed = 0;
 };
 
-/// Throws unsupported_device and out_of_memory as the backend does.
+/// Throws unsupported_device and out_of_memory as the backend does. Writes an item for each matrix product about the algorithms chosen
+/// ("choice"), and one about the seconds that this and the memory took, and the weights ("opened").
 std::unique_ptr<Backend> open_random_backend(int ordinal, const RandomModel& model);
 
 }  // namespace eyrie::gpu

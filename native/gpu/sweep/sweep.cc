@@ -104,6 +104,11 @@ EngineOptions engine_options(const SweepPlan& plan) {
   return options;
 }
 
+/// What loaded kernels and graphs leave of the plan's reserve shows here.
+void tell_memory(const SweepPlan& plan, const char* when) {
+  JsonLine("memory").add("when", when).add("free_bytes", uint64_t{cuda::Device(plan.ordinal).free_bytes()}).write();
+}
+
 void tell_offline(const SweepPlan& plan, std::unique_ptr<Backend> backend) {
   const OfflineTimes times =
       measure_offline(std::move(backend), engine_options(plan),
@@ -138,9 +143,11 @@ int sweep(Arguments& arguments) {
       .add("kv_pages", backend->info().kv_pages)
       .add("slots", options.slots)
       .write();
+  tell_memory(plan, "opened");
   for (const uint32_t context : plan.contexts) {
     for (const uint32_t batch : plan.batches) tell_decode(plan, limits, *backend, batch, context);
   }
+  tell_memory(plan, "decoded");
   if (plan.lines > 0) tell_offline(plan, std::move(backend));
   return 0;
 }

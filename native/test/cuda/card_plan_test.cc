@@ -120,6 +120,15 @@ class PlannedLine {
   size_t at_ = 0;
 };
 
+TEST(CardPlanTest, PiecesOfHeadRowsBeginWhereCublasLtIsToldThatTheyDo) {
+  // 7B's rows are 9,088 bytes: only every second one begins at a multiple of 256.
+  for (const uint32_t slots : {1u, 64u, 65u, 100u, 199u, 255u, 1024u}) {
+    EXPECT_EQ(cuda::head_rows_for(slots) * 4544 * 2 % 256, 0u) << slots;
+    EXPECT_GE(cuda::head_rows_for(slots), std::min(slots, 256u));
+    EXPECT_LE(cuda::head_rows_for(slots), 256u);
+  }
+}
+
 TEST(CardPlanTest, CountsAsThePlanOfTheCommandLine) {
   // test/unit/domain/card-plans.test.ts compares the planner of the command line with the same table.
   const std::filesystem::path folder = std::filesystem::path(__FILE__).parent_path() / ".." / ".." / ".." / "test" / "golden";

@@ -149,7 +149,8 @@ class Sweep(unittest.TestCase):
         done, items = call("sweep", "--form", "tiny", "--dtype", "fp8", "--batch", "2,5", "--context", "3,20", "--steps", "2", "--prefill-rows", "16",
                            "--lines", "7", "--prompt-tokens", "9", "--output-tokens", "4", "--megabytes", "1")  # fmt: skip
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual([item["item"] for item in items], ["limits", "model", "decode", "decode", "decode", "decode", "offline"])
+        opening = ["limits", *["choice"] * 5, "opened", "model", "memory"]
+        self.assertEqual([item["item"] for item in items], [*opening, "decode", "decode", "decode", "decode", "memory", "offline"])
         self.assertEqual([(item["batch"], item["context"]) for item in of(items, "decode")], [(2, 3), (5, 3), (2, 20), (5, 20)])
         self.assertTrue(all(item["step_ms"] > 0 for item in of(items, "decode")), items)
         self.assertGreater(items[-1]["output_tokens_per_s"], 0)

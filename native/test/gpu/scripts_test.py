@@ -209,6 +209,54 @@ class OnCard(InATemporaryTree):
         self.assertIn("no json", (out / "log.txt").read_text())
         self.assertFalse(json.loads((out / "verified.json").read_text())["passed"])
 
+    def test_what_did_not_run_for_a_lost_card_runs_again(self):
+        out = self.root / "out"
+        # a is right, b loses the card, c does so in the process after it, d is right.
+        program = self.write(
+            "build-cuda-card/eyrie_gpu",
+            """#!/bin/bash
+[ "$1" = check ] || exit 0
+says() { echo "{\\"item\\":\\"check\\",\\"name\\":\\"$1\\",\\"ok\\":$2,\\"error\\":\\"$3\\"}"; }
+lost='engine_closed: CUDA'
+case ${3:-all} in
+  all) says a true ''; says b false "$lost"; says c false "$lost"; says d false "$lost"; exit 1 ;;
+  c,d) says c false "$lost"; says d false "$lost"; exit 1 ;;
+  d) says d true '' ;;
+esac
+""",
+        )
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        self.run_it("check", OUT=str(out))
+        items = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+        self.assertEqual("".join(i["name"] for i in items if i["item"] == "check"), "abcdcdd")
+        self.assertEqual([i["status"] for i in items if i["item"] == "phase"], [1])
+        self.assertEqual(json.loads((out / "verified.json").read_text())["checks"], {"passed": 2, "of": 4})
+        self.assertIn("2 of 4 hold; FAILED: b, c", (out / "summary.txt").read_text())
+
+    def test_a_phase_that_does_not_heed_its_limit_is_ended_with_all_that_it_started(self):
+        script = self.cuda / "on-card.sh"
+        script.write_text(script.read_text().replace("\ncheck 30\n", "\ncheck 1\n"))
+        out, mark = self.root / "out", self.root / "children"
+        program = self.write(
+            "build-cuda-card/eyrie_gpu",
+            f"""#!/bin/bash
+[ "$1" = check ] || exit 0
+trap '' TERM
+echo '{{"item":"check","name":"x","ok":false}}'
+sleep 300 &
+echo $$ $! >{mark}
+wait
+""",
+        )
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        done = self.run_it("check", "lab", OUT=str(out))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        items = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+        self.assertEqual([(i["phase"], i["status"]) for i in items if i["item"] == "phase"], [("check", 124), ("lab", 0)])
+        self.assertIn({"item": "check", "name": "x", "ok": False}, items)
+        for child in mark.read_text().split():
+            self.assertFalse(Path(f"/proc/{child}").exists() and "zombie" not in Path(f"/proc/{child}/status").read_text())
+
 
 class FindToolkit(InATemporaryTree):
     def tree(self, release="13.0", lt=True):
@@ -235,7 +283,7 @@ class FindToolkit(InATemporaryTree):
             self.assertIn(about, done.stderr)
 
     def test_mistakes_in_the_build_arguments(self):
-        for words, about in ((["--arch", "hopper"], "sm_90"), (["--bogus"], "'--bogus'"), (["--jobs"], "needs a value"), (["--registers", "x"], "skip")):
+        for words, about in ((["--arch", "hopper"], "sm_90"), (["--bogus"], "'--bogus'"), (["--jobs"], "needs a value"), (["--registers", "x"], "skip"), (["--warnings", "x"], "tell")):
             done = call("bash", self.cuda / "build.sh", *words)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(about, done.stderr)

@@ -49,7 +49,7 @@ function passBytes(shape: FalconShape, form: CardForm, { passRows, slots }: Engi
   const qkv = query + (2 * shape.kvHeads * headDim) / ranks;
   const ffn = shape.ffnSize / ranks;
   const rows = roundedUp(passRows, rowsUnit);
-  const headRows = roundedUp(headRowsAtATime(slots), rowsUnit);
+  const headRows = headRowsAtATime(slots);
 
   const narrow = weights === 'bfloat16' ? bfloat16Bytes : 1;
   const dense = fp8Keep.includes('dense') ? bfloat16Bytes : narrow;
@@ -64,7 +64,8 @@ function passBytes(shape: FalconShape, form: CardForm, { passRows, slots }: Engi
   return rows * perRow + (rows + headRows) * bfloat16Bytes * hidden + headRows * vocabSize * float32Bytes;
 }
 
-const headRowsAtATime = (slots: number): number => Math.min(Math.max(slots, headRowsMin), headRowsMax);
+const headRowsAtATime = (slots: number): number =>
+  Math.min(Math.max(roundedUp(slots, rowsUnit), headRowsMin), headRowsMax);
 
 /** Partial results of rows that attend alone: all slots at full length. */
 function attentionBytes(shape: FalconShape, ranks: number, { slots, slotTokens }: EngineSizes): number {

@@ -8,7 +8,7 @@ export interface GpuCard {
   readonly memoryBytes: number;
   readonly bytesPerSecond: number;
   readonly bfloat16FlopsPerSecond: number;
-  /** Of FP8; null where the card has none. */
+  /** Of FP8 with a scale per row, which the engine needs; null where there is none: cuBLASLt has it for Hopper alone. */
   readonly fp8FlopsPerSecond: number | null;
   readonly int8OpsPerSecond: number;
   /** One direction of the link between cards: NVLink, else PCI Express. */
@@ -23,7 +23,7 @@ export const gpuCards = {
     memoryBytes: 23_034 * mebibyte,
     bytesPerSecond: 0.3e12,
     bfloat16FlopsPerSecond: 121e12,
-    fp8FlopsPerSecond: 242e12,
+    fp8FlopsPerSecond: null,
     int8OpsPerSecond: 242e12,
     linkBytesPerSecond: 32e9,
   },
@@ -53,7 +53,7 @@ export const gpuCards = {
     memoryBytes: 46_068 * mebibyte,
     bytesPerSecond: 0.864e12,
     bfloat16FlopsPerSecond: 362e12,
-    fp8FlopsPerSecond: 733e12,
+    fp8FlopsPerSecond: null,
     int8OpsPerSecond: 733e12,
     linkBytesPerSecond: 32e9,
   },

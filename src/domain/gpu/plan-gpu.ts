@@ -10,7 +10,7 @@ const driverBytes = 1280 * mebibyte;
 /** Of cuBLASLt; left for graphs, loading and fragments; and for NCCL where several cards share a model: native/cuda/card_plan.h. */
 const workspaceBytes = 32 * mebibyte;
 const reserveBytes = 512 * mebibyte;
-const groupReserveBytes = 512 * mebibyte;
+const groupReserveBytes = 1024 * mebibyte;
 
 /** Sequences decoded together: more rows than this gain little on any card here (the products are then bound by arithmetic). */
 export const batchRowsMax = 256;

@@ -96,7 +96,7 @@ function checkServable(shape: FalconShape, card: GpuCard, weights: CardWeights):
   if (weights === 'fp8' && card.fp8FlopsPerSecond === null)
     throw new EyrieError(
       'invalid_request',
-      `--weights is fp8, which ${card.name} has no arithmetic for. Choose ${cardWeights.filter((type) => type !== 'fp8').join(' or ')}.`,
+      `--weights is fp8, which cannot be served on ${card.name}: it needs a Hopper card (h100, h200). Choose ${cardWeights.filter((type) => type !== 'fp8').join(' or ')}.`,
     );
 }
 
