@@ -1,6 +1,7 @@
 import type { NativeEngineAdapter } from '../adapters/engine-native/native-engine.js';
 import { scoreByLayers, type LayerScores } from '../adapters/engine-native/score-layers.js';
 import { errorCode } from '../domain/errors.js';
+import { cpuSizes } from './device-sizes.js';
 import { nativeOptions, openEngine, type EngineSettings } from './open-engine.js';
 import type { OpenModel } from './open-model.js';
 
@@ -23,7 +24,9 @@ export function measuredFormat(model: OpenModel, settings: EngineSettings): Meas
       }
     },
     async scoreByLayers(texts, layers) {
-      return scoreByLayers(await nativeOptions(model, settings), texts, layers);
+      // The plan of a card that is too small for the model gives it one slot: its layers have room for more.
+      const sizes = { slots: settings.slots ?? cpuSizes.slots };
+      return scoreByLayers(await nativeOptions(model, { ...settings, ...sizes }), texts, layers);
     },
   };
 }
