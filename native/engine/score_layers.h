@@ -38,10 +38,10 @@ struct ScoreSettings {
   std::function<decltype(open_backend)> open = open_backend;
 };
 
-/// Slots, their length and the KV pages of `options` are
-/// bounds: what the texts have no use for is not taken. A device that is left to the engine is a card where there is one, however little of
-/// the model it holds. Throws invalid_request; out_of_memory where `layers`, or a single one, does not fit; numeric_error for logits
-/// that are not finite; and what open_backend() throws. `cancelled` ends it with engine_closed, within one pass or block that is read.
+/// Slots, their length and the KV pages of `options` are bounds: what the texts have no use for is not taken. With the device `automatic`
+/// a card is taken where there is one, however little of the model it holds. Throws invalid_request; out_of_memory where `layers`, or a
+/// single one, does not fit; numeric_error for logits that are not finite; and what open_backend() throws. `cancelled` ends it with
+/// engine_closed, within one pass or block that is read.
 LayerScores score_by_layers(EngineOptions options, const std::vector<std::vector<uint32_t>>& texts, const ScoreSettings& settings,
                             const std::atomic<bool>& cancelled);
 
