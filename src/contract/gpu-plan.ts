@@ -24,8 +24,8 @@ export const gpuPlanReport = z.strictObject({
   /** Of one card. */
   memory: z.strictObject({
     total_bytes: bytes,
-    /** Assumed to be taken by the driver before anything is allocated. */
-    driver_bytes: bytes,
+    /** Assumed to be taken by driver, error correction, CUDA's context and fragments. */
+    taken_bytes: bytes,
     weight_bytes: bytes,
     /** Of a pass, of the slots, of the sampler. */
     buffer_bytes: bytes,
@@ -33,9 +33,12 @@ export const gpuPlanReport = z.strictObject({
     workspace_bytes: bytes,
     /** Left free on purpose: graphs, loading, fragments. */
     reserve_bytes: bytes,
+    /** Keys and values: what there is room for. */
     kv_bytes: bytes,
     kv_pages: z.number().int(),
     kv_tokens: z.number().int(),
+    /** Of these, what a worker takes: at most what its slots can use. */
+    kv_pages_taken: z.number().int(),
     sequences_of_full_context: z.number().int(),
   }),
   /** Sequences that one worker decodes together. */

@@ -183,7 +183,7 @@ describe.skipIf(whyNoEmulation !== null)(
         slots: 5,
         prefillTokens: 128,
       });
-      expect(info.kvCacheBytes).toBe(tensorParallel * (plan?.kvBytes ?? 0));
+      expect(info.kvCacheBytes).toBe(tensorParallel * (plan === null ? 0 : plan.kvPages * plan.pageBytes));
       // The plan leaves out what aligns vectors and scales.
       expect(info.weightBytes / (tensorParallel * (plan?.weightBytes ?? 0))).toBeCloseTo(1, 2);
     });

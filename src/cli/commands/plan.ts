@@ -1,4 +1,5 @@
 import type { GpuPlanReport } from '../../contract/gpu-plan.js';
+import { kvPageTokens } from '../../domain/gpu/card-buffers.js';
 import { gpuCards } from '../../domain/gpu/cards.js';
 import { freeBytesOf } from '../../domain/gpu/plan-gpu.js';
 import { reportPlan, type PlanQuestion } from '../../domain/gpu/report-plan.js';
@@ -36,14 +37,15 @@ export function gpuPlan(
     output_tokens: question.outputTokens,
     memory: {
       total_bytes: card.memoryBytes,
-      driver_bytes: card.memoryBytes - freeBytesOf(card),
+      taken_bytes: card.memoryBytes - freeBytesOf(card),
       weight_bytes: plan.weightBytes,
       buffer_bytes: plan.bufferBytes,
       workspace_bytes: plan.workspaceBytes,
       reserve_bytes: plan.reserveBytes,
-      kv_bytes: plan.kvBytes,
-      kv_pages: plan.kvPages,
-      kv_tokens: plan.kvTokens,
+      kv_bytes: plan.roomPages * plan.pageBytes,
+      kv_pages: plan.roomPages,
+      kv_tokens: plan.roomPages * kvPageTokens,
+      kv_pages_taken: plan.kvPages,
       sequences_of_full_context: plan.fullSequences,
     },
     slots: plan.slots,
@@ -72,6 +74,10 @@ function planText(plan: GpuPlanReport): string {
     plan.usd_per_million_output_tokens === null
       ? 'give --usd-per-hour for the cost of a million tokens'
       : `$${plan.usd_per_million_output_tokens.toFixed(2)} per million generated tokens`;
+  const unused =
+    memory.kv_pages_taken < memory.kv_pages
+      ? `; ${plan.slots} slots take ${count(memory.kv_pages_taken)} pages at most`
+      : '';
   const rows = [
     ['rows', 'products', 'KV', 'head', 'rest', 'step', 'tokens/s', 'of roofline'],
     ...decode.map((step) => [
@@ -93,10 +99,10 @@ function planText(plan: GpuPlanReport): string {
         ['weights', sizeText(memory.weight_bytes)],
         ['buffers', sizeText(memory.buffer_bytes)],
         ['workspace', sizeText(memory.workspace_bytes)],
-        ['reserve', `${sizeText(memory.reserve_bytes)}, and ${sizeText(memory.driver_bytes)} for the driver`],
+        ['reserve', `${sizeText(memory.reserve_bytes)}, beside ${sizeText(memory.taken_bytes)} for driver and context`],
         [
           'KV cache',
-          `${sizeText(memory.kv_bytes)}: ${count(memory.kv_pages)} pages, ${count(memory.kv_tokens)} tokens`,
+          `${sizeText(memory.kv_bytes)}: ${count(memory.kv_pages)} pages, ${count(memory.kv_tokens)} tokens${unused}`,
         ],
         [
           'batch',

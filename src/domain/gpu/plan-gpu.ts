@@ -5,8 +5,12 @@ import type { GpuCard } from './cards.js';
 
 const mebibyte = 2 ** 20;
 
-/** Taken by the driver and CUDA's context before anything is allocated. An assumption: with a card at hand its free bytes are asked for. */
-const driverBytes = 1280 * mebibyte;
+/**
+ * What of a card in a data sheet an engine may count on: driver, error correction, CUDA's context and fragments take the rest. A careful
+ * assumption, so that a worker, which asks its card what is free, finds room for what was planned and not less.
+ */
+const usableShare = 0.952;
+const contextBytes = 1600 * mebibyte;
 /** Of cuBLASLt; left for graphs, loading and fragments; and for NCCL where several cards share a model: native/cuda/card_plan.h. */
 const workspaceBytes = 32 * mebibyte;
 const reserveBytes = 512 * mebibyte;
@@ -19,8 +23,8 @@ export const cardPrefillTokens = 512;
 /** A pass has room for a chunk of a prompt, however small the budget: native/engine/scheduler.h. */
 const chunkTokens = 64;
 
-/** What an engine finds free on a card that nothing else uses, by the data sheet. */
-export const freeBytesOf = ({ memoryBytes }: GpuCard): number => memoryBytes - driverBytes;
+/** What an engine may count on of a card that nothing else uses, by the data sheet. */
+export const freeBytesOf = ({ memoryBytes }: GpuCard): number => Math.floor(usableShare * memoryBytes) - contextBytes;
 
 export interface GpuPlan {
   /** All figures are of one card. */
@@ -30,10 +34,10 @@ export interface GpuPlan {
   readonly workspaceBytes: number;
   /** Left free on purpose. */
   readonly reserveBytes: number;
-  /** Keys and values: as many pages as there is room for, at most what all slots can use. */
-  readonly kvBytes: number;
+  /** Of keys and values: what there is room for, and what an engine takes of it, which is at most what all its slots can use. */
+  readonly pageBytes: number;
+  readonly roomPages: number;
   readonly kvPages: number;
-  readonly kvTokens: number;
   /** Sequences decoded together. */
   readonly slots: number;
   /** Sequences of the model's full context that there is room for. */
@@ -68,18 +72,17 @@ function planOfSlots(shape: FalconShape, freeBytes: number, slots: number, optio
   const bufferBytes = bufferBytesOnCard(shape, options, { slots, slotTokens, passRows });
   const reserved = reserveBytes + (tensorParallel > 1 ? groupReserveBytes : 0);
   const pageBytes = (kvBytesPerToken(shape) * kvPageTokens) / tensorParallel;
-  const room = Math.floor((freeBytes - weightBytes - bufferBytes - workspaceBytes - reserved) / pageBytes);
-  const fullSequences = Math.floor(room / pagesOf(slotTokens));
+  const roomPages = Math.floor((freeBytes - weightBytes - bufferBytes - workspaceBytes - reserved) / pageBytes);
+  const fullSequences = Math.floor(roomPages / pagesOf(slotTokens));
   if (fullSequences < 1) return null;
-  const kvPages = Math.min(room, slots * pagesOf(slotTokens));
   return {
     weightBytes,
     bufferBytes,
     workspaceBytes,
     reserveBytes: reserved,
-    kvBytes: kvPages * pageBytes,
-    kvPages,
-    kvTokens: kvPages * kvPageTokens,
+    pageBytes,
+    roomPages,
+    kvPages: Math.min(roomPages, slots * pagesOf(slotTokens)),
     slots,
     fullSequences,
   };

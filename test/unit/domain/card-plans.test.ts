@@ -85,7 +85,7 @@ test.each(lines)('%s', (line) => {
       weightBytes: weight_bytes,
       bufferBytes: buffer_bytes,
       reserveBytes: reserve_bytes,
-      kvBytes: pages * page_bytes,
+      pageBytes: page_bytes,
     });
 });
 
