@@ -5,7 +5,7 @@
 #   --toolkit wheels|machine  fetch the pinned toolkit (the default), or take the one that this machine has, or EYRIE_CUDA_ROOT
 #   --build FOLDER            another build folder
 #   --jobs N                  compilers at a time (default: one per processor)
-#   --warnings fail|tell      whether a warning ends the build (the default), or is only told: another g++ has warnings of its own
+#   --warnings fail|show      whether a warning ends the build (the default) or is only shown: another g++ has warnings of its own
 #   --registers check|update|skip   compare what ptxas told with native/cuda/registers.json (the default), or write it there
 #
 # Exit 77, with the reason, when a toolkit cannot be had.
@@ -45,8 +45,8 @@ case $arch in
 esac
 case $warnings in
   fail) warnings_fail=ON ;;
-  tell) warnings_fail=OFF ;;
-  *) usage "--warnings is '$warnings', but must be fail or tell" ;;
+  show) warnings_fail=OFF ;;
+  *) usage "--warnings is '$warnings', but must be fail or show" ;;
 esac
 case $registers in check | update | skip) ;; *) usage "--registers is '$registers', but must be check, update or skip" ;; esac
 

@@ -70,7 +70,7 @@ print(json.dumps({
 PYTHON
 }
 
-phase_build() { bash native/cuda/build.sh --toolkit machine --arch native --build "$(dirname "$EYRIE_GPU")" --registers skip --warnings tell >&2; }
+phase_build() { bash native/cuda/build.sh --toolkit machine --arch native --build "$(dirname "$EYRIE_GPU")" --registers skip --warnings show >&2; }
 
 # A check that loses the card fails all that follow in its process: those run again in another one.
 phase_check() {

@@ -35,15 +35,15 @@ void set(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t attrib
   check_cublas(cublasLtMatmulDescSetAttribute(description, attribute, &value, sizeof value), "cublasLtMatmulDescSetAttribute");
 }
 
-/// An algorithm that does not tell is taken for one that does not: the bits of its results decide anyway.
+/// An attribute that cannot be read counts as no split: the bits of the results decide anyway.
 bool splits_sums(const cublasLtMatmulAlgo_t& algorithm) {
-  const auto told = [&](cublasLtMatmulAlgoConfigAttributes_t attribute) {
+  const auto value_of = [&](cublasLtMatmulAlgoConfigAttributes_t attribute) {
     int32_t value = 0;
     size_t written = 0;
     const cublasStatus_t status = cublasLtMatmulAlgoConfigGetAttribute(&algorithm, attribute, &value, sizeof value, &written);
     return status == CUBLAS_STATUS_SUCCESS ? value : 0;
   };
-  return told(CUBLASLT_ALGO_CONFIG_SPLITK_NUM) > 1 || told(CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME) != CUBLASLT_REDUCTION_SCHEME_NONE;
+  return value_of(CUBLASLT_ALGO_CONFIG_SPLITK_NUM) > 1 || value_of(CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME) != CUBLASLT_REDUCTION_SCHEME_NONE;
 }
 
 /// Owns a preference.
