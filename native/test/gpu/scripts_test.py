@@ -283,7 +283,7 @@ class FindToolkit(InATemporaryTree):
             self.assertIn(about, done.stderr)
 
     def test_mistakes_in_the_build_arguments(self):
-        for words, about in ((["--arch", "hopper"], "sm_90"), (["--bogus"], "'--bogus'"), (["--jobs"], "needs a value"), (["--registers", "x"], "skip"), (["--warnings", "x"], "tell")):
+        for words, about in ((["--arch", "hopper"], "sm_90"), (["--bogus"], "'--bogus'"), (["--jobs"], "needs a value"), (["--registers", "x"], "skip"), (["--warnings", "x"], "fail or show")):
             done = call("bash", self.cuda / "build.sh", *words)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(about, done.stderr)
