@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "io/elf_file.h"
+
 namespace eyrie {
 
 namespace {
@@ -44,6 +46,7 @@ CudaLibrary::CudaLibrary(const std::string& path) {
   const std::string file = path.empty() ? default_cuda_library() : path;
   std::error_code error;
   if (!std::filesystem::exists(file, error)) refuse("the CUDA library " + file + " does not exist");
+  if (const std::string problem = elf_problem(file); !problem.empty()) refuse("the CUDA library " + file + " cannot be loaded: " + problem);
   // CUDA does not survive being unloaded, so nothing is: the handle is not kept.
   void* const library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (library == nullptr) refuse("the CUDA library cannot be loaded: " + last_problem());

@@ -65,9 +65,10 @@ std::unique_ptr<Backend> open_cuda(const EngineOptions& options, CheckpointLoad&
   return CudaLibrary(options.cuda.library).open(cuda, load);
 }
 
-/// A card that cannot be had or cannot hold the model; once weights are read, a failure is one.
-bool leaves_the_cpu(const Error& error, const CheckpointLoad& load) {
-  return !load.begun() && (error.code() == ErrorCode::unsupported_device || error.code() == ErrorCode::out_of_memory);
+/// A card that cannot be had or cannot hold the model; once weights are read, a failure is one. Who asks for several cards wants no CPU.
+bool leaves_the_cpu(const Error& error, const EngineOptions& options, const CheckpointLoad& load) {
+  return options.cuda.cards <= 1 && !load.begun() &&
+         (error.code() == ErrorCode::unsupported_device || error.code() == ErrorCode::out_of_memory);
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ OpenedBackend open_backend(const EngineOptions& options, ThreadPool& pool, const
       opened.backend = open_cuda(options, load);
       return opened;
     } catch (const Error& error) {
-      if (options.device == DeviceChoice::cuda || !leaves_the_cpu(error, load)) throw;
+      if (options.device == DeviceChoice::cuda || !leaves_the_cpu(error, options, load)) throw;
       opened.why_cpu = error.what();
     }
     if (options.dtype == DType::fp8) {

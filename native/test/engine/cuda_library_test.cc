@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "engine/open_backend.h"
 #include "test/engine/library/fake_cuda.h"
 #include "test/support/expect_error.h"
@@ -27,7 +29,24 @@ TEST(CudaLibrary, RefusesWhatIsNoLibraryOfThisVersion) {
   TemporaryFolder folder;
   folder.write("text.so", "no library");
   expect_error(ErrorCode::unsupported_device, "cannot be loaded", [&] { CudaLibrary(folder.path() + "/text.so"); });
+  std::filesystem::create_directory(folder.path() + "/folder.so");
+  expect_error(ErrorCode::unsupported_device, "it is not a file", [&] { CudaLibrary(folder.path() + "/folder.so"); });
   expect_error(ErrorCode::unsupported_device, "version 99", [] { CudaLibrary(EYRIE_FAKE_CUDA_OLD); });
+}
+
+TEST(CudaLibrary, RefusesALibraryThatIsCutOff) {
+  // What is not there would be mapped and end the process when it is touched.
+  TemporaryFolder folder;
+  const std::string file = folder.path() + "/cut.so";
+  std::filesystem::copy_file(EYRIE_FAKE_CUDA, file);
+  CudaLibrary whole(file);
+  const uint64_t bytes = std::filesystem::file_size(file);
+  for (const uint64_t kept : {uint64_t{10}, uint64_t{100}, uint64_t{5000}, bytes / 2, bytes - 1}) {
+    const std::string cut = folder.path() + "/cut-" + std::to_string(kept) + ".so";
+    std::filesystem::copy_file(EYRIE_FAKE_CUDA, cut);
+    std::filesystem::resize_file(cut, kept);
+    expect_error(ErrorCode::unsupported_device, kept == 10 ? "not a shared library" : "it is cut off", [&] { CudaLibrary{cut}; });
+  }
 }
 
 TEST(CudaLibrary, NamesTheCards) {
@@ -101,6 +120,12 @@ TEST_F(OpenBackend, TakesNoOtherDeviceThanTheOneAskedFor) {
   expect_error(ErrorCode::out_of_memory, "does not fit", [&] { open(); });
   options_.cuda.library = "/nonexistent/libeyrie_cuda.so";
   expect_error(ErrorCode::unsupported_device, "does not exist", [&] { open(); });
+}
+
+TEST_F(OpenBackend, LeavesNoModelOfSeveralCardsToTheCpu) {
+  options_.cuda.slots = kDoesNotFit;
+  options_.cuda.cards = 2;
+  expect_error(ErrorCode::out_of_memory, "does not fit", [&] { open(); });
 }
 
 TEST_F(OpenBackend, FailsWhereWeightsCannotBeLoaded) {
