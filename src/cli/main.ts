@@ -173,20 +173,30 @@ interface RunBatchFlags {
 }
 
 async function openOffline(options: RunBatchFlags) {
-  const [{ openModel }, { openEngine }, { SystemClock }, { UlidIds }, { modelDirectoryOf }, { ProgressLine }] =
-    await Promise.all([
-      import('../compose/open-model.js'),
-      import('../compose/open-engine.js'),
-      import('../adapters/system-clock/system-clock.js'),
-      import('../adapters/ulid-ids/ulid-ids.js'),
-      import('./dev/local-service.js'),
-      import('./output.js'),
-    ]);
+  const [
+    { openModel },
+    { openEngine },
+    { whyNoCard },
+    { SystemClock },
+    { UlidIds },
+    { modelDirectoryOf },
+    { note, ProgressLine },
+  ] = await Promise.all([
+    import('../compose/open-model.js'),
+    import('../compose/open-engine.js'),
+    import('../adapters/engine-native/cuda-cards.js'),
+    import('../adapters/system-clock/system-clock.js'),
+    import('../adapters/ulid-ids/ulid-ids.js'),
+    import('./dev/local-service.js'),
+    import('./output.js'),
+  ]);
   const model = await openModel(modelDirectoryOf(options.model), options.servedModelName ?? null);
   const progress = new ProgressLine();
   const settings = { ...options, slots: options.slots ?? null, prefillTokens: options.prefillTokens ?? null };
   const engine = await openEngine(model, settings, (done, total) => progress.showLoading(model.served.id, done, total));
   progress.end();
+  const why = whyNoCard(engine.info);
+  if (why !== null) note(`computed on the CPU: ${why}`);
   // One's own folder may be called by the name it was given on the command line, too.
   const named = { ...model.served, aliases: [...new Set([...model.served.aliases, options.model])] };
   return {

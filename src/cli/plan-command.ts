@@ -17,8 +17,8 @@ interface PlanFlags {
   readonly tensorParallel?: number;
   readonly model?: string;
   readonly form: keyof typeof publishedShapes;
-  readonly promptTokens: number;
-  readonly outputTokens: number;
+  readonly promptTokens?: number;
+  readonly outputTokens?: number;
   readonly usdPerHour?: number;
   readonly json: boolean;
 }
@@ -54,23 +54,35 @@ export function addPlanCommand(
       wholeNumber(1, 8),
     )
     .option('--model <folder>', 'demo, or the folder of a Falcon checkpoint, instead of --form')
-    .addOption(new Option('--form <name>', 'a published model').choices(Object.keys(publishedShapes)).default('40b'))
-    .option('--prompt-tokens <number>', 'of a typical line', wholeNumber(1, 131_072), 300)
-    .option('--output-tokens <number>', 'of a typical line', wholeNumber(1, 131_072), 300)
+    .addOption(
+      new Option('--form <name>', 'a published model')
+        .choices(Object.keys(publishedShapes))
+        .default('40b')
+        .conflicts('model'),
+    )
+    .option(
+      '--prompt-tokens <number>',
+      'of a typical line (default: 300, or half of a shorter context)',
+      wholeNumber(1, 131_072),
+    )
+    .option('--output-tokens <number>', 'of a typical line (default: the same)', wholeNumber(1, 131_072))
     .option('--usd-per-hour <price>', 'price of one card', positiveNumber)
     .option('--json', 'one JSON document', false)
     .action(async (options: PlanFlags) => {
       const { gpuPlan, printPlan } = await import('./commands/plan.js');
       const folder = options.model === undefined ? null : await readModel(options.model);
+      const [model, shape] = folder
+        ? [folder.id, folder.shape]
+        : [`falcon-${options.form}`, publishedShapes[options.form]];
+      const typicalTokens = Math.min(300, Math.floor(shape.contextTokens / 2));
       const question = {
         ...options,
+        promptTokens: options.promptTokens ?? typicalTokens,
+        outputTokens: options.outputTokens ?? typicalTokens,
         gpu: gpuNamed(options.gpu),
         weights: options.weights ?? null,
         tensorParallel: options.tensorParallel ?? null,
       };
-      const [model, shape] = folder
-        ? [folder.id, folder.shape]
-        : [`falcon-${options.form}`, publishedShapes[options.form]];
       printPlan(gpuPlan(model, shape, question, options.usdPerHour ?? null), options.json);
     });
 }

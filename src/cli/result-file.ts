@@ -46,10 +46,19 @@ export class ResultFile {
   readonly #stream: Writable;
   #failure: Error | null = null;
 
-  /** Throws `invalid_value`, `not_found` or `disk_full` when nothing can be written there. */
-  static async open(name: string): Promise<ResultFile> {
+  /**
+   * Throws `invalid_value`, `not_found` or `disk_full` when nothing can be written there. `input`, the file that the results come of, is
+   * refused too, under whatever name: they would replace it.
+   */
+  static async open(name: string, input: string | null = null): Promise<ResultFile> {
     if (name === '-') return new ResultFile(name, process.stdout, null);
     const { path, stats } = await findFile(name);
+    const read = input === null || input === '-' ? null : await findFile(input);
+    if (stats?.isFile() && read?.stats && read.stats.ino === stats.ino && read.stats.dev === stats.dev)
+      throw new EyrieError(
+        'invalid_value',
+        `${name} is the input file itself (${String(input)}). Give another name for the results.`,
+      );
     if (stats?.isDirectory())
       throw new EyrieError('invalid_value', `${name} is a folder. Give the name of a file for the results.`);
     const partial = stats && !stats.isFile() ? null : { path: `${path}.partial`, target: path };

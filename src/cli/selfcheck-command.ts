@@ -83,7 +83,7 @@ export function addSelfcheckCommand(
             param: 'layers',
           });
         const { printDevices } = await import('./commands/selfcheck-devices.js');
-        process.exitCode = printDevices(await checkDevices(), flags.json);
+        process.exitCode = printDevices(await checkDevices(), flags.json, flags.device === 'cuda');
         return;
       }
       checkFp8Keep(flags.fp8Keep, [flags.dtype, flags.against], '--dtype');

@@ -1,7 +1,7 @@
 import { cudaCards, cudaLibrary } from '../adapters/engine-native/cuda-cards.js';
 import type { NativeCard, NativeCudaOptions } from '../adapters/engine-native/native-types.js';
 import { checkFp8Keep, type DeviceChoice, type Dtype, type Fp8Keep } from '../domain/engine-choices.js';
-import { errorCode } from '../domain/errors.js';
+import { errorCode, EyrieError } from '../domain/errors.js';
 import type { FalconShape } from '../domain/falcon-shape.js';
 import { batchRowsMax, cardPrefillTokens, planGpu } from '../domain/gpu/plan-gpu.js';
 import type { CardForm } from '../domain/model-memory.js';
@@ -29,7 +29,14 @@ export async function cudaSizes(
 ): Promise<NativeCudaOptions | null> {
   const { tensorParallel = 1, fp8Keep = [], prefillTokens, slots } = wanted;
   checkFp8Keep(fp8Keep, [dtype], '--dtype (EYRIE_DTYPE)');
-  if (device === 'cpu') return null;
+  if (device === 'cpu') {
+    if (tensorParallel > 1)
+      throw new EyrieError(
+        'invalid_request',
+        `--tensor-parallel (EYRIE_TENSOR_PARALLEL) is ${tensorParallel}, which is for cards, but the device is cpu. Choose --device cuda (EYRIE_DEVICE), or leave it out.`,
+      );
+    return null;
+  }
   const sizes = { tensorParallel, fp8Keep, prefillTokens: prefillTokens ?? cardPrefillTokens };
   return {
     library: cudaLibrary(),

@@ -1,9 +1,24 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { fromNative } from './from-native.js';
 import { loadAddon } from './load-addon.js';
-import type { NativeCard } from './native-types.js';
+import type { NativeCard, NativeEngineInfo } from './native-types.js';
 
 /** The CUDA library: the file named by `EYRIE_CUDA_LIBRARY`; null: where `npm run native:cuda` puts it. */
 export const cudaLibrary = (): string | null => process.env['EYRIE_CUDA_LIBRARY'] || null;
+
+/** From `src/` and from `dist/src/`, as the addon is. */
+const builtHere = ['../../../native/build-cuda/libeyrie_cuda.so', '../../../../native/build-cuda/libeyrie_cuda.so'];
+
+/**
+ * Why an engine took the CPU, where a card may have been expected: a CUDA library is named or built here. Null otherwise: that a machine
+ * without one computes on its CPU is no news.
+ */
+export function whyNoCard({ whyCpu }: Pick<NativeEngineInfo, 'whyCpu'>): string | null {
+  const expected =
+    cudaLibrary() !== null || builtHere.some((file) => existsSync(fileURLToPath(new URL(file, import.meta.url))));
+  return expected ? whyCpu : null;
+}
 
 /** The cards that this process may use. Throws `unsupported_device` without library or driver, saying what to do. */
 export async function cudaCards(): Promise<readonly NativeCard[]> {

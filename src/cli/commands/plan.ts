@@ -69,6 +69,8 @@ export function gpuPlan(
 function planText(plan: GpuPlanReport): string {
   const { memory, decode } = plan;
   const together = plan.tensor_parallel > 1 ? `, ${plan.tensor_parallel} cards share one model` : '';
+  const idleCards = plan.count - plan.workers * plan.tensor_parallel;
+  const idle = idleCards === 0 ? '' : `, ${idleCards} card${idleCards === 1 ? '' : 's'} idle`;
   const kept = plan.fp8_keep.length === 0 ? '' : ` (${plan.fp8_keep.join(', ')} in bfloat16)`;
   const cost =
     plan.usd_per_million_output_tokens === null
@@ -92,7 +94,7 @@ function planText(plan: GpuPlanReport): string {
     ]),
   ];
   return [
-    `${pc.bold(plan.model)}  ${plan.count} × ${plan.gpu_name}, ${plan.weights} weights${kept}, ${plan.workers} worker${plan.workers === 1 ? '' : 's'}${together}`,
+    `${pc.bold(plan.model)}  ${plan.count} × ${plan.gpu_name}, ${plan.weights} weights${kept}, ${plan.workers} worker${plan.workers === 1 ? '' : 's'}${together}${idle}`,
     `\n${pc.bold('memory of a card')}`,
     textTable(
       [
@@ -106,7 +108,7 @@ function planText(plan: GpuPlanReport): string {
         ],
         [
           'batch',
-          `${plan.slots} sequences of ${plan.prompt_tokens} + ${plan.output_tokens} tokens together; ${count(memory.sequences_of_full_context)} of the full context`,
+          `${plan.slots} sequences of ${plan.prompt_tokens} + ${plan.output_tokens} tokens together; room for ${count(memory.sequences_of_full_context)} of the full context`,
         ],
       ],
       '  ',
@@ -115,7 +117,7 @@ function planText(plan: GpuPlanReport): string {
     textTable(rows, '  '),
     `\n${pc.bold('expected')}  ${count(plan.output_tokens_per_second)} generated tokens/s at ${plan.prompt_tokens} + ${plan.output_tokens} tokens; ${cost}`,
     pc.dim(
-      'Computed from data sheets and the shares of them that good kernels reach; docs/gpu.md has what was measured.',
+      'Computed from data sheets and the shares of them that good kernels reach; docs/gpu.md says what was measured so far.',
     ),
   ].join('\n');
 }

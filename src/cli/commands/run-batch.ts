@@ -72,7 +72,7 @@ function summary({ lines, failed, tokens }: Tally, seconds: number): string {
  */
 export async function runBatch(options: RunBatchOptions, open: () => Promise<OfflineEngine>): Promise<number> {
   const total = await countLines(options.input);
-  const result = await ResultFile.open(options.output);
+  const result = await ResultFile.open(options.output, options.input);
   let runner: OfflineEngine;
   try {
     runner = await open();

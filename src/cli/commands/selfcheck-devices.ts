@@ -25,8 +25,11 @@ function deviceText({ cpu, cards, whyNoCards, check }: DeviceReport): string {
   );
 }
 
-/** `eyrie selfcheck` without a model. Returns the exit code: 1 when a card computes wrongly. */
-export function printDevices(report: DeviceReport, json: boolean): number {
+/**
+ * `eyrie selfcheck` without a model. Returns the exit code: 1 when a card computes wrongly, or none is there though one was asked for
+ * (`needsCard`).
+ */
+export function printDevices(report: DeviceReport, json: boolean, needsCard: boolean): number {
   print(
     json
       ? JSON.stringify({
@@ -43,5 +46,5 @@ export function printDevices(report: DeviceReport, json: boolean): number {
         })
       : deviceText(report),
   );
-  return report.check?.ok === false ? 1 : 0;
+  return report.check?.ok === false || (needsCard && report.cards.length === 0) ? 1 : 0;
 }

@@ -42,6 +42,11 @@ export function reportPlan(shape: FalconShape, question: PlanQuestion): PlanAnsw
     );
   const weights = question.weights ?? (card.fp8FlopsPerSecond === null ? 'int8' : 'fp8');
   checkServable(shape, card, weights);
+  if (fp8Keep.length > 0 && card.fp8FlopsPerSecond === null)
+    throw new EyrieError(
+      'invalid_request',
+      `--fp8-keep is ${fp8Keep.join(',')}, which is for fp8 weights, and those cannot be served on ${card.name}. Leave it out.`,
+    );
   checkFp8Keep(fp8Keep, [weights], '--weights');
   if (question.tensorParallel !== null) checkRanks(shape, count, question.tensorParallel);
   const formOf = (tensorParallel: number): CardForm => ({ weights, fp8Keep, tensorParallel });
@@ -113,7 +118,7 @@ function checkRanks(shape: FalconShape, count: number, ranks: number): void {
   if (!takesRanks(shape, ranks))
     throw new EyrieError(
       'invalid_request',
-      `--tensor-parallel is ${ranks}; it must divide the model's ${shape.kvHeads} KV heads. Choose ${groupSizes.filter((size) => takesRanks(shape, size)).join(', ')}.`,
+      `--tensor-parallel is ${ranks}; it must divide the model's ${shape.kvHeads} KV heads. Choose ${groupSizes.filter((size) => size <= count && takesRanks(shape, size)).join(', ')}.`,
     );
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { lstat, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
+import { link, lstat, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ResultFile } from '../../../src/cli/result-file.js';
@@ -26,6 +26,23 @@ describe('a file of results', () => {
     await result.finish();
     expect(await readdir(folder)).toEqual(['out.jsonl']);
     expect(await readFile(file, 'utf8')).toBe('{"a":1}\n');
+  });
+
+  test('is not the file that its lines come of, under whatever name', async () => {
+    const folder = await tempFolder();
+    const [input, symbolic, hard] = ['in.jsonl', 'symbolic.jsonl', 'hard.jsonl'].map((name) => path.join(folder, name));
+    if (!input || !symbolic || !hard) throw new Error('three names');
+    await writeFile(input, 'requests');
+    await symlink(input, symbolic);
+    await link(input, hard);
+    for (const name of [input, symbolic, hard])
+      await expect(ResultFile.open(name, input)).rejects.toMatchObject({
+        code: 'invalid_value',
+        message: expect.stringContaining('is the input file itself') as string,
+      });
+    expect(await readFile(input, 'utf8')).toBe('requests');
+    await (await ResultFile.open(path.join(folder, 'out.jsonl'), input)).abandon();
+    await (await ResultFile.open(path.join(folder, 'out.jsonl'), '-')).abandon();
   });
 
   test('leaves an older file alone when it is abandoned', async () => {

@@ -68,3 +68,10 @@ test('what stays bfloat16 is for fp8', async () => {
     '--fp8-keep (EYRIE_FP8_KEEP) is dense,down, which is for fp8 weights, but the number format is bfloat16. Choose --dtype (EYRIE_DTYPE) fp8, or leave it out.',
   );
 });
+
+test('several cards are not asked for on the CPU', async () => {
+  await expect(cudaSizes('cpu', 'bfloat16', falcon40, { ...whatSuits, tensorParallel: 2 })).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: expect.stringMatching(/--tensor-parallel .* is 2, .*device is cpu.*--device cuda/) as string,
+  });
+});
