@@ -128,10 +128,13 @@ dry='' chosen=''
 for word in "$@"; do
   if [ "$word" = --dry-run ]; then
     dry=1
+  elif [ "$word" = --help ] || [ "$word" = -h ]; then
+    sed -n '2,/^set/p' native/cuda/on-card.sh | sed '$d; s/^# \{0,1\}//'
+    exit 0
   elif grep -q "^$word " <<<"$phases"; then
     chosen+="$word "
   else
-    fail "unknown phase '$word'; the phases are $(cut -d ' ' -f 1 <<<"$phases" | tr '\n' ' ')"
+    fail "unknown phase or option '$word'; the phases are $(cut -d ' ' -f 1 <<<"$phases" | tr '\n' ' '); the options --dry-run and --help"
   fi
 done
 
