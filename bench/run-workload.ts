@@ -1,26 +1,10 @@
 import { setMaxListeners } from 'node:events';
-import type { Engine, SequenceRequest } from '../src/ports/engine.js';
+import { greedyRequest } from '../src/app/line/greedy-request.js';
+import type { Engine } from '../src/ports/engine.js';
 import type { WorkloadLine } from './workload.js';
 
-const greedy: Omit<SequenceRequest, 'promptIds' | 'maxTokens' | 'sequenceKey'> = {
-  minTokens: 0,
-  // As the peers are measured: exactly max_tokens tokens a line.
-  ignoreEos: true,
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  seed: 0n,
-  stop: [],
-  logitBias: new Map(),
-  logprobs: null,
-  promptLogprobs: false,
-  urgent: false,
-  grammar: null,
-};
+// As the peers are measured: exactly max_tokens tokens a line.
+const greedy = { ...greedyRequest, ignoreEos: true };
 
 export interface WorkloadResult {
   readonly promptTokens: number;

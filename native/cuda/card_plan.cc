@@ -62,7 +62,7 @@ std::string gibibytes(uint64_t bytes) {
 }  // namespace
 
 uint32_t head_rows_for(uint32_t slots) {
-  // Whole sixteens, so that every piece of the head rows begins at a multiple of 256 bytes, as cuBLASLt is told.
+  // Whole sixteens, so that every piece of the head rows begins at a multiple of 256 bytes: the alignment that cuBLASLt is asked to rely on.
   return std::clamp(static_cast<uint32_t>(rounded_rows(slots)), kHeadRowsMin, kHeadRowsMax);
 }
 

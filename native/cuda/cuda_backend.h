@@ -31,8 +31,8 @@ struct CudaBackendOptions {
   uint32_t slots = 0;
   uint32_t slot_tokens = 0;
   uint32_t rows_max = 0;
-  /// 0: as many as fit, at most what all slots can use. Of several ranks each must be told, since all have equally many: the fewest that
-  /// plan_pages() says of any of them before the ranks take memory.
+  /// 0: as many as fit, at most what all slots can use. Must be set where several ranks share the model, for all to the same:
+  /// the least that plan_pages() gives for any of them, before the ranks take memory.
   uint32_t kv_pages = 0;
   std::vector<uint32_t> stop_token_ids;
   bool graphs = true;

@@ -185,7 +185,7 @@ class Scorer {
     std::vector<float> residual;
     for (uint32_t first = 0; first < model.layers;) {
       const FalconConfig part = open(first, [&] {
-        // Taken before the part is, so that what is free tells what the part may take.
+        // Taken before the part is, so that the memory counted as free is what the part may take.
         if (residual.empty()) residual.resize(tokens_of(texts) * model.hidden_size);
       });
       const bool on_card = backend_->info().device == DeviceKind::cuda;
@@ -214,7 +214,7 @@ class Scorer {
         return mine.config;
       } catch (const Error& error) {
         if (error.code() == ErrorCode::unsupported_device && options_.device == DeviceChoice::automatic && device_ == DeviceChoice::cuda) {
-          device_ = DeviceChoice::automatic;  // there is no such card: open_backend() says why and takes the CPU
+          device_ = DeviceChoice::automatic;  // without a usable card open_backend() takes the CPU and says why
         } else if (error.code() == ErrorCode::out_of_memory) {
           shrink(mine.config.layers, read, error);
         } else {
@@ -224,7 +224,7 @@ class Scorer {
     }
   }
 
-  /// What is planned tells at once that a part is too large; where it shows only while it is read, few tries must do.
+  /// The memory plan refuses a part that is too large at once; a part that fails while it is read costs time, so it is halved.
   void shrink(uint32_t tried, bool read, const Error& error) {
     if (settings_.layers != 0 || tried == 1) {
       throw Error(ErrorCode::out_of_memory, std::string(tried == 1 ? "a single layer" : std::to_string(tried) + " layers") +

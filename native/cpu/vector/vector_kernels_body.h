@@ -92,7 +92,7 @@ int64_t collect_row(const float* x, int64_t n, float threshold, int32_t* ids) {
   return count;
 }
 
-/// e^x 2^kShift for x <= 0, where that is at least 1; anything below 1 elsewhere, which is no mass either.
+/// e^x 2^kShift for x <= 0, where that is at least 1; elsewhere some value below 1, whose mass is 0 as well.
 template <class V>
 EYRIE_INLINE V scaled_weight(V x) {
   // e^-28.5 2^40 = 0.46; so there is nothing to be done for smaller x.

@@ -51,15 +51,20 @@ void ForwardPass::add_partials_to(AddNorm& call) const {
   call.mlp = context_.group == nullptr ? context_.buffers.mlp_partial.as<bf16>() : nullptr;
 }
 
+AddNorm ForwardPass::norm_of(int rows) const {
+  AddNorm call;
+  call.rows = rows;
+  call.hidden = static_cast<int>(context_.config.hidden_size);
+  call.epsilon = context_.config.layer_norm_epsilon;
+  call.residual = context_.buffers.residual.as<float>();
+  return call;
+}
+
 /// residual += what the layer before left, then this layer's norms.
 void ForwardPass::add_and_norm(Stream& stream, const PassShape& shape, int index) {
   const LayerMatrices& weights = context_.weights.layers[static_cast<size_t>(index)];
   PassBuffers& buffers = context_.buffers;
-  AddNorm call;
-  call.rows = shape.rows;
-  call.hidden = static_cast<int>(context_.config.hidden_size);
-  call.epsilon = context_.config.layer_norm_epsilon;
-  call.residual = buffers.residual.as<float>();
+  AddNorm call = norm_of(shape.rows);
   if (index > 0) {
     add_partials_to(call);
   }
@@ -83,11 +88,7 @@ void ForwardPass::multiply(Stream& stream, Product product, const Matrix& w, int
 
 void ForwardPass::final_norm(Stream& stream, const PassShape& shape) {
   PassBuffers& buffers = context_.buffers;
-  AddNorm call;
-  call.rows = shape.head_rows;
-  call.hidden = static_cast<int>(context_.config.hidden_size);
-  call.epsilon = context_.config.layer_norm_epsilon;
-  call.residual = buffers.residual.as<float>();
+  AddNorm call = norm_of(shape.head_rows);
   add_partials_to(call);
   call.row_of = context_.inputs.head_row_of();
   call.keep_residual = false;
@@ -99,11 +100,7 @@ void ForwardPass::final_norm(Stream& stream, const PassShape& shape) {
 /// What the first layer of the next part would do before its norms, by the same kernel. The norms that come of it are of no use.
 void ForwardPass::add_last_partials(Stream& stream, const PassShape& shape) {
   PassBuffers& buffers = context_.buffers;
-  AddNorm call;
-  call.rows = shape.rows;
-  call.hidden = static_cast<int>(context_.config.hidden_size);
-  call.epsilon = context_.config.layer_norm_epsilon;
-  call.residual = buffers.residual.as<float>();
+  AddNorm call = norm_of(shape.rows);
   add_partials_to(call);
   call.first = context_.weights.layers.back().attention_norm;
   call.first_out = buffers.attention_in.out();

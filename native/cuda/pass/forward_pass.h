@@ -46,6 +46,7 @@ class ForwardPass {
  private:
   void layer(Stream& stream, const PassShape& shape, int index);
   void add_partials_to(AddNorm& call) const;
+  AddNorm norm_of(int rows) const;
   void add_and_norm(Stream& stream, const PassShape& shape, int index);
   void multiply(Stream& stream, Product product, const Matrix& w, int rows, const RowsOut& x, void* y);
   void final_norm(Stream& stream, const PassShape& shape);

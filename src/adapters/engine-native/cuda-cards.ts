@@ -1,22 +1,20 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 import { fromNative } from './from-native.js';
-import { loadAddon } from './load-addon.js';
+import { findAddon, loadAddon } from './load-addon.js';
 import type { NativeCard, NativeEngineInfo } from './native-types.js';
 
 /** The CUDA library: the file named by `EYRIE_CUDA_LIBRARY`; null: where `npm run native:cuda` puts it. */
 export const cudaLibrary = (): string | null => process.env['EYRIE_CUDA_LIBRARY'] || null;
-
-/** From `src/` and from `dist/src/`, as the addon is. */
-const builtHere = ['../../../native/build-cuda/libeyrie_cuda.so', '../../../../native/build-cuda/libeyrie_cuda.so'];
 
 /**
  * Why an engine took the CPU, where a card may have been expected: a CUDA library is named or built here. Null otherwise: that a machine
  * without one computes on its CPU is no news.
  */
 export function whyNoCard({ whyCpu }: Pick<NativeEngineInfo, 'whyCpu'>): string | null {
-  const expected =
-    cudaLibrary() !== null || builtHere.some((file) => existsSync(fileURLToPath(new URL(file, import.meta.url))));
+  // Where the addon looks for one: native/engine/cuda_library.cc.
+  const builtHere = path.join(path.dirname(findAddon()), '../build-cuda/libeyrie_cuda.so');
+  const expected = cudaLibrary() !== null || existsSync(builtHere);
   return expected ? whyCpu : null;
 }
 
