@@ -295,13 +295,60 @@ export const bounds = Object.freeze({
   keepAliveMs: 75_000,
   /** A whole request, upload included. Slow senders are cut far earlier, by their rate. */
   requestMs: 3_600_000,
-  /** A body must arrive at this mean rate once the grace has passed. */
+  /** Headers of a request, from the opening of the connection or from their first byte. */
+  headersMs: 30_000,
+  /** How often that is looked at. */
+  connectionsLookMs: 5000,
+  /** A body must arrive at this rate in each window of the grace's length, the first one included. */
   bodyBytesPerSecondMin: 1024,
   bodyGraceMs: 30_000,
+  /**
+   * So much of an answer must be taken in each window in which some of it waits for the client. The system's buffer of a fast
+   * connection (4 MB) tells of what was taken in steps of up to 1.5 MB: with such a buffer, whoever takes 20 kB a second shows
+   * a step in each window.
+   */
+  readerBytesPerSecondMin: 1024,
+  readerGraceMs: 90_000,
+  /** A client has this long to see an answer behind which the connection is closed. */
+  lingerMs: 2000,
+  /** Connections at once where the limit of open files allows for as many: see `connectionsShare`. */
+  connectionsMax: 10_000,
+  /** Of the open files that the process may have; the rest is for the store and Redis. */
+  connectionsShare: 0.5,
+  /** Keys that were refused, a minute and remote address: beyond, unknown ones are looked for among all keys together. */
+  refusedKeysPerMinute: 120,
+  /** Remote addresses of which refused keys are remembered; the oldest are forgotten. */
+  refusedAddressesMax: 10_000,
+  /** All keys are listed this often at most, and for a tenth of the time at most, while somebody tries keys. */
+  keysListedMs: 1000,
   /** Rest of a refused body that is read and dropped, so that the client gets to see the answer. */
   drainBytesMax: 256 * 1024 * 1024,
 
   // What tenants share.
+  /** A call waits this long at most for a place of its tenant. */
+  placeWaitMs: 20_000,
+  /** Files that are read at once, by a tenant and by all: each holds a piece of `fileChunkBytes` and a connection to the store. */
+  downloadsPerTenant: 32,
+  downloadsMax: 192,
+  downloadsWaitingMax: 64,
+  /** Files and parts that are sent at once: each holds two parts of `multipartPartBytes` where the store is S3. */
+  uploadsPerTenant: 8,
+  uploadsMax: 40,
+  uploadsWaitingMax: 64,
+  /** JSON bodies that are held, by the length they declare; one without a length counts as the longest that its call takes. */
+  bodyBytesPerTenant: 64 * 1024 * 1024,
+  bodyBytesUnderWayMax: 256 * 1024 * 1024,
+  bodiesWaitingMax: 1000,
+  /** What the smallest body counts for. */
+  bodyBytesCounted: 4096,
+  /** Lists that are read at once: each makes up to `storeReadsAtOnce` calls of the store. */
+  listsPerTenant: 2,
+  listsMax: 6,
+  listsWaitingMax: 2000,
+  /** Pages of results that are read or on their way: each holds `resultsPageBytes`. */
+  resultsPerTenant: 6,
+  resultsMax: 32,
+  resultsWaitingMax: 2000,
   /** Share of a tenant for which the tenants file names none, and what it may name. */
   weightDefault: 1,
   weightMin: 0.01,

@@ -42,6 +42,7 @@ export const errorKinds = Object.freeze({
   body_too_large: user(413),
   unsupported_media_type: user(415),
   range_not_satisfiable: user(416),
+  expectation_failed: user(417),
   idempotency_key_reused: user(422),
   headers_too_large: user(431),
   insufficient_quota: { status: 429, type: 'rate_limit_error', retryable: false },

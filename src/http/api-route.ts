@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import type { Access } from '../domain/scopes.js';
+import type { ShareName } from './shares.js';
 
 export interface ApiCall<Query, Headers, Body> {
   /** Owner of the API key; empty on public routes. */
@@ -23,6 +24,8 @@ interface RouteText {
   readonly summary: string;
   /** Who may call. There is no default: a route that does not say it does not compile. */
   readonly access: Access;
+  /** What its calls take a place of while they are answered; HEAD takes none. */
+  readonly share?: Exclude<ShareName, 'bodies'>;
   /** What a good answer holds; a media type when it is no JSON. */
   readonly answer: z.ZodType | string;
   /** What each event holds where a good answer may also be a stream of server-sent events. */

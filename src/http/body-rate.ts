@@ -1,32 +1,29 @@
 import type { IncomingMessage } from 'node:http';
-import { EyrieError } from '../domain/errors.js';
+import { RateWindow, type LeastRate } from './sockets/rate-window.js';
 
-export interface BodyRate {
-  readonly bytesPerSecondMin: number;
-  /** Time in which nothing is demanded. */
-  readonly graceMs: number;
-}
+export type BodyRate = LeastRate;
 
 /**
- * Cuts senders that let a body trickle to hold a connection open. Only time in which the service waits for the sender counts:
- * while it does not read (a slow store, a check of the key), the clock stands still.
+ * Tells of senders that let a body trickle to hold a connection open: `onSlow` is called once when less than the least rate came in a
+ * window. Only time in which the service waits for the sender counts: while it does not read (a slow store, a check of the key, a
+ * place that is waited for), the clock stands still.
  */
-export function watchBodyRate(request: IncomingMessage, { bytesPerSecondMin, graceMs }: BodyRate): void {
+export function watchBodyRate(request: IncomingMessage, rate: BodyRate, onSlow: () => void): void {
   const { socket } = request;
-  const bytesBefore = socket.bytesRead;
-  const tickMs = Math.max(10, graceMs / 10);
-  let waitedMs = 0;
+  const tickMs = Math.max(10, rate.graceMs / 10);
+  const window = new RateWindow(rate, tickMs);
+  let seenBytes = socket.bytesRead;
   const timer = setInterval(() => {
     if (request.complete || request.destroyed) {
       clearInterval(timer);
       return;
     }
     if (request.readableFlowing !== true) return;
-    waitedMs += tickMs;
-    const demanded = (bytesPerSecondMin * waitedMs) / 1000;
-    if (waitedMs < graceMs || socket.bytesRead - bytesBefore >= demanded) return;
+    const tooSlow = window.tick(socket.bytesRead - seenBytes);
+    seenBytes = socket.bytesRead;
+    if (!tooSlow) return;
     clearInterval(timer);
-    request.destroy(new EyrieError('request_timeout', 'The body arrived too slowly. Send it again, faster.'));
+    onSlow();
   }, tickMs);
   timer.unref();
   request.once('close', () => clearInterval(timer));

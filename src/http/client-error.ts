@@ -2,7 +2,7 @@ import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
-import { EyrieError } from '../domain/errors.js';
+import { errorKinds, EyrieError } from '../domain/errors.js';
 import { toErrorResponse } from './error-response.js';
 
 function toEyrieError(code: string | undefined): EyrieError {
@@ -23,16 +23,16 @@ function toEyrieError(code: string | undefined): EyrieError {
 const answerBegan = (socket: Socket): boolean =>
   (Reflect.get(socket, '_httpMessage') as ServerResponse | null | undefined)?.headersSent === true;
 
-/** Answers what is no HTTP request (bad syntax, headers too large or too slow) and closes the connection. */
-export function answerClientError(world: Pick<World, 'ids' | 'log'>, error: Error, socket: Socket): void {
+/** The answer to a connection for which there is no room. */
+export function refuseConnection(world: Pick<World, 'ids' | 'log'>, socket: Socket): void {
   const requestId = world.ids.next('request');
-  const reason = (error as { code?: string }).code;
-  const { status, headers, body } = toErrorResponse(toEyrieError(reason), requestId);
-  world.log.info('http.bad_request', { requestId, status, reason: reason ?? null });
-  if (!socket.writable || answerBegan(socket)) {
-    socket.destroy();
-    return;
-  }
+  socket.on('error', () => undefined);
+  endWith(socket, new EyrieError('service_unavailable', 'Too many connections.'), requestId);
+}
+
+/** Writes an answer of our own and ends our side. Who does not end theirs is cut off by `Connections`. */
+function endWith(socket: Socket, error: EyrieError, requestId: string): void {
+  const { status, headers, body } = toErrorResponse(error, requestId);
   const text = JSON.stringify(body);
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
@@ -42,4 +42,17 @@ export function answerClientError(world: Pick<World, 'ids' | 'log'>, error: Erro
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   socket.end(`${lines.join('\r\n')}\r\n\r\n${text}`);
+}
+
+/** Answers what is no HTTP request (bad syntax, headers too large or too slow) and closes the connection. */
+export function answerClientError(world: Pick<World, 'ids' | 'log'>, error: Error, socket: Socket): void {
+  const requestId = world.ids.next('request');
+  const reason = (error as { code?: string }).code;
+  const refusal = toEyrieError(reason);
+  world.log.info('http.bad_request', { requestId, status: errorKinds[refusal.code].status, reason: reason ?? null });
+  if (!socket.writable || answerBegan(socket)) {
+    socket.destroy();
+    return;
+  }
+  endWith(socket, refusal, requestId);
 }

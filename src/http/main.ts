@@ -8,6 +8,8 @@ import { EyrieError } from '../domain/errors.js';
 import { Metrics } from '../observe/metrics.js';
 import { observeProgram } from '../observe/observe-program.js';
 import { createServer } from './server.js';
+import { apiShares } from './shares.js';
+import { connectionsAllowed } from './sockets/open-files.js';
 
 const isTaken = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
 
@@ -35,7 +37,11 @@ await runProgram('api', async (_end, fail) => {
   const opened = await openWorld('api', settings, fail, (log) => metrics.watch(log));
   const world = toWorld(opened);
   metrics.watchRefusals(() => world.refusals.counts());
+  const shares = apiShares(world);
+  metrics.watchShares({ ...shares });
   const server = createServer(world, {
+    shares,
+    connections: { max: connectionsAllowed() },
     version: readVersion(),
     tokenizer: world.openedModel.tokenizer,
     grammars: world.openedModel.grammars,

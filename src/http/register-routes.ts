@@ -1,10 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { parseWith, shown } from '../contract/parse.js';
+import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import type { Access } from '../domain/scopes.js';
 import type { ApiRoute } from './api-route.js';
+import { hasBody } from './drain-body.js';
 import { readJsonBody } from './json-body.js';
+import type { Places } from './places.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -27,7 +30,13 @@ function toObject(body: unknown, optional: boolean): object {
 const pickHeaders = (schema: z.ZodObject, { headers }: FastifyRequest): Record<string, unknown> =>
   Object.fromEntries(Object.keys(schema.shape).map((name) => [name, headers[name.toLowerCase()]]));
 
-function register(app: FastifyInstance, route: ApiRoute): void {
+/** What a body counts for before any of it was read. */
+function declaredBytes({ headers }: FastifyRequest, bytesMax: number): number {
+  const length = headers['content-length'];
+  return Math.max(bounds.bodyBytesCounted, Math.min(length === undefined ? bytesMax : Number(length), bytesMax));
+}
+
+function register(app: FastifyInstance, route: ApiRoute, places: Places): void {
   app.route({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: route.path,
@@ -35,12 +44,20 @@ function register(app: FastifyInstance, route: ApiRoute): void {
     handler: async (request, reply) => {
       const query = parseWith(route.query ?? noQuery, request.query);
       const headers = route.headers ? parseWith(route.headers, pickHeaders(route.headers, request)) : {};
+      if (route.body && hasBody(request.raw))
+        await places.hold('bodies', request.tenant, reply, declaredBytes(request, route.bodyBytesMax));
       const json = route.body
         ? toObject(await readJsonBody(request.raw, route.bodyBytesMax), route.bodyOptional)
         : undefined;
       const body = route.body ? parseWith(route.body, json) : undefined;
       const params = request.params as Record<string, string>;
-      return route.handle({ tenant: request.tenant, params, query, headers, body, json, request, reply });
+      const call = { tenant: request.tenant, params, query, headers, body, json, request, reply };
+      if (!route.share || request.method === 'HEAD') return route.handle(call);
+      const leave = await places.hold(route.share, request.tenant, reply);
+      const answer = await route.handle(call);
+      // A list is small once it is read; of the others the answer is what counts.
+      if (route.share === 'lists') leave();
+      return answer;
     },
   });
 }
@@ -59,8 +76,8 @@ function refuseOtherMethods(app: FastifyInstance, path: string, routes: readonly
   });
 }
 
-export function registerRoutes(app: FastifyInstance, routes: readonly ApiRoute[]): void {
-  for (const route of routes) register(app, route);
+export function registerRoutes(app: FastifyInstance, routes: readonly ApiRoute[], places: Places): void {
+  for (const route of routes) register(app, route, places);
   for (const path of new Set(routes.map((route) => route.path)))
     refuseOtherMethods(
       app,

@@ -8,6 +8,7 @@ import { authenticate, requireScope } from './authenticate.js';
 import { watchBodyRate, type BodyRate } from './body-rate.js';
 import { drainBody, hasBody } from './drain-body.js';
 import type { SharedRateLimit } from './rate-limit.js';
+import type { SendError } from './send-error.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -21,6 +22,7 @@ declare module 'fastify' {
 export interface RequestRules {
   readonly rateLimit: SharedRateLimit;
   readonly bodyRate: BodyRate;
+  readonly sendError: SendError;
   /** Of a tenant; null = no limit. */
   readonly requestsPerMinute: (tenant: string) => number | null;
 }
@@ -47,6 +49,37 @@ async function countRequest(
   );
 }
 
+/** What Node checks by itself, with an answer of its own form. */
+function checkWellFormed({ raw }: FastifyRequest): void {
+  if (raw.httpVersion !== '1.1') return;
+  if (raw.headers.host === undefined)
+    throw new EyrieError('invalid_value', 'The header `Host` is missing: HTTP/1.1 asks for it.', { param: 'host' });
+  const { expect } = raw.headers;
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue')
+    throw new EyrieError('expectation_failed', 'The header `Expect` may only be `100-continue`. Leave it out.', {
+      param: 'expect',
+    });
+}
+
+/**
+ * A body that comes too slowly ends its request. The client gets to see why, unless it was answered already; then the connection
+ * is closed, and with it whatever reads the body.
+ */
+function endSlowRequest(request: FastifyRequest, reply: FastifyReply, sendError: SendError): void {
+  const reason = new EyrieError(
+    'request_timeout',
+    `The body arrived too slowly: at least ${bounds.bodyBytesPerSecondMin} bytes a second are needed. Send it again, faster.`,
+    { bound: 'bodyBytesPerSecondMin' },
+  );
+  if (reply.sent || reply.raw.headersSent) {
+    request.raw.destroy(reason);
+    return;
+  }
+  reply.raw.once('close', () => request.raw.destroy(reason));
+  void reply.header('connection', 'close');
+  sendError(reason, request, reply);
+}
+
 const fieldsOf = (request: FastifyRequest): LogFields => ({
   requestId: request.id,
   tenant: request.tenant || null,
@@ -61,7 +94,9 @@ export function addRequestHooks(app: FastifyInstance, world: World, keyRing: Key
   app.decorateRequest('keyId', null);
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
-    if (hasBody(request.raw)) watchBodyRate(request.raw, rules.bodyRate);
+    if (hasBody(request.raw))
+      watchBodyRate(request.raw, rules.bodyRate, () => endSlowRequest(request, reply, rules.sendError));
+    checkWellFormed(request);
     // A path that is not there may be asked for by everybody; a route that says nothing is open to nobody but an admin.
     const access = request.is404 ? 'public' : (request.routeOptions.config.access ?? 'admin');
     if (access === 'public') return;

@@ -11,7 +11,7 @@ import type { Grammars } from '../ports/grammars.js';
 import type { Tokenizer } from '../ports/tokenizer.js';
 import type { ApiRoute } from './api-route.js';
 import type { BodyRate } from './body-rate.js';
-import { answerClientError } from './client-error.js';
+import { answerClientError, refuseConnection } from './client-error.js';
 import { LiveCalls } from './live-calls.js';
 import { SharedRateLimit } from './rate-limit.js';
 import { registerRoutes } from './register-routes.js';
@@ -33,7 +33,9 @@ import { uploadRoutes } from './routes/uploads.js';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.js';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.js';
 import { errorSender } from './send-error.js';
-import { watchSilentConnections } from './silent-connections.js';
+import { Places } from './places.js';
+import { apiShares, type ApiShares } from './shares.js';
+import { Connections, type ConnectionRules } from './sockets/connections.js';
 
 export interface ServerOptions {
   /** Shown in the API document; absent: it says `unknown`. */
@@ -41,6 +43,10 @@ export interface ServerOptions {
   /** Largest upload, bytes. */
   readonly fileBytesMax?: number;
   readonly bodyRate?: BodyRate;
+  /** How the server treats its connections; what is absent is as the bounds say. */
+  readonly connections?: Partial<ConnectionRules> & { readonly headersMs?: number; readonly lookMs?: number };
+  /** What tenants share, where somebody else looks at it too. */
+  readonly shares?: ApiShares;
   /** In place of every tenant's quota; null = no limit. */
   readonly requestsPerMinute?: number | null;
   /** null: `/tokenize` and its companions are not offered. */
@@ -84,6 +90,7 @@ function allRoutes(
  * it over fakes.
  */
 export function createServer(world: World, options: ServerOptions = {}): FastifyInstance {
+  const { connections = {} } = options;
   const sendError = errorSender(world);
   const app = Fastify({
     logger: false,
@@ -94,7 +101,13 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     return503OnClosing: false,
     keepAliveTimeout: bounds.keepAliveMs,
     requestTimeout: bounds.requestMs,
-    http: { maxHeaderSize: bounds.headerBytesMax },
+    http: {
+      maxHeaderSize: bounds.headerBytesMax,
+      headersTimeout: connections.headersMs ?? bounds.headersMs,
+      connectionsCheckingInterval: connections.lookMs ?? bounds.connectionsLookMs,
+      // Checked by the hooks, so that the answer has the form of all others.
+      requireHostHeader: false,
+    },
     routerOptions: { maxParamLength: 256 },
     clientErrorHandler: (error, socket) => answerClientError(world, error, socket),
     frameworkErrors: (error, request, reply: FastifyReply) => sendError(error, request, reply),
@@ -108,6 +121,7 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   const keyRing = new KeyRing(world, options.configuredKeysAdmin === true ? scopes : plainScopes);
   const shared = new QuickShared(world);
   addRequestHooks(app, world, keyRing, {
+    sendError,
     rateLimit: new SharedRateLimit(shared, world.clock),
     bodyRate: options.bodyRate ?? { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, graceMs: bounds.bodyGraceMs },
     requestsPerMinute: (tenant) =>
@@ -121,11 +135,28 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     throw new EyrieError('not_found', `There is no ${request.method} ${path} here. GET /docs lists what there is.`);
   });
   const calls = new LiveCalls(world);
-  const closeSilent = watchSilentConnections(app.server);
+  const open = new Connections(
+    app.server,
+    {
+      max: connections.max ?? bounds.connectionsMax,
+      lingerMs: connections.lingerMs ?? bounds.lingerMs,
+      readerRate: connections.readerRate ?? {
+        bytesPerSecondMin: bounds.readerBytesPerSecondMin,
+        graceMs: bounds.readerGraceMs,
+      },
+    },
+    {
+      onCut: (reason) => world.refusals.note('', reason === 'room' ? 'connectionsMax' : 'readerBytesPerSecondMin'),
+      refuse: (socket) => refuseConnection(world, socket),
+    },
+  );
+  // Node would answer what no server expects by itself; the hooks do.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.addHook('preClose', async () => {
-    closeSilent();
+    open.closeSilent();
     void calls.close();
   });
-  registerRoutes(app, allRoutes(world, keyRing, calls, new FilesQuota(world, shared), options));
+  const places = new Places(world, options.shares ?? apiShares(world));
+  registerRoutes(app, allRoutes(world, keyRing, calls, new FilesQuota(world, shared), options), places);
   return app;
 }

@@ -15,6 +15,8 @@ export interface FairShareRules {
 }
 
 export interface EnterOptions {
+  /** Places that the step takes, where a place is a byte, say: 1 by default, and never more than one tenant may have. */
+  readonly size?: number;
   /** How much of its share the step takes, above 0, in a unit of the caller's: tokens, bytes, or 1 for every step. */
   readonly cost?: number;
   /** The step waits no longer. */
@@ -22,6 +24,7 @@ export interface EnterOptions {
 }
 
 interface Waiter {
+  readonly size: number;
   readonly cost: number;
   readonly start: () => void;
 }
@@ -65,23 +68,27 @@ export class FairShare {
    * Waits for a place. What it gives leaves the place again, once however often it is called. Rejects with the rules' refusal when
    * too many of the tenant's steps wait already, and with `signal.reason`.
    */
-  async enter(tenant: string, { cost = 1, signal }: EnterOptions = {}): Promise<() => void> {
+  async enter(tenant: string, { size: asked = 1, cost = 1, signal }: EnterOptions = {}): Promise<() => void> {
     signal?.throwIfAborted();
     const flow = this.#flowOf(tenant);
-    if (this.#hasRoom(flow) && flow.waiting.length === 0) return this.#begin(tenant, flow, cost);
+    const size = this.#sizeOf(asked);
+    if (this.#maySkipWaiting(flow, size)) return this.#begin(tenant, flow, size, cost);
     if (flow.waiting.length >= this.#rules.waitingPerTenant) throw this.#rules.refusal(tenant);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
+        size,
         cost,
         start: () => {
           signal?.removeEventListener('abort', giveUp);
-          resolve(this.#begin(tenant, flow, cost));
+          resolve(this.#begin(tenant, flow, size, cost));
         },
       };
       const giveUp = (): void => {
         flow.waiting.splice(flow.waiting.indexOf(waiter), 1);
         this.#waiting--;
         reject(signal?.reason as Error);
+        // What was too large for the room that is left may have held up smaller steps.
+        this.#fill();
       };
       signal?.addEventListener('abort', giveUp, { once: true });
       if (flow.waiting.length === 0) flow.next = Math.max(flow.next, this.#clock);
@@ -93,7 +100,7 @@ export class FairShare {
   /** Takes a place if one is free for the tenant, without waiting; else null. */
   tryEnter(tenant: string, cost = 1): (() => void) | null {
     const flow = this.#flowOf(tenant);
-    return this.#hasRoom(flow) && flow.waiting.length === 0 ? this.#begin(tenant, flow, cost) : null;
+    return this.#maySkipWaiting(flow, 1) ? this.#begin(tenant, flow, 1, cost) : null;
   }
 
   state(): ShareState {
@@ -117,22 +124,46 @@ export class FairShare {
     return flow;
   }
 
-  #hasRoom(flow: Flow): boolean {
-    return this.#active < this.#rules.places && flow.active < this.#rules.placesPerTenant;
+  #sizeOf(asked: number): number {
+    return Math.min(asked, this.#rules.places, this.#rules.placesPerTenant);
   }
 
-  #begin(tenant: string, flow: Flow, cost: number): () => void {
+    #withinTenant(flow: Flow, size: number): boolean {
+    return flow.active + size <= this.#rules.placesPerTenant;
+  }
+
+  #withinAll(size: number): boolean {
+    return this.#active + size <= this.#rules.places;
+  }
+
+  #maySkipWaiting(flow: Flow, size: number): boolean {
+    if (flow.waiting.length > 0 || !this.#withinTenant(flow, size) || !this.#withinAll(size)) return false;
+    // A large step that waits for room must get it: small ones do not slip past it for ever.
+    return this.#waiting === 0 || this.#firstDue() === null;
+  }
+
+  /** Of the tenants whose next step is within their own places, the one that is due first. */
+  #firstDue(): Flow | null {
+    let first: Flow | null = null;
+    for (const flow of this.#flows.values()) {
+      const [waiter] = flow.waiting;
+      if (waiter && this.#withinTenant(flow, waiter.size) && (first === null || flow.next < first.next)) first = flow;
+    }
+    return first;
+  }
+
+  #begin(tenant: string, flow: Flow, size: number, cost: number): () => void {
     const start = Math.max(flow.next, this.#clock);
     this.#clock = start;
     flow.next = start + cost / this.#rules.weightOf(tenant);
-    flow.active++;
-    this.#active++;
+    flow.active += size;
+    this.#active += size;
     let left = false;
     return () => {
       if (left) return;
       left = true;
-      flow.active--;
-      this.#active--;
+      flow.active -= size;
+      this.#active -= size;
       this.#fill();
     };
   }
@@ -140,11 +171,10 @@ export class FairShare {
   /** Gives the free places away. */
   #fill(): void {
     for (;;) {
-      let first: Flow | null = null;
-      for (const flow of this.#flows.values())
-        if (flow.waiting.length > 0 && this.#hasRoom(flow) && (first === null || flow.next < first.next)) first = flow;
-      const waiter = first?.waiting.shift();
-      if (!waiter) return;
+      const first = this.#firstDue();
+      const [waiter] = first?.waiting ?? [];
+      if (!first || !waiter || !this.#withinAll(waiter.size)) return;
+      first.waiting.shift();
       this.#waiting--;
       waiter.start();
     }

@@ -27,6 +27,7 @@ export function apiKeyRoutes(world: World, keyRing: KeyRing): ApiRoute[] {
       path: '/v1/admin/keys',
       summary: 'List keys, newest first',
       access: 'admin',
+      share: 'lists',
       query: keysQuery,
       answer: listOf(apiKeyObject),
       handle: ({ tenant, query }) => listKeys(world.store, tenant, { after: query.after ?? null, limit: query.limit }),

@@ -23,6 +23,7 @@ export function batchResultRoutes(world: World): ApiRoute[] {
       path: '/v1/batches/:batch_id/results',
       summary: 'Read result lines in input order, also while the batch runs',
       access: 'batches:read',
+      share: 'results',
       query: resultsQuery,
       answer: resultsPage,
       handle: async ({ tenant, params, query, reply }) => {

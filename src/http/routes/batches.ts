@@ -55,6 +55,7 @@ export function batchRoutes(world: World, rules: LineRules | null, filesQuota: F
       path: '/v1/batches',
       summary: 'List batches',
       access: 'batches:read',
+      share: 'lists',
       query: batchesQuery,
       answer: listOf(batchObject),
       handle: ({ tenant, query }) => listBatches(world, tenant, { ...query, after: query.after ?? null }),

@@ -34,6 +34,7 @@ export function fileContentRoutes(world: World): ApiRoute[] {
       path: '/v1/files/:file_id/content',
       summary: 'Read the content of a file, or a range of it',
       access: 'files:read',
+      share: 'downloads',
       headers: contentHeaders,
       answer: 'application/octet-stream',
       handle: async ({ tenant, params, headers, request, reply }) => {

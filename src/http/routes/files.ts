@@ -33,6 +33,7 @@ export function fileRoutes(world: World, fileBytesMax: number, quota: FilesQuota
       path: '/v1/files',
       summary: 'Upload a file',
       access: 'files:write',
+      share: 'uploads',
       form: { file: 'file', fields: createFileForm },
       answer: fileObject,
       handle: ({ tenant, request }) =>
@@ -51,6 +52,7 @@ export function fileRoutes(world: World, fileBytesMax: number, quota: FilesQuota
       path: '/v1/files',
       summary: 'List files',
       access: 'files:read',
+      share: 'lists',
       query: filesQuery,
       answer: listOf(fileObject),
       handle: ({ tenant, query }) =>

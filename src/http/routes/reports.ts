@@ -25,6 +25,7 @@ export function reportRoutes(world: World): ApiRoute[] {
       path: '/v1/reports',
       summary: 'List reports',
       access: 'reports:read',
+      share: 'lists',
       query: reportsQuery,
       answer: listOf(reportObject),
       handle: ({ tenant, query }) => listReports(world.store, tenant, { ...query, after: query.after ?? null }),

@@ -38,6 +38,7 @@ export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
       path: '/v1/uploads/:upload_id/parts',
       summary: 'Send one part',
       access: 'files:write',
+      share: 'uploads',
       form: { file: 'data', fields: z.strictObject({}) },
       answer: uploadPartObject,
       handle: ({ tenant, params, request }) =>

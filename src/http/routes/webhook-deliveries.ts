@@ -33,6 +33,7 @@ export function webhookDeliveryRoutes(world: World): ApiRoute[] {
       path: `${endpointPath}/deliveries`,
       summary: 'List what was sent to an endpoint, newest event first',
       access: 'webhooks:read',
+      share: 'lists',
       query: deliveriesQuery,
       answer: listOf(webhookDeliveryObject),
       handle: ({ tenant, params, query }) =>

@@ -46,6 +46,7 @@ export function webhookEndpointRoutes(world: World): ApiRoute[] {
       path,
       summary: 'List webhook endpoints, newest first',
       access: 'webhooks:read',
+      share: 'lists',
       query: webhookEndpointsQuery,
       answer: listOf(webhookEndpointObject),
       handle: ({ tenant, query }) => pageOfEndpoints(world, tenant, { after: query.after ?? null, limit: query.limit }),

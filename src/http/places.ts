@@ -1,0 +1,50 @@
+import type { FastifyReply } from 'fastify';
+import type { World } from '../app/world.js';
+import { bounds } from '../domain/bounds.js';
+import { EyrieError } from '../domain/errors.js';
+import { noPlace, type ApiShares, type ShareName } from './shares.js';
+
+/** Aborts when the answer is out, or its client gone: what was done for it is done for nobody from then on. */
+export function answerEnds({ raw }: FastifyReply): AbortSignal {
+  const ended = new AbortController();
+  const end = (): void => ended.abort(new EyrieError('service_unavailable', 'The client has gone away.'));
+  if (raw.destroyed) end();
+  else raw.once('close', end);
+  return ended.signal;
+}
+
+/** Gives calls their places among those of all tenants. */
+export class Places {
+  readonly #clock: Pick<World['clock'], 'sleep'>;
+  readonly #shares: ApiShares;
+
+  constructor({ clock }: Pick<World, 'clock'>, shares: ApiShares) {
+    this.#clock = clock;
+    this.#shares = shares;
+  }
+
+  /**
+   * Waits for a place, and holds it until the answer is out or the call that this gives is made. A call that waits too long is
+   * refused: it may stand in the way of another one, in front of it on the same connection, that waits too.
+   */
+  async hold(name: ShareName, tenant: string, reply: FastifyReply, size = 1): Promise<() => void> {
+    const answered = answerEnds(reply);
+    const entered = new AbortController();
+    const late = new AbortController();
+    void this.#clock.sleep(bounds.placeWaitMs, entered.signal).then(() => {
+      if (!entered.signal.aborted) late.abort(noPlace(name));
+    });
+    try {
+      const leave = await this.#shares[name].enter(tenant, {
+        size,
+        cost: size,
+        signal: AbortSignal.any([answered, late.signal]),
+      });
+      if (answered.aborted) leave();
+      else answered.addEventListener('abort', leave, { once: true });
+      return leave;
+    } finally {
+      entered.abort();
+    }
+  }
+}
