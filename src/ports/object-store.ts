@@ -23,6 +23,8 @@ export interface GetOptions {
   readonly range?: ByteRange;
   /** The object must still have this ETag; else the call throws `input_changed`. */
   readonly ifMatch?: string;
+  /** Nobody needs the object any more: the call, or the body that it gave, fails soon, and what is open for it is closed at once. */
+  readonly signal?: AbortSignal;
 }
 
 export type CreateResult = { readonly created: true; readonly etag: string } | { readonly created: false };

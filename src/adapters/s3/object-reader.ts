@@ -26,6 +26,11 @@ export function toInfo(key: string, { ETag, LastModified, ContentLength, Content
 const changed = (key: string): EyrieError =>
   new EyrieError('input_changed', `The object '${key}' was changed after it was accepted. Submit it again.`);
 
+/** A body of the SDK is a stream of Node: closing it frees its connection. */
+function closeBody(answer: GetObjectCommandOutput | null): void {
+  (answer?.Body as { destroy?: () => void } | undefined)?.destroy?.();
+}
+
 /** The next chunk, or an error that counts as a cut connection when none comes for long. */
 async function nextChunk(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
   let timer: NodeJS.Timeout | undefined;
@@ -60,26 +65,32 @@ export class ObjectReader {
     }
   }
 
-  async open(name: string, key: string, { range, ifMatch }: GetOptions): Promise<ObjectBody | null> {
+  async open(name: string, key: string, { range, ifMatch, signal }: GetOptions): Promise<ObjectBody | null> {
     if (range && range.start >= range.end) return this.#empty(name, key, ifMatch);
     try {
-      const answer = await this.#get(name, range, ifMatch);
+      const answer = await this.#get(name, range, ifMatch, signal);
       const info = toInfo(key, answer);
-      return { info, body: this.#body(name, info, answer, range ?? { start: 0, end: info.bytes }) };
+      return { info, body: this.#body(name, info, answer, range ?? { start: 0, end: info.bytes }, signal) };
     } catch (error) {
+      signal?.throwIfAborted();
       if (toVerdict(error) === 'range') return this.#empty(name, key, ifMatch);
       return this.#absent(error, 'read', key);
     }
   }
 
-  #get(name: string, range: ByteRange | undefined, ifMatch: string | undefined): Promise<GetObjectCommandOutput> {
+  #get(
+    name: string,
+    range: ByteRange | undefined,
+    ifMatch: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<GetObjectCommandOutput> {
     const command = new GetObjectCommand({
       Bucket: this.#bucket,
       Key: name,
       IfMatch: ifMatch,
       Range: range && `bytes=${range.start}-${range.end - 1}`,
     });
-    return withRetries(this.#retry, (abortSignal) => this.#client.send(command, { abortSignal }));
+    return withRetries(this.#retry, (abortSignal) => this.#client.send(command, { abortSignal }), signal);
   }
 
   /** A range behind the end, or of no length, cannot be asked for. */
@@ -95,14 +106,25 @@ export class ObjectReader {
     throw toStoreError(error, action, key);
   }
 
-  #body(name: string, info: ObjectInfo, first: GetObjectCommandOutput, range: ByteRange): AsyncIterable<Uint8Array> {
+  #body(
+    name: string,
+    info: ObjectInfo,
+    first: GetObjectCommandOutput,
+    range: ByteRange,
+    signal: AbortSignal | undefined,
+  ): AsyncIterable<Uint8Array> {
     const end = Math.min(range.end, info.bytes);
     let at = range.start;
     let failures = 0;
     let answer: GetObjectCommandOutput | null = first;
     let chunks: AsyncIterator<Uint8Array> | null = null;
+    // A step that waits for the store would hold the connection for as long as that takes.
+    const close = (): void => closeBody(answer);
+    signal?.addEventListener('abort', close, { once: true });
+    if (signal?.aborted) close();
     const leave = async (): Promise<{ done: true; value: undefined }> => {
-      (answer?.Body as { destroy?: () => void } | undefined)?.destroy?.();
+      signal?.removeEventListener('abort', close);
+      closeBody(answer);
       await chunks?.return?.();
       answer = null;
       chunks = null;
@@ -112,7 +134,7 @@ export class ObjectReader {
     const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
       while (at < end) {
         try {
-          answer ??= await this.#get(name, { start: at, end }, info.etag);
+          answer ??= await this.#get(name, { start: at, end }, info.etag, signal);
           chunks ??= (answer.Body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
           const { value, done } = await nextChunk(chunks);
           if (done) throw Object.assign(new Error('The body ended early.'), { code: 'ECUT' });
@@ -120,9 +142,10 @@ export class ObjectReader {
           failures = 0;
           return { done: false, value };
         } catch (error) {
-          (answer?.Body as { destroy?: () => void } | undefined)?.destroy?.();
+          closeBody(answer);
           answer = null;
           chunks = null;
+          signal?.throwIfAborted();
           const verdict = toVerdict(error);
           // Gone or replaced while it was read: what was read and what is there now do not belong together.
           if (verdict === 'precondition' || verdict === 'absent') throw changed(info.key);

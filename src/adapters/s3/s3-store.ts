@@ -28,12 +28,19 @@ export interface S3StoreOptions {
   /** Default: found as every AWS client finds them (environment, files, role). */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly retry?: Partial<RetrySettings>;
+  /** Connections at once: for small calls, for bodies that are read, and for bodies that are written. */
+  readonly sockets?: { readonly small?: number; readonly reads?: number; readonly writes?: number };
 }
 
 const connectMs = 3000;
-const socketsMax = 200;
 
-function toClient({ region, endpoint, credentials }: S3StoreOptions): S3Client {
+/**
+ * Connections to the store at once, by what they are for. Small calls are over in a moment; a body that is read or written is under
+ * way for as long as a user takes, and must not stand in the way of those.
+ */
+const socketsMax = Object.freeze({ small: 256, reads: 256, writes: 128 });
+
+function toClient({ region, endpoint, credentials }: S3StoreOptions, sockets: number): S3Client {
   // Servers other than AWS do not all take the checksums that the SDK sends by default.
   const checksums = endpoint === undefined ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
   return new S3Client({
@@ -46,8 +53,8 @@ function toClient({ region, endpoint, credentials }: S3StoreOptions): S3Client {
     maxAttempts: 1,
     requestHandler: {
       connectionTimeout: connectMs,
-      httpAgent: { maxSockets: socketsMax },
-      httpsAgent: { maxSockets: socketsMax },
+      httpAgent: { maxSockets: sockets },
+      httpsAgent: { maxSockets: sockets },
     },
   });
 }
@@ -58,18 +65,24 @@ function toClient({ region, endpoint, credentials }: S3StoreOptions): S3Client {
  */
 export class S3Store implements ObjectStore {
   readonly #client: S3Client;
+  readonly #writes: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
   readonly #retry: RetrySettings;
   readonly #reader: ObjectReader;
+  /** Reads bodies as long as their reader takes. */
+  readonly #streams: ObjectReader;
   readonly #deleter: ObjectDeleter;
 
   constructor(options: S3StoreOptions) {
-    this.#client = toClient(options);
+    const sockets = { ...socketsMax, ...options.sockets };
+    this.#client = toClient(options, sockets.small);
+    this.#writes = toClient(options, sockets.writes);
     this.#bucket = options.bucket;
     this.#prefix = toPrefix(options.prefix ?? '');
     this.#retry = { ...defaultRetrySettings, ...options.retry };
     this.#reader = new ObjectReader(this.#client, this.#bucket, this.#retry);
+    this.#streams = new ObjectReader(toClient(options, sockets.reads), this.#bucket, this.#retry);
     this.#deleter = new ObjectDeleter(this.#client, this.#bucket, this.#retry);
   }
 
@@ -101,11 +114,11 @@ export class S3Store implements ObjectStore {
   async putStream(key: string, source: AsyncIterable<Uint8Array>): Promise<StreamedObject> {
     const name = toObjectName(this.#prefix, key);
     const target = {
-      client: this.#client,
+      client: this.#writes,
       bucket: this.#bucket,
       name,
       retry: this.#retry,
-      putSmall: (bytes: Uint8Array) => this.#put(key, bytes),
+      putSmall: (bytes: Uint8Array) => this.#put(key, bytes, undefined, this.#writes),
     };
     try {
       return await uploadStream(target, source);
@@ -115,12 +128,12 @@ export class S3Store implements ObjectStore {
   }
 
   async get(key: string, options: GetOptions = {}): Promise<{ info: ObjectInfo; bytes: Uint8Array } | null> {
-    const found = await this.getStream(key, options);
+    const found = await this.#reader.open(toObjectName(this.#prefix, key), key, options);
     return found && { info: found.info, bytes: await collect(found) };
   }
 
   async getStream(key: string, options: GetOptions = {}): Promise<ObjectBody | null> {
-    return this.#reader.open(toObjectName(this.#prefix, key), key, options);
+    return this.#streams.open(toObjectName(this.#prefix, key), key, options);
   }
 
   async head(key: string): Promise<ObjectInfo | null> {
@@ -165,14 +178,14 @@ export class S3Store implements ObjectStore {
   }
 
   /** With `creation`, only where nothing is. */
-  async #put(key: string, bytes: Uint8Array, creation?: Write): Promise<{ etag: string }> {
+  async #put(key: string, bytes: Uint8Array, creation?: Write, client = this.#client): Promise<{ etag: string }> {
     const command = new PutObjectCommand({
       Bucket: this.#bucket,
       Key: toObjectName(this.#prefix, key),
       Body: bytes,
       ...(creation ? { IfNoneMatch: '*', Metadata: creation.metadata } : {}),
     });
-    const { ETag } = await withRetries(this.#retry, (abortSignal) => this.#client.send(command, { abortSignal }));
+    const { ETag } = await withRetries(this.#retry, (abortSignal) => client.send(command, { abortSignal }));
     return { etag: ETag ?? '' };
   }
 }

@@ -23,14 +23,22 @@ export function pauseMs(attempt: number, { pauseMsBase, pauseMsMax }: RetrySetti
   return full * (0.5 + Math.random() / 2);
 }
 
-/** Runs a call until it succeeds, fails for good, or has failed `attemptsMax` times. The signal ends an attempt that hangs. */
-export async function withRetries<T>(settings: RetrySettings, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * Runs a call until it succeeds, fails for good, or has failed `attemptsMax` times. The signal that it gets ends an attempt that
+ * hangs, or one that nobody needs any more: then `unneeded` is aborted.
+ */
+export async function withRetries<T>(
+  settings: RetrySettings,
+  call: (signal: AbortSignal) => Promise<T>,
+  unneeded?: AbortSignal,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const hanging = new AbortController();
     const timer = setTimeout(() => hanging.abort(), settings.attemptMsMax);
     try {
-      return await call(hanging.signal);
+      return await call(unneeded ? AbortSignal.any([hanging.signal, unneeded]) : hanging.signal);
     } catch (error) {
+      unneeded?.throwIfAborted();
       if (toVerdict(error) !== 'again' || attempt === settings.attemptsMax) throw error;
     } finally {
       clearTimeout(timer);

@@ -21,11 +21,11 @@ function chunksOf({ bytes, sha256, chunks }: StoredFile): FileChunks | null {
 async function open(
   { store }: Pick<World, 'store'>,
   file: StoredFile,
-  options: { readonly ifMatch?: string; readonly range: ByteRange },
+  options: { readonly ifMatch?: string; readonly range: ByteRange; readonly signal?: AbortSignal },
 ): Promise<AsyncIterable<Uint8Array>> {
-  const { range, ...pin } = options;
+  const { range, ...rest } = options;
   const isWhole = range.start === 0 && range.end === file.bytes;
-  const content: ObjectBody | null = await store.getStream(file.contentKey, isWhole ? pin : options);
+  const content: ObjectBody | null = await store.getStream(file.contentKey, isWhole ? rest : options);
   if (!content) throw noSuchFile(file.id);
   if (content.info.bytes === file.bytes) return content.body;
   await content.body[Symbol.asyncIterator]().return?.();
@@ -49,21 +49,24 @@ async function begun(pieces: AsyncGenerator<Uint8Array>): Promise<AsyncIterable<
  * The bytes of a file, or a range of them. What the service wrote is verified by its digests, whatever the store calls the object,
  * and no byte leaves before the piece around it is known to be right: else this, or a later step of the iteration, throws
  * `content_damaged`. A file that is the user's own is pinned by its ETag: `input_changed` when it was replaced. Large files of
- * earlier versions are verified as a whole; ranges of them by length.
+ * earlier versions are verified as a whole; ranges of them by length. `signal`: nobody reads on.
  */
 export async function openFileContent(
   world: Pick<World, 'store'>,
   file: StoredFile,
   part: ByteRange | null,
+  signal?: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
   const range = part ?? { start: 0, end: file.bytes };
-  if (file.sha256 === '') return open(world, file, { ...(file.etag === null ? {} : { ifMatch: file.etag }), range });
+  const given = signal ? { signal } : {};
+  if (file.sha256 === '')
+    return open(world, file, { ...given, ...(file.etag === null ? {} : { ifMatch: file.etag }), range });
   const failure = (): EyrieError => damaged(file);
   const chunks = chunksOf(file);
   if (chunks) {
-    const body = await open(world, file, { range: coveringRange(range, chunks.bytes, file.bytes) });
+    const body = await open(world, file, { ...given, range: coveringRange(range, chunks.bytes, file.bytes) });
     return begun(verifiedRange(body, { bytes: file.bytes, chunks, range }, failure));
   }
-  const body = await open(world, file, { range });
+  const body = await open(world, file, { ...given, range });
   return begun(part ? measuredRange(body, range, failure) : verifiedWhole(body, file, failure));
 }

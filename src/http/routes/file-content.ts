@@ -7,6 +7,7 @@ import type { StoredFile } from '../../contract/stored-objects.js';
 import { errorCode, EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { parseByteRange } from '../byte-range.js';
+import { answerEnds } from '../places.js';
 
 /** Content never changes under an id: its hash names it, or the id where nobody hashed it (a file dropped into the inbox). */
 const etagOf = (file: StoredFile): string => `"${file.sha256 || file.id}"`;
@@ -56,7 +57,7 @@ export function fileContentRoutes(world: World): ApiRoute[] {
           );
         }
         // Opened before anything is said of the content: what cannot be read is an error, not a cut body.
-        const content = request.method === 'HEAD' ? null : await openFileContent(world, file, range);
+        const content = request.method === 'HEAD' ? null : await openFileContent(world, file, range, answerEnds(reply));
         if (range) void reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${file.bytes}`);
         void reply.headers({
           ...general,
@@ -66,14 +67,16 @@ export function fileContentRoutes(world: World): ApiRoute[] {
         });
         if (!content) return reply.send();
         const body = Readable.from(content, { objectMode: false });
-        body.on('error', (error) =>
+        body.on('error', (error) => {
+          // The client has gone: nothing failed.
+          if (reply.raw.destroyed && !reply.raw.writableFinished) return;
           // The status is out: closing the connection short of content-length is all that is left to tell.
           world.log.error(
             'file.read_failed',
             { requestId: request.id, fileId: file.id, code: errorCode(error) },
             error,
-          ),
-        );
+          );
+        });
         return reply.send(body);
       },
     }),

@@ -53,6 +53,7 @@ export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
       path: '/v1/uploads/:upload_id/complete',
       summary: 'Join the parts into a file',
       access: 'files:write',
+      share: 'uploads',
       body: completeUploadRequest,
       answer: uploadObject,
       handle: ({ tenant, params, body }) => {
