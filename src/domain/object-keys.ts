@@ -103,6 +103,8 @@ export const keys = Object.freeze({
   liveRequest: (tenant: string, callId: string) => `live/${tenant}/${callId}/request.json`,
   liveAnswer: (tenant: string, callId: string) => `live/${tenant}/${callId}/answer.json`,
 
+  /** Of all tenants. */
+  apiKeys: 'keys/',
   apiKey: (keyId: string) => `keys/${keyId}/key.json`,
   apiKeyRevoked: (keyId: string) => `keys/${keyId}/revoked.json`,
   apiKeyUsed: (keyId: string) => `keys/${keyId}/used`,

@@ -3,6 +3,7 @@ import type { KeyHolder, KeyRing } from '../app/keys/key-ring.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import type { Scope } from '../domain/scopes.js';
+import type { RefusedKeys } from './refused-keys.js';
 
 /** Missing, malformed, unknown, revoked and expired keys all get this one answer. */
 const refused = (): EyrieError =>
@@ -15,12 +16,20 @@ const refused = (): EyrieError =>
  * Whom the request's key stands for: the tenant comes from the key alone, never from a path, body or other header. Throws
  * `invalid_api_key`.
  */
-export async function authenticate(keyRing: KeyRing, request: FastifyRequest): Promise<KeyHolder> {
+export async function authenticate(
+  keyRing: KeyRing,
+  refusedKeys: RefusedKeys,
+  request: FastifyRequest,
+): Promise<KeyHolder> {
+  const address = request.raw.socket.remoteAddress ?? '';
   const match = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '');
   const key = match?.[1] ?? '';
   // Also looked up when it cannot be one, so that the time tells nothing.
-  const holder = await keyRing.find(key.length <= bounds.apiKeyCharsMax ? key : '');
-  if (holder === null || key === '') throw refused();
+  const holder = await keyRing.find(key.length <= bounds.apiKeyCharsMax ? key : '', refusedKeys.hasMany(address));
+  if (holder === null || key === '') {
+    refusedKeys.note(address);
+    throw refused();
+  }
   return holder;
 }
 

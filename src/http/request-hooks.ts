@@ -8,6 +8,7 @@ import { authenticate, requireScope } from './authenticate.js';
 import { watchBodyRate, type BodyRate } from './body-rate.js';
 import { drainBody, hasBody } from './drain-body.js';
 import type { SharedRateLimit } from './rate-limit.js';
+import { RefusedKeys } from './refused-keys.js';
 import type { SendError } from './send-error.js';
 
 declare module 'fastify' {
@@ -90,6 +91,7 @@ const fieldsOf = (request: FastifyRequest): LogFields => ({
 
 /** What happens around every request: its id, its key, its rate, and the rest of its body when the answer goes out early. */
 export function addRequestHooks(app: FastifyInstance, world: World, keyRing: KeyRing, rules: RequestRules): void {
+  const refusedKeys = new RefusedKeys(world.clock);
   app.decorateRequest('tenant', '');
   app.decorateRequest('keyId', null);
   app.addHook('onRequest', async (request, reply) => {
@@ -100,7 +102,7 @@ export function addRequestHooks(app: FastifyInstance, world: World, keyRing: Key
     // A path that is not there may be asked for by everybody; a route that says nothing is open to nobody but an admin.
     const access = request.is404 ? 'public' : (request.routeOptions.config.access ?? 'admin');
     if (access === 'public') return;
-    const caller = await authenticate(keyRing, request);
+    const caller = await authenticate(keyRing, refusedKeys, request);
     request.tenant = caller.tenant;
     request.keyId = caller.keyId;
     const perMinute = rules.requestsPerMinute(caller.tenant);

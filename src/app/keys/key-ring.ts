@@ -6,6 +6,7 @@ import { keys } from '../../domain/object-keys.js';
 import type { Scope } from '../../domain/scopes.js';
 import type { World } from '../world.js';
 import { findKey, type FoundKey } from './find-key.js';
+import { KeyIds } from './key-ids.js';
 
 /** Whom a key stands for. */
 export interface KeyHolder {
@@ -33,20 +34,25 @@ const noHash = Buffer.alloc(32);
 export class KeyRing {
   readonly #world: Pick<World, 'store' | 'clock' | 'tenants' | 'log'>;
   readonly #configuredScopes: readonly Scope[];
+  readonly #ids: KeyIds;
   readonly #looks = new Map<string, Look>();
 
   /** `configuredScopes`: what the keys of the configuration may be used for. */
   constructor(world: Pick<World, 'store' | 'clock' | 'tenants' | 'log'>, configuredScopes: readonly Scope[]) {
     this.#world = world;
+    this.#ids = new KeyIds(world);
     this.#configuredScopes = configuredScopes;
   }
 
-  /** null: unknown, mistyped, revoked or expired. Throws `store_unavailable`. */
-  async find(text: string): Promise<KeyHolder | null> {
+  /**
+   * null: unknown, mistyped, revoked or expired. `doubtful`: the caller's keys were wrong lately; one that is not known here is looked
+   * for among all keys, together with those of others, so that guesses cost the store no reads. Throws `store_unavailable`.
+   */
+  async find(text: string, doubtful = false): Promise<KeyHolder | null> {
     const configured = await this.#world.tenants.tenantOfKey(text);
     if (configured !== null) return { tenant: configured, keyId: null, scopes: this.#configuredScopes };
     const keyId = keyIdOf(text);
-    return keyId === null ? null : this.#findStored(keyId, text);
+    return keyId === null ? null : this.#findStored(keyId, text, doubtful);
   }
 
   /** The next call looks into the store again. */
@@ -54,7 +60,8 @@ export class KeyRing {
     this.#looks.delete(keyId);
   }
 
-  async #findStored(keyId: string, text: string): Promise<KeyHolder | null> {
+  async #findStored(keyId: string, text: string, doubtful: boolean): Promise<KeyHolder | null> {
+    if (doubtful && !this.#isFresh(keyId) && !(await this.#ids.has(keyId))) return null;
     const look = this.#look(keyId);
     const found = await look.found;
     const fits = timingSafeEqual(apiKeyHash(text), found ? Buffer.from(found.key.hash, 'hex') : noHash);
@@ -69,10 +76,15 @@ export class KeyRing {
     return { tenant, keyId, scopes };
   }
 
+  #isFresh(keyId: string): boolean {
+    const known = this.#looks.get(keyId);
+    return known !== undefined && this.#world.clock.monotonic() - known.atMs < bounds.keyFreshMs;
+  }
+
   #look(keyId: string): Look {
     const now = this.#world.clock.monotonic();
     const known = this.#looks.get(keyId);
-    if (known && now - known.atMs < bounds.keyFreshMs) return known;
+    if (known && this.#isFresh(keyId)) return known;
     const look: Look = { atMs: now, found: findKey(this.#world.store, keyId), notedMs: null };
     // Looks stand in the map in their order.
     this.#looks.delete(keyId);

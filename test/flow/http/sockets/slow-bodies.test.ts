@@ -44,8 +44,8 @@ test.each(forms)('%s is answered with 408, and the connection is closed', async 
 test('a body that trickles below the rate is cut, one above it is not', async () => {
   const server = await listening(fast);
   const body = JSON.stringify({ input_file_id: 'file-x', endpoint: '/v1/completions', completion_window: '24h' });
-  const total = 6000;
-  const raws = [20, 150].map((step) => {
+  const total = 30_000;
+  const raws = [4, 600].map((step) => {
     const raw = new RawSocket(server.port);
     const bytes = head('/v1/batches', json, `Content-Length: ${total}`) + body.padEnd(total);
     let at = 0;
@@ -57,7 +57,7 @@ test('a body that trickles below the rate is cut, one above it is not', async ()
   });
   const [slow, honest] = await Promise.all(raws.map((raw) => raw.answer()));
   expect(slow?.status).toBe(408);
-  expect(honest?.status).toBe(400);
+  expect(honest?.status).toBe(200);
   for (const raw of raws) raw.destroy();
 });
 

@@ -1,0 +1,62 @@
+import { bounds } from '../../domain/bounds.js';
+import { keys } from '../../domain/object-keys.js';
+import type { World } from '../world.js';
+
+/** An API key's object by its name; its companions are passed over. */
+const keyIdIn = (objectKey: string): string | null => /^keys\/([^/]+)\/key\.json$/.exec(objectKey)?.[1] ?? null;
+
+/**
+ * Tells for many ids at once whether there is such a key, by listing all keys. Whoever asks waits for a listing that began later, so
+ * a key that was made just before is found; all who wait share it. What this costs the store does not depend on how many ask: a
+ * listing begins `bounds.keysListedMs` after the last one at the earliest, and all of them take a tenth of the time at most.
+ */
+export class KeyIds {
+  readonly #world: Pick<World, 'store' | 'clock'>;
+  #next: Promise<ReadonlySet<string>> | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+  /** By the monotonic clock. */
+  #restUntilMs = -Infinity;
+
+  constructor(world: Pick<World, 'store' | 'clock'>) {
+    this.#world = world;
+  }
+
+  async has(keyId: string): Promise<boolean> {
+    this.#next ??= this.#list();
+    return (await this.#next).has(keyId);
+  }
+
+  #list(): Promise<ReadonlySet<string>> {
+    const { clock } = this.#world;
+    const before = this.#last;
+    const listing = (async () => {
+      await before;
+      await clock.sleep(Math.max(0, this.#restUntilMs - clock.monotonic()));
+      // From here on, whoever asks needs another one.
+      this.#next = null;
+      const began = clock.monotonic();
+      try {
+        return await this.#all();
+      } finally {
+        const ended = clock.monotonic();
+        this.#restUntilMs = Math.max(began + bounds.keysListedMs, ended + 9 * (ended - began));
+      }
+    })();
+    this.#last = listing.catch(() => undefined);
+    return listing;
+  }
+
+  async #all(): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    let after: string | null = null;
+    do {
+      const page = await this.#world.store.list(keys.apiKeys, after === null ? {} : { after });
+      for (const { key } of page.objects) {
+        const id = keyIdIn(key);
+        if (id !== null) found.add(id);
+      }
+      after = page.next;
+    } while (after !== null);
+    return found;
+  }
+}
