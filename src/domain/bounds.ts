@@ -302,6 +302,11 @@ export const bounds = Object.freeze({
   /** A body must arrive at this rate in each window of the grace's length, the first one included. */
   bodyBytesPerSecondMin: 1024,
   bodyGraceMs: 30_000,
+  /** A body that is sent in chunks: so many may be of any size; all together then have this mean size at least. */
+  bodyPiecesFree: 256,
+  bodyPieceBytesMin: 16,
+  /** Beside its content, so much frame at most: the sizes of chunks and what is written behind them. */
+  bodyFrameBytesFree: 128 * 1024,
   /**
    * So much of an answer must be taken in each window in which some of it waits for the client. The system's buffer of a fast
    * connection (4 MB) tells of what was taken in steps of up to 1.5 MB: with such a buffer, whoever takes 20 kB a second shows
@@ -331,6 +336,10 @@ export const bounds = Object.freeze({
   downloadsPerTenant: 32,
   downloadsMax: 192,
   downloadsWaitingMax: 64,
+  /** Contents whose first piece is read and digested at once: a small range costs no less. */
+  openingsPerTenant: 4,
+  openingsMax: 16,
+  openingsWaitingMax: 64,
   /** Files and parts that are sent at once: each holds two parts of `multipartPartBytes` where the store is S3. */
   uploadsPerTenant: 8,
   uploadsMax: 40,
@@ -346,8 +355,8 @@ export const bounds = Object.freeze({
   listsMax: 6,
   listsWaitingMax: 2000,
   /** Pages of results that are read or on their way: each holds `resultsPageBytes`. */
-  resultsPerTenant: 6,
-  resultsMax: 32,
+  resultsPerTenant: 4,
+  resultsMax: 24,
   resultsWaitingMax: 2000,
   /** Share of a tenant for which the tenants file names none, and what it may name. */
   weightDefault: 1,

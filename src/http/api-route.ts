@@ -25,7 +25,7 @@ interface RouteText {
   /** Who may call. There is no default: a route that does not say it does not compile. */
   readonly access: Access;
   /** What its calls take a place of while they are answered; HEAD takes none. */
-  readonly share?: Exclude<ShareName, 'bodies'>;
+  readonly share?: Exclude<ShareName, 'bodies' | 'openings'>;
   /** What a good answer holds; a media type when it is no JSON. */
   readonly answer: z.ZodType | string;
   /** What each event holds where a good answer may also be a stream of server-sent events. */

@@ -6,6 +6,7 @@ import { EyrieError } from '../domain/errors.js';
 import type { LogFields } from '../ports/log.js';
 import { authenticate, requireScope } from './authenticate.js';
 import { watchBodyRate, type BodyRate } from './body-rate.js';
+import { watchBodyShape } from './sockets/body-shape.js';
 import { drainBody, hasBody } from './drain-body.js';
 import type { SharedRateLimit } from './rate-limit.js';
 import { RefusedKeys } from './refused-keys.js';
@@ -52,9 +53,11 @@ async function countRequest(
 
 /** What Node checks by itself, with an answer of its own form. */
 function checkWellFormed({ raw }: FastifyRequest): void {
-  if (raw.httpVersion !== '1.1') return;
+  if (raw.httpVersion === '1.0') return;
   if (raw.headers.host === undefined)
-    throw new EyrieError('invalid_value', 'The header `Host` is missing: HTTP/1.1 asks for it.', { param: 'host' });
+    throw new EyrieError('invalid_value', 'The header `Host` is missing: send it, as HTTP/1.1 asks for.', {
+      param: 'host',
+    });
   const { expect } = raw.headers;
   if (expect !== undefined && expect.toLowerCase() !== '100-continue')
     throw new EyrieError('expectation_failed', 'The header `Expect` may only be `100-continue`. Leave it out.', {
@@ -62,16 +65,25 @@ function checkWellFormed({ raw }: FastifyRequest): void {
     });
 }
 
-/**
- * A body that comes too slowly ends its request. The client gets to see why, unless it was answered already; then the connection
- * is closed, and with it whatever reads the body.
- */
-function endSlowRequest(request: FastifyRequest, reply: FastifyReply, sendError: SendError): void {
-  const reason = new EyrieError(
+const tooSlow = (): EyrieError =>
+  new EyrieError(
     'request_timeout',
     `The body arrived too slowly: at least ${bounds.bodyBytesPerSecondMin} bytes a second are needed. Send it again, faster.`,
     { bound: 'bodyBytesPerSecondMin' },
   );
+
+const tooManyPieces = (): EyrieError =>
+  new EyrieError(
+    'invalid_value',
+    `The body is sent in too many small chunks: beyond ${bounds.bodyPiecesFree} they must have ${bounds.bodyPieceBytesMin} bytes each in the mean, and more content than frame. Send larger chunks, or a Content-Length.`,
+    { bound: 'bodyPieceBytesMin' },
+  );
+
+/**
+ * Ends a request whose body is not to be waited for. The client gets to see why, unless it was answered already; then the
+ * connection is closed, and with it whatever reads the body.
+ */
+function endRequest(request: FastifyRequest, reply: FastifyReply, sendError: SendError, reason: EyrieError): void {
   if (reply.sent || reply.raw.headersSent) {
     request.raw.destroy(reason);
     return;
@@ -79,6 +91,11 @@ function endSlowRequest(request: FastifyRequest, reply: FastifyReply, sendError:
   reply.raw.once('close', () => request.raw.destroy(reason));
   void reply.header('connection', 'close');
   sendError(reason, request, reply);
+}
+
+function watchBody(request: FastifyRequest, reply: FastifyReply, { bodyRate, sendError }: RequestRules): void {
+  watchBodyRate(request.raw, bodyRate, () => endRequest(request, reply, sendError, tooSlow()));
+  watchBodyShape(request.raw, () => endRequest(request, reply, sendError, tooManyPieces()));
 }
 
 const fieldsOf = (request: FastifyRequest): LogFields => ({
@@ -96,8 +113,7 @@ export function addRequestHooks(app: FastifyInstance, world: World, keyRing: Key
   app.decorateRequest('keyId', null);
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
-    if (hasBody(request.raw))
-      watchBodyRate(request.raw, rules.bodyRate, () => endSlowRequest(request, reply, rules.sendError));
+    if (hasBody(request.raw)) watchBody(request, reply, rules);
     checkWellFormed(request);
     // A path that is not there may be asked for by everybody; a route that says nothing is open to nobody but an admin.
     const access = request.is404 ? 'public' : (request.routeOptions.config.access ?? 'admin');

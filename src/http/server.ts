@@ -62,6 +62,7 @@ function allRoutes(
   keyRing: KeyRing,
   calls: LiveCalls,
   filesQuota: FilesQuota,
+  places: Places,
   options: ServerOptions,
 ): ApiRoute[] {
   const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = 'unknown' } = options;
@@ -69,7 +70,7 @@ function allRoutes(
   const routes = [
     ...modelRoutes(world),
     ...fileRoutes(world, fileBytesMax, filesQuota),
-    ...fileContentRoutes(world),
+    ...fileContentRoutes(world, places),
     ...uploadRoutes(world, filesQuota),
     ...batchRoutes(world, rules, filesQuota),
     ...batchResultRoutes(world),
@@ -157,6 +158,6 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     void calls.close();
   });
   const places = new Places(world, options.shares ?? apiShares(world));
-  registerRoutes(app, allRoutes(world, keyRing, calls, new FilesQuota(world, shared), options), places);
+  registerRoutes(app, allRoutes(world, keyRing, calls, new FilesQuota(world, shared), places, options), places);
   return app;
 }

@@ -7,6 +7,8 @@ import { EyrieError } from '../domain/errors.js';
 export interface ApiShares {
   /** Contents of files that are read. */
   readonly downloads: FairShare;
+  /** Contents of which the first piece is read and verified. */
+  readonly openings: FairShare;
   /** Files and parts that are sent. */
   readonly uploads: FairShare;
   /** JSON bodies in memory; a place is a byte. */
@@ -22,6 +24,7 @@ export type ShareName = keyof ApiShares;
 /** The bound of one tenant that a refusal names, and what it is a bound of. */
 const limits: Readonly<Record<ShareName, { readonly bound: BoundName; readonly what: string }>> = {
   downloads: { bound: 'downloadsPerTenant', what: 'downloads are served at once' },
+  openings: { bound: 'openingsPerTenant', what: 'downloads are begun at once' },
   uploads: { bound: 'uploadsPerTenant', what: 'uploads are taken at once' },
   bodies: { bound: 'bodyBytesPerTenant', what: 'bytes of request bodies are held at once' },
   lists: { bound: 'listsPerTenant', what: 'lists are read at once' },
@@ -49,6 +52,11 @@ export function apiShares({ tenants }: Pick<World, 'tenants'>): ApiShares {
       places: bounds.downloadsMax,
       placesPerTenant: bounds.downloadsPerTenant,
       waitingPerTenant: bounds.downloadsWaitingMax,
+    }),
+    openings: share('openings', {
+      places: bounds.openingsMax,
+      placesPerTenant: bounds.openingsPerTenant,
+      waitingPerTenant: bounds.openingsWaitingMax,
     }),
     uploads: share('uploads', {
       places: bounds.uploadsMax,

@@ -31,7 +31,8 @@ export class KeyIds {
     const before = this.#last;
     const listing = (async () => {
       await before;
-      await clock.sleep(Math.max(0, this.#restUntilMs - clock.monotonic()));
+      const restMs = this.#restUntilMs - clock.monotonic();
+      if (restMs > 0) await clock.sleep(restMs);
       // From here on, whoever asks needs another one.
       this.#next = null;
       const began = clock.monotonic();

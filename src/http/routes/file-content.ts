@@ -7,7 +7,7 @@ import type { StoredFile } from '../../contract/stored-objects.js';
 import { errorCode, EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { parseByteRange } from '../byte-range.js';
-import { answerEnds } from '../places.js';
+import { answerEnds, type Places } from '../places.js';
 
 /** Content never changes under an id: its hash names it, or the id where nobody hashed it (a file dropped into the inbox). */
 const etagOf = (file: StoredFile): string => `"${file.sha256 || file.id}"`;
@@ -28,7 +28,7 @@ const contentHeaders = z.object({
   'If-None-Match': z.string().optional(),
 });
 
-export function fileContentRoutes(world: World): ApiRoute[] {
+export function fileContentRoutes(world: World, places: Places): ApiRoute[] {
   return [
     defineRoute({
       method: 'GET',
@@ -57,7 +57,15 @@ export function fileContentRoutes(world: World): ApiRoute[] {
           );
         }
         // Opened before anything is said of the content: what cannot be read is an error, not a cut body.
-        const content = request.method === 'HEAD' ? null : await openFileContent(world, file, range, answerEnds(reply));
+        const open = async () => {
+          const leave = await places.hold('openings', tenant, reply);
+          try {
+            return await openFileContent(world, file, range, answerEnds(reply));
+          } finally {
+            leave();
+          }
+        };
+        const content = request.method === 'HEAD' ? null : await open();
         if (range) void reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${file.bytes}`);
         void reply.headers({
           ...general,

@@ -61,6 +61,30 @@ test('a body that trickles below the rate is cut, one above it is not', async ()
   for (const raw of raws) raw.destroy();
 });
 
+test.each([
+  ['of a byte each', 'a', ''],
+  ['of which each has a long extension', 'abcdefghabcdefgh', `;x=${'y'.repeat(600)}`],
+])('a body in chunks %s is refused before it is read to its end', async (_name, content, extension) => {
+  const server = await listening();
+  const raw = new RawSocket(server.port);
+  const chunk = `${content.length.toString(16)}${extension}\r\n${content}\r\n`;
+  await raw.send(head('/v1/batches', json, chunked) + chunk.repeat(2000));
+  const answer = await raw.answer();
+  expect(answer.status).toBe(400);
+  expect(JSON.parse(answer.body)).toMatchObject({ error: { message: expect.stringContaining('small chunks') as string } });
+  await raw.end();
+});
+
+test('a body in many chunks of the size of a line is taken', async () => {
+  const server = await listening();
+  const raw = new RawSocket(server.port);
+  const blank = `20\r\n${' '.repeat(32)}\r\n`;
+  await raw.send(`${head('/v1/batches', json, chunked)}${blank.repeat(10_000)}2\r\n{}\r\n0\r\n\r\n`);
+  const answer = await raw.answer();
+  expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'missing_required_parameter' } });
+  raw.destroy();
+});
+
 test('the rest of a body that was answered early is held to the rate too', async () => {
   const server = await listening(fast);
   const raw = new RawSocket(server.port);
