@@ -128,7 +128,7 @@ export class FairShare {
     return Math.min(asked, this.#rules.places, this.#rules.placesPerTenant);
   }
 
-    #withinTenant(flow: Flow, size: number): boolean {
+  #withinTenant(flow: Flow, size: number): boolean {
     return flow.active + size <= this.#rules.placesPerTenant;
   }
 

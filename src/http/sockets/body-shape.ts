@@ -21,7 +21,8 @@ export function watchBodyShape(request: IncomingMessage, onBad: () => void): voi
     bytes += piece.length;
     const frameBytes = socket.bytesRead - socketBytesBefore - bytes;
     bad =
-      pieces > bounds.bodyPiecesFree + bytes / bounds.bodyPieceBytesMin || frameBytes > bytes + bounds.bodyFrameBytesFree;
+      pieces > bounds.bodyPiecesFree + bytes / bounds.bodyPieceBytesMin ||
+      frameBytes > bytes + bounds.bodyFrameBytesFree;
     if (!bad) return push(piece);
     onBad();
     return true;

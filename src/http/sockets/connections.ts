@@ -59,9 +59,7 @@ export class Connections {
     this.#events = events;
     this.#tickMs = Math.max(10, Math.min(rules.readerRate.graceMs / 10, rules.lingerMs / 2));
     server.on('connection', (socket: Socket) => this.#add(socket));
-    server.on('request', (request: IncomingMessage, response: ServerResponse) =>
-      this.#begin(request.socket, response),
-    );
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#begin(request.socket, response));
     const timer = setInterval(() => this.#lookAtAll(), this.#tickMs);
     timer.unref();
     server.once('close', () => clearInterval(timer));

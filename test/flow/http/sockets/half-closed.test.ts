@@ -80,19 +80,23 @@ test('where every connection is in use, a new one is told so', async () => {
   await raw.end();
 });
 
-test('thousands of connections with a request each, and thousands of requests on one', { timeout: 60_000 }, async () => {
-  const { port } = await start({});
-  const request = 'GET /health HTTP/1.1\r\nHost: t\r\n\r\n';
-  const raws: RawSocket[] = [];
-  for (let i = 0; i < 2000; i++) {
-    const raw = new RawSocket(port);
-    void raw.send(request);
-    raws.push(raw);
-  }
-  await eventually('all were answered', () => raws.every(({ received }) => received.includes('"ok"')), 50_000);
-  for (const raw of raws) raw.destroy();
-  const one = new RawSocket(port);
-  void one.send(request.repeat(2000));
-  await eventually('all were answered', () => one.received.split('"ok"').length === 2001, 50_000);
-  one.destroy();
-});
+test(
+  'thousands of connections with a request each, and thousands of requests on one',
+  { timeout: 60_000 },
+  async () => {
+    const { port } = await start({});
+    const request = 'GET /health HTTP/1.1\r\nHost: t\r\n\r\n';
+    const raws: RawSocket[] = [];
+    for (let i = 0; i < 2000; i++) {
+      const raw = new RawSocket(port);
+      void raw.send(request);
+      raws.push(raw);
+    }
+    await eventually('all were answered', () => raws.every(({ received }) => received.includes('"ok"')), 50_000);
+    for (const raw of raws) raw.destroy();
+    const one = new RawSocket(port);
+    void one.send(request.repeat(2000));
+    await eventually('all were answered', () => one.received.split('"ok"').length === 2001, 50_000);
+    one.destroy();
+  },
+);

@@ -71,7 +71,9 @@ test.each([
   await raw.send(head('/v1/batches', json, chunked) + chunk.repeat(2000));
   const answer = await raw.answer();
   expect(answer.status).toBe(400);
-  expect(JSON.parse(answer.body)).toMatchObject({ error: { message: expect.stringContaining('small chunks') as string } });
+  expect(JSON.parse(answer.body)).toMatchObject({
+    error: { message: expect.stringContaining('small chunks') as string },
+  });
   await raw.end();
 });
 

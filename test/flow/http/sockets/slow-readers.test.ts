@@ -25,8 +25,7 @@ function unread({ port }: Listening, ...requests: readonly string[]): Socket {
   const socket = connect({ port, host: '127.0.0.1' });
   socket.on('error', () => undefined);
   socket.pause();
-  for (const path of requests)
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer ${keyA}\r\n\r\n`);
+  for (const path of requests) socket.write(`GET ${path} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer ${keyA}\r\n\r\n`);
   open.push(socket);
   return socket;
 }
@@ -52,7 +51,7 @@ test('a reader above the rate is not cut, however slow it is otherwise', async (
   const socket = unread(server, `/v1/files/${id}/content`);
   let got = 0;
   const timer = setInterval(() => {
-    for (let n = 0; n < 150_000; ) {
+    for (let n = 0; n < 150_000;) {
       const chunk = socket.read() as Buffer | null;
       if (!chunk) break;
       n += chunk.length;

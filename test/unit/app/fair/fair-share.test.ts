@@ -121,4 +121,48 @@ describe('FairShare', () => {
     await expect(share.run('m', () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     expect(share.state().active).toBe(0);
   });
+
+  test('a step takes as many places as it has size, up to what its tenant may have', async () => {
+    const share = shareOf({ places: 10, placesPerTenant: 6 });
+    const leave = await share.enter('m', { size: 4 });
+    let entered = false;
+    const second = share.enter('m', { size: 3 }).then((leaveSecond) => {
+      entered = true;
+      return leaveSecond;
+    });
+    const other = await share.enter('a', { size: 6 });
+    expect(share.state()).toMatchObject({ active: 10, waiting: 1 });
+    expect(entered).toBe(false);
+    leave();
+    other();
+    (await second)();
+    const huge = await share.enter('m', { size: 1000 });
+    expect(share.state().active).toBe(6);
+    huge();
+  });
+
+  test('small steps do not slip past a large one for ever', async () => {
+    const share = shareOf({ places: 10, placesPerTenant: 10 });
+    const leave = await share.enter('a', { size: 4 });
+    const order: string[] = [];
+    const large = share.enter('m', { size: 8 }).then((done) => (order.push('large'), done));
+    const small = share.enter('b', { size: 1 }).then((done) => (order.push('small'), done));
+    expect(share.state()).toMatchObject({ active: 4, waiting: 2 });
+    leave();
+    (await large)();
+    (await small)();
+    expect(order).toEqual(['large', 'small']);
+  });
+
+  test('a large step that waits no longer lets the small ones in', async () => {
+    const share = shareOf({ places: 10, placesPerTenant: 10 });
+    await share.enter('a', { size: 4 });
+    const gone = new AbortController();
+    const large = share.enter('m', { size: 8, signal: gone.signal });
+    const small = share.enter('b', { size: 1 });
+    gone.abort(new Error('gone'));
+    await expect(large).rejects.toThrow('gone');
+    await small;
+    expect(share.state()).toMatchObject({ active: 5, waiting: 0 });
+  });
 });
