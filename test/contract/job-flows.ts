@@ -38,7 +38,7 @@ export function describeJobFlows(name: string, open: () => Promise<QueueHarness>
     /** Holds the jobs that it is given until they are let go. */
     const hold = (queue: JobQueue, options: ConsumeOptions) => {
       const held = new Map<string, () => void>();
-      let open = false;
+      let isOpen = false;
       const consumer = queue.consume(
         'live',
         options,
@@ -48,12 +48,12 @@ export function describeJobFlows(name: string, open: () => Promise<QueueHarness>
               held.delete(id);
               resolve();
             });
-            if (open) held.get(id)?.();
+            if (isOpen) held.get(id)?.();
           }),
       );
       consumers.push(consumer);
       const letAllGo = async (): Promise<void> => {
-        open = true;
+        isOpen = true;
         for (const end of held.values()) end();
         await harness.until(
           'all are done',
