@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { keyA } from '../fake-world.js';
-import { errorOf, listening, type Listening } from '../listening.js';
+import { listening, type Listening } from '../listening.js';
 import { RawSocket } from '../raw-socket.js';
 
 const crlf = (...lines: readonly string[]): string => lines.join('\r\n');

@@ -87,13 +87,13 @@ test('lists of one tenant take turns; others and other calls go on', async () =>
   const { id } = await server.other.files.create({ file: new File(['x'], 'a'), purpose: 'batch' });
   // The lists of tenant A hang in the store.
   server.world.store.fault = ({ operation, key }) =>
-    operation === 'list' && key.includes('tenant-a') ? { delayMs: 60_000 } : null;
+    operation === 'list' && key.includes('tenant-a') ? { delayMs: 60_000 } : undefined;
   const lists = Array.from({ length: 50 }, () => server.call('/v1/files'));
   await eventually('they wait', () => shares.lists.state().waiting === 50 - bounds.listsPerTenant);
   expect((await server.other.files.list()).data.map((one) => one.id)).toEqual([id]);
   expect((await server.other.files.retrieve(id)).id).toBe(id);
   expect((await server.call('/v1/models')).status).toBe(200);
-  server.world.store.fault = () => null;
+  server.world.store.fault = () => undefined;
   await server.world.clock.advance(60_000);
   const statuses = (await Promise.all(lists)).map(({ status }) => status);
   expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(bounds.listsPerTenant);
