@@ -12,6 +12,7 @@ import type { SecretSealer } from '../ports/secret-sealer.js';
 import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
 import type { BatchRecords } from './batch-records.js';
+import type { Places } from './quotas/places.js';
 
 /**
  * All that the steps may touch. `app` has no other way to the world: no timer, date, random number, file or process of its own,
@@ -21,6 +22,8 @@ export interface World {
   readonly store: ObjectStore;
   /** Over `store`. */
   readonly records: BatchRecords;
+  /** Over `shared`: limits on how many things a tenant may have. */
+  readonly places: Places;
   readonly queue: JobQueue;
   readonly progress: ProgressBoard;
   readonly live: LiveChannel;

@@ -79,7 +79,7 @@ async function readTenants(file: string): Promise<Tenants> {
   );
 }
 
-/** All that a program's steps need, and what closes it again. Has the members of `World` but `records`, which its `main.ts` adds. */
+/** All that a program's steps need, and what closes it again. Has the members of `World` but `records` and `places`, which its `main.ts` adds. */
 export interface OpenWorld {
   readonly store: ObjectStore;
   readonly queue: JobQueue;

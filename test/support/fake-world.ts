@@ -1,4 +1,5 @@
 import { BatchRecords } from '../../src/app/batch-records.js';
+import { Places } from '../../src/app/quotas/places.js';
 import type { World } from '../../src/app/world.js';
 import { plainOffer, type Offer } from '../../src/domain/offer.js';
 import { defaultQuotas, type Quotas } from '../../src/domain/quotas.js';
@@ -50,18 +51,20 @@ export function fakeWorld(
 ): FakeWorld {
   const clock = new FakeClock();
   const store = new MemoryStore(clock);
+  const [shared, log, ids] = [new MemorySharedState(clock), new MemoryLog(), new CountingIds()];
   return {
     store,
     records: new BatchRecords(store),
+    places: new Places({ shared, clock, log, ids }),
     queue: new MemoryQueue(clock, options.queue),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
-    shared: new MemorySharedState(clock),
+    shared,
     sealer: testSealer,
     egress: new FakeEgress(),
     clock,
-    log: new MemoryLog(),
-    ids: new CountingIds(),
+    log,
+    ids,
     model: testModel,
     offer: options.offer ?? plainOffer,
     idSecret: 'a secret of the tests, nothing else',

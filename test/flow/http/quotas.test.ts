@@ -2,11 +2,12 @@ import { toFile, type OpenAI } from 'openai';
 import { expect, test } from 'vitest';
 import { sweepUploads } from '../../../src/app/uploads/sweep-uploads.js';
 import { bounds } from '../../../src/domain/bounds.js';
+import { keys } from '../../../src/domain/object-keys.js';
 import { plainOffer } from '../../../src/domain/offer.js';
 import type { Quotas } from '../../../src/domain/quotas.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
-import { endBatch, fakeWorld } from './fake-world.js';
+import { endBatch, fakeWorld, tenantA } from './fake-world.js';
 import { errorOf, listening, type Listening } from './listening.js';
 
 const withQuotas = (quotas: Partial<Quotas>) => {
@@ -196,4 +197,20 @@ test('a dry run says that the batch would be over the quota of tokens', async ()
     errors: { data: [{ code: 'token_limit_exceeded', line: null }] },
     eyrie: { valid: false, lines: 1, bad_lines: 0 },
   });
+});
+
+test('of creates at once as many go through as batches may be open, each counted once', async () => {
+  const server = await withQuotas({ openBatches: 5 });
+  const calls = Array.from({ length: 60 }, (_, n) => create(server, undefined, `key-${n % 30}`));
+  const results = await Promise.allSettled(calls);
+  const ids = new Set(results.flatMap((result) => (result.status === 'fulfilled' ? [result.value.id] : [])));
+  expect(ids.size).toBe(5);
+  for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject(usedUp);
+  const open = await server.world.store.list('open/');
+  expect(open.objects).toHaveLength(5);
+
+  const [first = ''] = ids;
+  await server.world.store.delete(keys.openBatch(tenantA, first));
+  const again = await Promise.allSettled(Array.from({ length: 9 }, () => create(server)));
+  expect(again.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
 });
