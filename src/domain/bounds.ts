@@ -255,6 +255,8 @@ export const bounds = Object.freeze({
   uploadPartBytesMax: 64 * 1024 * 1024,
   uploadPartsMax: 10_000,
   uploadSeconds: 3600,
+  /** Uploads of a tenant that have not ended: each keeps records and parts for an hour. Far more than a client sends at once. */
+  uploadsOpenMax: 256,
   mimeTypeCharsMax: 255,
 
   // HTTP.

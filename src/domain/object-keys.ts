@@ -93,6 +93,9 @@ export const keys = Object.freeze({
 
   openUploads: 'uploads/',
   openUpload: (tenant: string, uploadId: string) => `uploads/${tenant}/${uploadId}`,
+  /** Uploads that have not ended: what their number is counted by. */
+  pendingUploads: (tenant: string) => `t/${tenant}/idx/u/`,
+  pendingUpload: (tenant: string, uploadId: string) => `t/${tenant}/idx/u/${uploadId}`,
   uploads: (tenant: string) => `t/${tenant}/uploads/`,
   upload: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/upload.json`,
   uploadParts: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/parts/`,

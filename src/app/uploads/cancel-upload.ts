@@ -19,6 +19,7 @@ export async function cancelUpload(
   // Read back: a completion may have been faster.
   const end = await getJson(world.store, key, uploadEnd);
   if (end?.state !== 'cancelled') assertPending({ upload: found.upload, end });
+  await world.store.delete(keys.pendingUpload(tenant, uploadId));
   world.log.info('upload.cancelled', { tenant, uploadId });
   return toUploadObject({ upload: found.upload, end }, null);
 }

@@ -38,11 +38,14 @@ async function sweepUpload(world: Sweeper, tenant: string, uploadId: string, mar
   const upload = await getJson(store, keys.upload(tenant, uploadId), storedUpload);
   if (upload) {
     const end = await endOf(world, tenant, uploadId, upload.expiresMs);
+    // What ended it may have been stopped before this.
+    if (end) await store.delete(keys.pendingUpload(tenant, uploadId));
     if (!end || now - end.endedMs < keepPartsMs) return;
     await removeParts(world, tenant, uploadId);
     if (now - end.endedMs < keepRecordMs) return;
     await store.delete(keys.upload(tenant, uploadId));
   } else if (now - markedMs < orphanMarkerMs) return;
+  await store.delete(keys.pendingUpload(tenant, uploadId));
   await store.delete(keys.uploadEnd(tenant, uploadId));
   await store.delete(keys.openUpload(tenant, uploadId));
 }

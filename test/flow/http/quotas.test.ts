@@ -62,20 +62,21 @@ async function uploaded({ client }: Listening, bytes: number): Promise<{ uploadI
   return { uploadId, partId: part.id };
 }
 
-test('parts count by their bytes while they lie there, whatever was declared', async () => {
+test('parts count by their bytes while they lie there, of cancelled uploads too', async () => {
   const server = await withQuotas({ filesBytes: 1000 });
   const { client, world } = server;
   const [first, second] = await Promise.all([client.uploads.create(declared), client.uploads.create(declared)]);
   await client.uploads.parts.create(first.id, { data: await file(600) });
   await expect(client.uploads.parts.create(second.id, { data: await file(401) })).rejects.toMatchObject(usedUp);
   expect(world.store.keys().filter((key) => key.includes(second.id) && key.includes('/parts/'))).toEqual([]);
-  await client.uploads.parts.create(first.id, { data: await file(300) });
+  const third = await client.uploads.create({ ...declared, bytes: 300 });
+  await client.uploads.parts.create(third.id, { data: await file(300) });
   for (const wait of [0, 60_000]) {
     await world.clock.advance(wait);
     await expect(client.files.create({ file: await file(101), purpose: 'batch' })).rejects.toMatchObject(usedUp);
     await expect(create(server)).rejects.toMatchObject(usedUp);
   }
-  await client.uploads.cancel(first.id);
+  for (const { id } of [first, third]) await client.uploads.cancel(id);
   await world.clock.advance(60_000);
   await expect(client.files.create({ file: await file(101), purpose: 'batch' }), 'still there').rejects.toMatchObject(
     usedUp,
@@ -89,7 +90,8 @@ test('a completed upload counts once, and parts that it left out count until the
   const server = await withQuotas({ filesBytes: 1000 });
   const { client, world } = server;
   const { uploadId, partId } = await uploaded(server, 400);
-  await client.uploads.parts.create(uploadId, { data: await file(200) });
+  const again = { headers: { 'X-Stainless-Retry-Count': '1' } };
+  await client.uploads.parts.create(uploadId, { data: await file(200) }, again);
   await client.uploads.complete(uploadId, { part_ids: [partId] });
   await world.clock.advance(60_000);
   await expect(client.files.create({ file: await file(401), purpose: 'batch' })).rejects.toMatchObject(usedUp);
