@@ -4,6 +4,7 @@ import { FolderStore } from '../../src/adapters/folder/folder-store.js';
 import { SystemClock } from '../../src/adapters/system-clock/system-clock.js';
 import { UlidIds } from '../../src/adapters/ulid-ids/ulid-ids.js';
 import { HttpEgressRules } from '../../src/adapters/webhook-http/http-egress-rules.js';
+import { Refusals } from '../../src/app/fair/refusals.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
 import { Places } from '../../src/app/quotas/places.js';
 import type { World } from '../../src/app/world.js';
@@ -79,6 +80,7 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
     store,
     records: new BatchRecords(store),
     places: new Places({ shared: bull.shared, clock, ids, log: quietLog }),
+    refusals: new Refusals({ clock, log: quietLog }),
     queue: counting(bull.queue, (jobs) => (added += jobs)),
     added: () => added,
     tenants: {
@@ -86,6 +88,7 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
       webhookEndpoints: () => Promise.resolve([]),
       signingSecrets: () => Promise.resolve([]),
       quotas: () => defaultQuotas,
+      weight: () => 1,
       inboxTenants: () => [],
     },
     sealer: new AesSealer([]),

@@ -1,3 +1,4 @@
+import { Refusals } from '../../src/app/fair/refusals.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
 import { Places } from '../../src/app/quotas/places.js';
 import type { World } from '../../src/app/world.js';
@@ -56,6 +57,7 @@ export function fakeWorld(
     store,
     records: new BatchRecords(store),
     places: new Places({ shared, clock, log, ids }),
+    refusals: new Refusals({ clock, log }),
     queue: new MemoryQueue(clock, options.queue),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
@@ -73,6 +75,7 @@ export function fakeWorld(
       webhookEndpoints: () => Promise.resolve(options.endpoints ?? []),
       signingSecrets: () => Promise.resolve([testSecret]),
       quotas: () => ({ ...defaultQuotas, ...options.quotas }),
+      weight: () => 1,
       inboxTenants: () => ['acme'],
     },
   };

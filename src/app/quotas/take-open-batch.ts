@@ -26,6 +26,7 @@ export async function takeOpenBatch<T>(
         new EyrieError(
           'insufficient_quota',
           `${openBatches} batches are open, as many as are allowed. Wait until one has ended, or cancel one.`,
+          { bound: 'openBatchesDefault' },
         ),
     },
     make,

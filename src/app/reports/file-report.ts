@@ -32,6 +32,7 @@ const tooManyReports = (): EyrieError =>
   new EyrieError(
     'too_many_reports',
     `There are ${bounds.reportsMax} reports already. Delete those that were dealt with (DELETE /v1/reports/{report_id}).`,
+    { bound: 'reportsMax' },
   );
 
 /**

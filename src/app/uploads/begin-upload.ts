@@ -12,6 +12,7 @@ const tooManyOpen = (): EyrieError =>
   new EyrieError(
     'insufficient_quota',
     `${bounds.uploadsOpenMax} uploads are open, as many as are allowed. Complete or cancel one (POST /v1/uploads/{upload_id}/cancel).`,
+    { bound: 'uploadsOpenMax' },
   );
 
 /**

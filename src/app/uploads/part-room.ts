@@ -26,7 +26,7 @@ const tooMany = (): EyrieError =>
   new EyrieError(
     'invalid_value',
     `The upload has ${bounds.uploadPartsMax} parts already, as many as are allowed. Complete it, or begin another one with larger parts.`,
-    { param: 'data' },
+    { param: 'data', bound: 'uploadPartsMax' },
   );
 
 async function storedParts(

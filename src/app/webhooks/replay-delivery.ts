@@ -52,7 +52,7 @@ export async function replayDelivery(
         new EyrieError(
           'invalid_value',
           `This event was sent again ${replays} times, and no more are allowed. GET the delivery for its body.`,
-          { param: 'event_id' },
+          { param: 'event_id', bound: 'webhookReplaysMax' },
         ),
     },
     async () => {

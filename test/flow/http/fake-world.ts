@@ -1,3 +1,4 @@
+import { Refusals } from '../../../src/app/fair/refusals.js';
 import { BatchRecords } from '../../../src/app/batch-records.js';
 import { Places } from '../../../src/app/quotas/places.js';
 import type { World } from '../../../src/app/world.js';
@@ -44,6 +45,7 @@ export function fakeWorld(offer: Offer = plainOffer, quotas: Partial<Quotas> = {
     store,
     records: new BatchRecords(store),
     places: new Places({ shared, clock, log, ids }),
+    refusals: new Refusals({ clock, log }),
     queue: new MemoryQueue(clock),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
@@ -57,6 +59,7 @@ export function fakeWorld(offer: Offer = plainOffer, quotas: Partial<Quotas> = {
       webhookEndpoints: () => Promise.resolve([]),
       signingSecrets: () => Promise.resolve([]),
       quotas: () => ({ ...defaultQuotas, ...quotas }),
+      weight: () => 1,
       inboxTenants: () => [],
     },
     model: {
