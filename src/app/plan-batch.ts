@@ -60,6 +60,14 @@ export async function placeInQueue(
   return queueOrder({ priority: terms.priority, secondsLeft: (dueMs - nowMs) / 1000, tenantBatches, clock });
 }
 
+const unreadableInput: BatchError = {
+  code: 'input_unreadable',
+  message:
+    'The service may not read the dropped file. Give the user that it runs as read rights on the file and on its folders, and put it there again.',
+  param: 'file_id',
+  line: null,
+};
+
 const verdict = (plannedMs: number, state: Verdict, errors: readonly BatchError[]): PlanObject => ({
   v: 1,
   kind: 'verdict',
@@ -97,6 +105,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
     };
   } catch (error) {
     if (error instanceof InvalidInput) return ends('failed', error.errors);
+    if (errorCode(error) === 'input_unreadable') return ends('failed', [unreadableInput]);
     if (errorCode(error) !== 'input_changed') throw error;
     return ends('failed', [{ code: 'input_changed', message: inputChanged().message, param: 'file_id', line: null }]);
   }

@@ -151,6 +151,11 @@ export const bounds = Object.freeze({
   /** Another process takes a sweep over when nothing was heard for this long of the one that did it, or for three pauses between sweeps. */
   sweepLeaseMsMin: 15_000,
 
+  /** Folders that a page of the listing of an inbox enters, whether they hold files or not: some 0.1 s of a local disk. */
+  listFoldersMax: 2000,
+  /** Entries that cannot be looked at, named on a page of the listing of an inbox. */
+  listSkippedMax: 100,
+
   // Inboxes. A poll of one takes about four pages and four seconds of a slow store (20 ms a call), however much lies there.
   inboxesAtOnce: 8,
   /** Pages listed of an inbox in a poll; a larger inbox is walked in windows of so many, each looked at twice. */
@@ -158,6 +163,14 @@ export const bounds = Object.freeze({
   /** Drops of an inbox that are taken, or asked of the store whether they were, in a poll. */
   inboxTakesPerPoll: 500,
   inboxTakesAtOnce: 16,
+  /** A drop or a folder that cannot be read is rejected when so many looks have met it. */
+  inboxTriesMax: 5,
+  /** Of these, remembered for each inbox: each is told once. */
+  inboxTroublesMax: 1000,
+  /** A poll waits so long for an inbox; a slower one is looked at beside the polls from then on. */
+  inboxWaitMs: 5000,
+  /** Slow inboxes looked at at once. */
+  inboxesSlowAtOnce: 4,
   /** Drops that a process remembers as taken, some 70 bytes each, an equal share for each inbox; others are asked of the store again. */
   inboxRemembered: 256 * 1024,
   /** Of each inbox at least as many as a window holds: a small one is then remembered whole, however many inboxes there are. */

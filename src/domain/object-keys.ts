@@ -129,6 +129,8 @@ export const keys = Object.freeze({
   webhookDelivery: (tenant: string, receiverId: string, createdMs: number, eventId: string) =>
     `t/${tenant}/deliveries/${receiverId}/${invertedTime(createdMs)}-${eventId}.json`,
 
+  /** Where users put files: the one place whose files, folders and names are not the service's own. */
+  inboxes: 'inbox/',
   inbox: (tenant: string) => `inbox/${tenant}/`,
   outbox: (
     tenant: string,

@@ -34,11 +34,20 @@ export interface StreamedObject {
   readonly sha256: string;
 }
 
+/** Something that lies where users put files, and that cannot be an object, or not be looked at. */
+export interface SkippedEntry {
+  /** Its key, or what would be; a folder's ends in '/'. Cut off when it is over-long. */
+  readonly key: string;
+  readonly why: 'no_rights' | 'name_too_long' | 'name_not_utf8' | 'io_error';
+}
+
 export interface ListPage {
   /** In ascending order of key (by UTF-16 code unit; keys are ASCII). */
   readonly objects: readonly ObjectInfo[];
-  /** Pass as `after` for the next page; null at the end. */
+  /** Pass as `after` for the next page; null at the end. A page may hold fewer objects than asked for, and still have a next one. */
   readonly next: string | null;
+  /** Some of what was skipped on this page. Only below `inbox/`: elsewhere a listing gives all there is, or throws. */
+  readonly skipped?: readonly SkippedEntry[];
 }
 
 /**
@@ -56,7 +65,7 @@ export interface ObjectStore {
   put(key: string, bytes: Uint8Array): Promise<{ readonly etag: string }>;
   /** Writes or replaces the object from a stream of any length. If the stream throws, nothing is visible and the error is thrown on. */
   putStream(key: string, source: AsyncIterable<Uint8Array>): Promise<StreamedObject>;
-  /** The whole object, or null when there is none. */
+  /** The whole object, or null when there is none. Reads throw `input_unreadable` for a user's own file that may not be read. */
   get(key: string, options?: GetOptions): Promise<{ readonly info: ObjectInfo; readonly bytes: Uint8Array } | null>;
   getStream(key: string, options?: GetOptions): Promise<ObjectBody | null>;
   head(key: string): Promise<ObjectInfo | null>;

@@ -15,7 +15,7 @@ import type {
 import { isAbsent, OpenObject } from './file-body.js';
 import { toInfo } from './file-info.js';
 import { FolderTree } from './folder-tree.js';
-import { errnoOf, mapped } from './fs-error.js';
+import { errnoOf, fromReadError, mapped } from './fs-error.js';
 import { tempFolderName, toPath } from './key-path.js';
 import { FolderLister } from './list-folder.js';
 import { removeAbandoned, TempFile } from './temp-file.js';
@@ -130,12 +130,7 @@ export class FolderStore implements ObjectStore {
       throw new EyrieError('invalid_value', `Invalid limit ${limit}: 1 to ${bounds.storeListPageMax} is allowed.`, {
         param: 'limit',
       });
-    return mapped('list', prefix, async () => {
-      const objects = await this.#lister.list(prefix, options.after ?? '', limit + 1);
-      if (objects.length <= limit) return { objects, next: null };
-      objects.pop();
-      return { objects, next: objects.at(-1)?.key ?? null };
-    });
+    return mapped('list', prefix, () => this.#lister.list(prefix, options.after ?? '', limit));
   }
 
   async delete(key: string): Promise<void> {
@@ -176,7 +171,11 @@ export class FolderStore implements ObjectStore {
 
   async #open(key: string, options: GetOptions): Promise<OpenObject | null> {
     const filePath = toPath(this.#root, key);
-    return mapped('read', key, () => OpenObject.open(filePath, key, options));
+    try {
+      return await OpenObject.open(filePath, key, options);
+    } catch (error) {
+      throw fromReadError(error, key);
+    }
   }
 
   async #write<T>(action: string, key: string, step: (file: TempFile) => Promise<T>): Promise<T> {

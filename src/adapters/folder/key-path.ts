@@ -4,10 +4,11 @@ import { EyrieError } from '../../domain/errors.js';
 /** Folder under the root that holds files being written. No key may start with it. */
 export const tempFolderName = '.tmp';
 
-const keyBytesMax = 1024;
+export const keyBytesMax = 1024;
 const segmentBytesMax = 255;
 
-function flawOf(key: string): string | null {
+/** What keeps a text from being a key; null when it is one. */
+export function flawOf(key: string): string | null {
   if (key === '') return 'it is empty';
   if (Buffer.byteLength(key) > keyBytesMax) return `it is longer than ${keyBytesMax} bytes`;
   if (key.includes('\0')) return 'it holds a NUL character';
