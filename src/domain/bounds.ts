@@ -137,6 +137,14 @@ export const bounds = Object.freeze({
    */
   fileChunkBytes: 1024 * 1024,
 
+  /** Space that a folder keeps for the records of removals, for when its disk is full: so many files of so many bytes. */
+  spareFiles: 100,
+  spareFileBytes: 4096,
+  /** Removals make spare files again this often at most. */
+  spareFilledMs: 10_000,
+  /** With less free space than this the store counts as full: no upload of any size fits. */
+  storeFreeBytesMin: 1024 * 1024,
+
   // Sweeps.
   /** A batch that shows nothing new is looked at this often, at least. */
   sweepLookMs: 60_000,

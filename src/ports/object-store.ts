@@ -50,6 +50,11 @@ export interface ListPage {
   readonly skipped?: readonly SkippedEntry[];
 }
 
+export interface WriteOptions {
+  /** The record of a removal, of up to 4 KiB: it may take of the space that a store keeps for when nothing else fits any more. */
+  readonly forRemoval?: boolean;
+}
+
 /**
  * The object store: the truth of the service. Reads after writes are consistent. Every failure throws an `EyrieError`:
  * `store_unavailable` when trying again may help (the adapter has tried a few times already), `disk_full` when no space is left.
@@ -60,9 +65,9 @@ export interface ObjectStore {
    * number of calls exactly one gets `created: true`, also when their bytes are equal. A call whose own write was done but not
    * answered, and which tried it again, still is that one.
    */
-  create(key: string, bytes: Uint8Array): Promise<CreateResult>;
+  create(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<CreateResult>;
   /** Writes or replaces the object. */
-  put(key: string, bytes: Uint8Array): Promise<{ readonly etag: string }>;
+  put(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<{ readonly etag: string }>;
   /** Writes or replaces the object from a stream of any length. If the stream throws, nothing is visible and the error is thrown on. */
   putStream(key: string, source: AsyncIterable<Uint8Array>): Promise<StreamedObject>;
   /** The whole object, or null when there is none. Reads throw `input_unreadable` for a user's own file that may not be read. */
@@ -75,4 +80,6 @@ export interface ObjectStore {
   delete(key: string): Promise<void>;
   /** The same for any number of keys, with as few calls of the store as it allows. After an error some may be gone. */
   deleteMany(keys: readonly string[]): Promise<void>;
+  /** Bytes that can still be written, where that can be known. */
+  freeBytes?(): Promise<number>;
 }

@@ -20,11 +20,15 @@ const nextStep: Readonly<Record<string, string>> = {
   EXDEV: 'The data folder must lie on one file system.',
 };
 
+const isFull = (errno: string | null): boolean => errno === 'ENOSPC' || errno === 'EDQUOT';
+
+export const isFullError = (error: unknown): boolean => isFull(errnoOf(error));
+
 /** Turns a failure of the file system into `disk_full` or `store_unavailable`; other errors pass unchanged. */
 export function fromFsError(error: unknown, action: string, key: string): unknown {
   const errno = errnoOf(error);
   if (errno === null) return error;
-  if (errno === 'ENOSPC' || errno === 'EDQUOT')
+  if (isFull(errno))
     return new EyrieError(
       'disk_full',
       `No space is left to ${action} '${key}' (${errno}). Free some, then try again.`,

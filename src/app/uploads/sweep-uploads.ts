@@ -2,6 +2,7 @@ import { storedUpload, uploadEnd, type UploadEnd } from '../../contract/stored-u
 import { errorCode } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { isTenant, keys } from '../../domain/object-keys.js';
+import { forRemoval } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 
@@ -27,7 +28,7 @@ async function endOf(world: Sweeper, tenant: string, uploadId: string, expiresMs
   const key = keys.uploadEnd(tenant, uploadId);
   const end = await getJson(world.store, key, uploadEnd);
   if (end || expiresMs > world.clock.now()) return end;
-  await createJson(world.store, key, { v: 1, state: 'expired', endedMs: world.clock.now() });
+  await createJson(world.store, key, { v: 1, state: 'expired', endedMs: world.clock.now() }, forRemoval);
   world.log.info('upload.expired', { tenant, uploadId });
   return getJson(world.store, key, uploadEnd);
 }
