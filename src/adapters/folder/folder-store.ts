@@ -17,7 +17,7 @@ import { isAbsent, OpenObject } from './file-body.js';
 import { toInfo } from './file-info.js';
 import { FolderTree } from './folder-tree.js';
 import { errnoOf, fromReadError, mapped } from './fs-error.js';
-import { tempFolderName, toPath } from './key-path.js';
+import { spareFolderName, tempFolderName, toPath } from './key-path.js';
 import { FolderLister } from './list-folder.js';
 import { SpareFiles } from './spare-files.js';
 import { removeAbandoned, TempFile } from './temp-file.js';
@@ -56,7 +56,7 @@ export class FolderStore implements ObjectStore {
     this.#tempFolder = path.join(root, tempFolderName);
     this.#tree = new FolderTree(root);
     this.#lister = new FolderLister(root);
-    this.#spares = new SpareFiles(this.#tempFolder);
+    this.#spares = new SpareFiles(path.join(root, spareFolderName));
   }
 
   /** Makes the folder when it is missing and removes temporary files older than an hour. */
@@ -226,7 +226,10 @@ export class FolderStore implements ObjectStore {
     });
   }
 
-  async #write<T>(action: string, key: string, step: (file: TempFile) => Promise<T>,
+  async #write<T>(
+    action: string,
+    key: string,
+    step: (file: TempFile) => Promise<T>,
     open: () => Promise<TempFile> = () => TempFile.open(this.#tempFolder),
   ): Promise<T> {
     return mapped(action, key, async () => {

@@ -6,7 +6,7 @@ import type { ListPage, ObjectInfo, SkippedEntry } from '../../ports/object-stor
 import { isAbsent } from './file-body.js';
 import { toInfo } from './file-info.js';
 import { errnoOf } from './fs-error.js';
-import { keyBytesMax, tempFolderName, toListingStart } from './key-path.js';
+import { keyBytesMax, reservedFolders, toListingStart } from './key-path.js';
 
 const statsAtOnce = 16;
 /** Folders above this size are remembered between pages: reading 100,000 names again for each page of 1000 would be quadratic. */
@@ -164,7 +164,7 @@ export class FolderLister {
       if (cached?.mtimeNs === mtimeNs) return cached.names;
       const names: string[] = [];
       for (const entry of await readdir(folder, { withFileTypes: true })) {
-        if (folderKey === '' && entry.name === tempFolderName) continue;
+        if (folderKey === '' && reservedFolders.includes(entry.name)) continue;
         if (entry.isFile()) names.push(entry.name);
         else if (entry.isDirectory()) names.push(`${entry.name}/`);
       }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { bounds } from '../../domain/bounds.js';
 
-const prefix = 'spare-';
-const nameOf = (n: number): string => prefix + String(n).padStart(3, '0');
+/** So many times what they take must be free. */
+const freeTimesMin = 2;
 
-export const isSpare = (name: string): boolean => name.startsWith(prefix);
+const nameOf = (n: number): string => String(n).padStart(3, '0');
 
 /**
  * Files that keep some space for removals: a deletion begins with a record, and a full disk has no room for one. Such a record is
@@ -25,7 +25,11 @@ export class SpareFiles {
   async fill(): Promise<void> {
     this.#checkedMs = performance.now();
     try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
       const there = new Set(await readdir(this.#folder));
+      const { bavail, bsize } = await statfs(this.#folder);
+      // On a very small disk they are of less use than what they would keep out.
+      if (bavail * bsize < freeTimesMin * (bounds.spareFiles - there.size) * bounds.spareFileBytes) return;
       for (let n = 0; n < bounds.spareFiles; n++) {
         if (there.has(nameOf(n))) continue;
         const file = path.join(this.#folder, nameOf(n));
@@ -52,7 +56,7 @@ export class SpareFiles {
   /** Takes a spare file: it has the new name from now on. False when there is none left. */
   async take(filePath: string): Promise<boolean> {
     this.#checkedMs = -Infinity;
-    for (const name of (await readdir(this.#folder)).filter(isSpare))
+    for (const name of await readdir(this.#folder))
       try {
         await rename(path.join(this.#folder, name), filePath);
         return true;

@@ -5,7 +5,7 @@ import type { ObjectInfo } from '../../ports/object-store.js';
 import { toInfo, uniqueMtime } from './file-info.js';
 import type { FolderTree } from './folder-tree.js';
 import { errnoOf } from './fs-error.js';
-import { isSpare, type SpareFiles } from './spare-files.js';
+import type { SpareFiles } from './spare-files.js';
 
 const abandonedMs = 3_600_000;
 const placeAttemptsMax = 10;
@@ -106,7 +106,6 @@ export class TempFile {
 /** Removes files that a killed process left behind. */
 export async function removeAbandoned(tempFolder: string): Promise<void> {
   for (const name of await readdir(tempFolder)) {
-    if (isSpare(name)) continue;
     const filePath = path.join(tempFolder, name);
     try {
       if (Date.now() - (await stat(filePath)).mtimeMs > abandonedMs) await rm(filePath, { force: true });

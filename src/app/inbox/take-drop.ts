@@ -26,6 +26,7 @@ async function submitDrop(world: World, tenant: string, object: ObjectInfo): Pro
   const batchId = derivedId('batch', world.idSecret, tenant, 'drop', version);
   if (await world.store.head(keys.submit(tenant, batchId))) return;
   if (await isDeleted(world.store, tenant, batchId)) return;
+  await checkReadable(world.store, object);
   const fileId = derivedId('file', world.idSecret, tenant, 'drop', version);
   const createdMs = world.clock.now();
   await createJson(world.store, keys.file(tenant, fileId), {
@@ -107,6 +108,5 @@ export async function takeDrop(world: World, tenant: string, object: ObjectInfo)
       'file_too_large',
       `The file has ${object.bytes} bytes; at most ${bounds.inputFileBytesMax} are allowed. Split it.`,
     );
-  await checkReadable(world.store, object);
   return submitDrop(world, tenant, object);
 }

@@ -85,6 +85,8 @@ const names: readonly Entry[] = [
   file('a.jsonl.part', 'nothing'),
 ];
 
+const deepFolders = 'import os\nfor n in range(30): os.mkdir("d" * 200); os.chdir("d" * 200)';
+
 const kinds: readonly Entry[] = [
   [
     'a link to a file',
@@ -139,12 +141,11 @@ const kinds: readonly Entry[] = [
   [
     'a path longer than a path may be',
     'rejected',
-    ({ mallory }) =>
-      Promise.resolve(
-        execFileSync('sh', ['-c', 'for n in $(seq 30); do mkdir "$0" && cd "$0" || exit 1; done', 'd'.repeat(200)], {
-          cwd: mallory,
-        }),
-      ),
+    ({ folder, mallory }) => {
+      execFileSync('python3', ['-c', deepFolders], { cwd: mallory });
+      onTestFinished(() => void execFileSync('rm', ['-rf', folder]));
+      return Promise.resolve();
+    },
   ],
   [
     'more folders than a page of a listing enters',
