@@ -298,6 +298,17 @@ export const bounds = Object.freeze({
   /** Per tenant: far above what polling needs, below what a client in a loop does. */
   requestsPerMinute: 6000,
 
+  // Small files of a checkpoint. The published ones have some kB, 2.7 MB of tokenizer, 0.02 MB of model card.
+  modelConfigBytesMax: 4 * 1024 * 1024,
+  tokenizerBytesMax: 32 * 1024 * 1024,
+  modelCardBytesMax: 1024 * 1024,
+  /** Each file that a conversion copies beside the weights. */
+  companionBytesMax: 64 * 1024 * 1024,
+  /** Of a tokenizer whose model is not known; else the model's vocabulary is the bound. */
+  tokenizerVocabMax: 1024 * 1024,
+  /** Ends of text that a config may name. */
+  endTokensMax: 64,
+
   // Quotas of a tenant for which the tenants file names none.
   /** Ten full batches of the largest contexts. */
   queuedTokensDefault: 1_000_000_000,
