@@ -6,6 +6,7 @@ import { UlidIds } from '../../src/adapters/ulid-ids/ulid-ids.js';
 import { HttpEgressRules } from '../../src/adapters/webhook-http/http-egress-rules.js';
 import { Refusals } from '../../src/app/fair/refusals.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
+import { Places } from '../../src/app/quotas/places.js';
 import type { World } from '../../src/app/world.js';
 import { plainOffer } from '../../src/domain/offer.js';
 import { defaultQuotas } from '../../src/domain/quotas.js';
@@ -70,7 +71,7 @@ function counting(queue: JobQueue, count: (jobs: number) => void): JobQueue {
 export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorldOptions): Promise<SweepWorld> {
   const store = new SlowStore(await FolderStore.open(folder), latencyMs);
   const bull = openBullmq({ redisUrl, log: quietLog });
-  const clock = new ShiftedClock();
+  const [clock, ids] = [new ShiftedClock(), new UlidIds()];
   let added = 0;
   return {
     progress: bull.progress,
@@ -78,6 +79,7 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
     shared: bull.shared,
     store,
     records: new BatchRecords(store),
+    places: new Places({ shared: bull.shared, clock, ids, log: quietLog }),
     refusals: new Refusals({ clock, log: quietLog }),
     queue: counting(bull.queue, (jobs) => (added += jobs)),
     added: () => added,
@@ -92,7 +94,7 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
     sealer: new AesSealer([]),
     egress: new HttpEgressRules({ allowPrivate: false }),
     clock,
-    ids: new UlidIds(),
+    ids,
     log: quietLog,
     model: {
       id: sweepModel,

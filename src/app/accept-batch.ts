@@ -14,7 +14,7 @@ import { findFile } from './files/find-file.js';
 import { inlineContent, storeInline } from './files/store-inline.js';
 import { toInputRef } from './input-content.js';
 import type { FilesQuota } from './quotas/files-quota.js';
-import { checkOpenBatches } from './quotas/check-open-batches.js';
+import { takeOpenBatch } from './quotas/take-open-batch.js';
 import { getJson, putJson } from './stored-json.js';
 import { viewAccepted, viewBatch } from './view-batch.js';
 import { checkBatchWebhook } from './webhooks/check-batch-webhook.js';
@@ -46,10 +46,13 @@ async function repeatedBatchId(world: World, input: CreateBatch, requestHash: st
   return recent && world.clock.now() - recent.ms < retryWindowMs ? recent.batchId : null;
 }
 
-async function newBatchId(world: World, tenant: string, requestHash: string): Promise<string> {
-  const batchId = world.ids.next('batch');
-  await putJson(world.store, keys.recentCreate(tenant, requestHash), { batchId, ms: world.clock.now() });
-  return batchId;
+async function noteRecent(
+  { store, clock }: World,
+  tenant: string,
+  requestHash: string,
+  batchId: string,
+): Promise<void> {
+  await putJson(store, keys.recentCreate(tenant, requestHash), { batchId, ms: clock.now() });
 }
 
 /** The input as it lies in the store; null when the tenant has no such batch file (the batch then fails validation). */
@@ -148,10 +151,13 @@ export async function acceptBatch(world: World, input: CreateBatch): Promise<Bat
       return viewBatch(world, tenant, repeated);
     }
   }
-  await checkOpenBatches(world, tenant);
-  const batchId = repeated ?? (await newBatchId(world, tenant, requestHash));
-  const submit = await toSubmit(world, input, batchId, requestHash);
-  const stored = await commitSubmit(world, submit);
+  const batchId = repeated ?? world.ids.next('batch');
+  const { stored, isNew } = await takeOpenBatch(world, tenant, batchId, async () => {
+    if (repeated === null) await noteRecent(world, tenant, requestHash, batchId);
+    const submit = await toSubmit(world, input, batchId, requestHash);
+    const stored = await commitSubmit(world, submit);
+    return { stored, isNew: stored === submit };
+  });
   checkSameRequest(stored, requestHash);
-  return stored === submit ? viewAccepted(world, submit) : viewBatch(world, tenant, batchId);
+  return isNew ? viewAccepted(world, stored) : viewBatch(world, tenant, batchId);
 }

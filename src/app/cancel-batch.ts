@@ -1,6 +1,7 @@
 import type { BatchObject } from '../contract/batch-object.js';
 import { EyrieError, errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
+import { forRemoval } from './retention/agenda.js';
 import { createJson } from './stored-json.js';
 import { viewBatch } from './view-batch.js';
 import type { World } from './world.js';
@@ -34,7 +35,7 @@ export async function cancelBatch(world: World, tenant: string, batchId: string)
     case 'cancelled':
       return batch;
     default:
-      await createJson(world.store, keys.cancel(tenant, batchId), { v: 1, requestedMs: world.clock.now() });
+      await createJson(world.store, keys.cancel(tenant, batchId), { v: 1, requestedMs: world.clock.now() }, forRemoval);
       await tellJanitor(world, tenant, batchId);
       world.log.info('batch.cancel_requested', { tenant, batchId });
       return viewBatch(world, tenant, batchId);

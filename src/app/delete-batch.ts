@@ -4,7 +4,7 @@ import { EyrieError } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { keys } from '../domain/object-keys.js';
 import { findManifest, noSuchBatch } from './batch-records.js';
-import { putOnAgenda } from './retention/agenda.js';
+import { forRemoval, putOnAgenda } from './retention/agenda.js';
 import { forgetBatch } from './retention/forget-batch.js';
 import { createJson, getJson } from './stored-json.js';
 import type { World } from './world.js';
@@ -32,8 +32,8 @@ export async function deleteBatch(
       `The batch '${batchId}' has not ended. Cancel it (POST /v1/batches/${batchId}/cancel) and delete it when it has.`,
     );
   const deletedMs = world.clock.now();
-  await putOnAgenda(store, deletedMs + bounds.removalDelayMs, tenant, batchId);
-  await createJson(store, tombstoneKey, { v: 1, deletedMs, listedMs: submit.createdMs });
+  await putOnAgenda(store, deletedMs + bounds.removalDelayMs, tenant, batchId, forRemoval);
+  await createJson(store, tombstoneKey, { v: 1, deletedMs, listedMs: submit.createdMs }, forRemoval);
   world.log.info('batch.deleted', { tenant, batchId });
   await forgetBatch(world, tenant, batchId, submit.createdMs);
 }

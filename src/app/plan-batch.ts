@@ -10,7 +10,7 @@ import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
 import { inputChanged, openInput } from './input-content.js';
 import { finishJob, shardJobOf } from './jobs.js';
 import { noteOpenWork } from './open-work.js';
-import { tokenLimitError } from './quotas/queued-tokens.js';
+import { queueTokens, TokensQueued } from './quotas/queued-tokens.js';
 import { queueClock } from './queue-clock.js';
 import { isClosedInput } from './retention/close-input.js';
 import { createJson } from './stored-json.js';
@@ -60,23 +60,33 @@ export async function placeInQueue(
   return queueOrder({ priority: terms.priority, secondsLeft: (dueMs - nowMs) / 1000, tenantBatches, clock });
 }
 
+const unreadableInput: BatchError = {
+  code: 'input_unreadable',
+  message:
+    'The service may not read the dropped file. Give the user that it runs as read rights on the file and on its folders, and put it there again.',
+  param: 'file_id',
+  line: null,
+};
+
+const verdict = (plannedMs: number, state: Verdict, errors: readonly BatchError[]): PlanObject => ({
+  v: 1,
+  kind: 'verdict',
+  plannedMs,
+  verdict: state,
+  errors: [...errors],
+});
+
 async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObject> {
   const plannedMs = world.clock.now();
-  const verdict = (state: Verdict, errors: readonly BatchError[] = []): PlanObject => ({
-    v: 1,
-    kind: 'verdict',
-    plannedMs,
-    verdict: state,
-    errors: [...errors],
-  });
-  if ((await cancelRequestedMs(world.store, submit.tenant, submit.batchId)) !== null) return verdict('cancelled');
-  if (plannedMs >= submit.expiresMs) return verdict('expired');
-  if (submit.input === null) return verdict('failed', [noSuchInput(submit.inputFileId)]);
+  const ends = (state: Verdict, errors: readonly BatchError[] = []) => verdict(plannedMs, state, errors);
+  if ((await cancelRequestedMs(world.store, submit.tenant, submit.batchId)) !== null) return ends('cancelled');
+  if (plannedMs >= submit.expiresMs) return ends('expired');
+  if (submit.input === null) return ends('failed', [noSuchInput(submit.inputFileId)]);
   if (await isClosedInput(world.store, submit.tenant, submit.inputFileId))
-    return verdict('failed', [removedInput(submit.inputFileId)]);
+    return ends('failed', [removedInput(submit.inputFileId)]);
   try {
     const input = await openInput(world.store, submit.input);
-    if (!input) return verdict('failed', [noSuchInput(submit.inputFileId)]);
+    if (!input) return ends('failed', [noSuchInput(submit.inputFileId)]);
     const valid = await validateInput(input, {
       endpoint: submit.endpoint,
       mode: submit.validation,
@@ -84,8 +94,6 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       tokenizer: world.tokenizer,
       grammars: world.grammars,
     });
-    const overQuota = await tokenLimitError(world, submit.tenant, submit.batchId, valid.tokens);
-    if (overQuota) return verdict('failed', [overQuota]);
     return {
       v: 1,
       kind: 'work',
@@ -96,11 +104,29 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       order: await placeInQueue(world, submit, plannedMs),
     };
   } catch (error) {
-    if (error instanceof InvalidInput) return verdict('failed', error.errors);
+    if (error instanceof InvalidInput) return ends('failed', error.errors);
+    if (errorCode(error) === 'input_unreadable') return ends('failed', [unreadableInput]);
     if (errorCode(error) !== 'input_changed') throw error;
-    return verdict('failed', [
-      { code: 'input_changed', message: inputChanged().message, param: 'file_id', line: null },
-    ]);
+    return ends('failed', [{ code: 'input_changed', message: inputChanged().message, param: 'file_id', line: null }]);
+  }
+}
+
+/** Writes plan.json. Work for which its tenant's quota of tokens has no room becomes a verdict. */
+async function fixPlan(
+  world: Planner,
+  { tenant, batchId }: SubmitObject,
+  made: PlanObject,
+): Promise<{ made: PlanObject; created: boolean }> {
+  const write = async (plan: PlanObject) => ({
+    made: plan,
+    created: (await createJson(world.store, keys.plan(tenant, batchId), plan)).created,
+  });
+  if (made.kind !== 'work') return write(made);
+  try {
+    return await queueTokens(world, tenant, batchId, made.tokens, () => write(made));
+  } catch (error) {
+    if (!(error instanceof TokensQueued)) throw error;
+    return write(verdict(made.plannedMs, 'failed', [error.error]));
   }
 }
 
@@ -131,8 +157,7 @@ export async function planBatch(world: Planner, batch: BatchJob): Promise<void> 
   const submit = await loadSubmit(world.store, tenant, batchId);
   let plan = await findPlan(world.store, tenant, batchId);
   if (!plan) {
-    const made = await makePlan(world, submit);
-    const { created } = await createJson(world.store, keys.plan(tenant, batchId), made);
+    const { made, created } = await fixPlan(world, submit, await makePlan(world, submit));
     plan = created ? made : await findPlan(world.store, tenant, batchId);
     if (created)
       world.log.info('batch.planned', {

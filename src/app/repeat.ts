@@ -1,4 +1,5 @@
 import { errorCode } from '../domain/errors.js';
+import { failureReason } from './failure-reason.js';
 import type { World } from './world.js';
 
 /**
@@ -16,10 +17,7 @@ export async function repeat(
     try {
       await step();
     } catch (error) {
-      world.log.warn(`${name}.failed`, {
-        code: errorCode(error),
-        message: error instanceof Error ? error.message : null,
-      });
+      world.log.warn(`${name}.failed`, { code: errorCode(error), reason: failureReason(error) });
     }
     await world.clock.sleep(everyMs, signal);
   }

@@ -1,14 +1,18 @@
 import { z } from 'zod';
 import { EyrieError, errorCode } from '../domain/errors.js';
-import type { CreateResult, ObjectStore } from '../ports/object-store.js';
+import type { CreateResult, ObjectStore, WriteOptions } from '../ports/object-store.js';
 
 /** `v` of what this version writes. */
 const storedVersion = 1;
 
 const toBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
-export const createJson = (store: ObjectStore, key: string, value: unknown): Promise<CreateResult> =>
-  store.create(key, toBytes(value));
+export const createJson = (
+  store: ObjectStore,
+  key: string,
+  value: unknown,
+  options?: WriteOptions,
+): Promise<CreateResult> => store.create(key, toBytes(value), options);
 
 export const putJson = (store: ObjectStore, key: string, value: unknown): Promise<unknown> =>
   store.put(key, toBytes(value));

@@ -13,6 +13,7 @@ import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
 import { BatchRecords } from './batch-records.js';
 import { Refusals } from './fair/refusals.js';
+import { Places } from './quotas/places.js';
 
 /**
  * All that the steps may touch. `app` has no other way to the world: no timer, date, random number, file or process of its own,
@@ -22,6 +23,8 @@ export interface World {
   readonly store: ObjectStore;
   /** Over `store`. */
   readonly records: BatchRecords;
+  /** Over `shared`: limits on how many things a tenant may have. */
+  readonly places: Places;
   /** What was refused because of a bound. */
   readonly refusals: Refusals;
   readonly queue: JobQueue;
@@ -41,8 +44,9 @@ export interface World {
 }
 
 /** Adds what the steps keep beside the ports. */
-export const toWorld = <Ports extends Omit<World, 'records' | 'refusals'>>(ports: Ports): Ports & World => ({
+export const toWorld = <Ports extends Omit<World, 'records' | 'refusals' | 'places'>>(ports: Ports): Ports & World => ({
   ...ports,
   records: new BatchRecords(ports.store),
   refusals: new Refusals(ports),
+  places: new Places(ports),
 });

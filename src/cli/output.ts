@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty';
 import picocolors from 'picocolors';
+import { printable } from './printable.js';
 import { errorCode, errorKinds, EyrieError } from '../domain/errors.js';
 
 /** Colours only where a person looks: what a program reads from a pipe stays plain, also where `CI` is set. */
@@ -12,8 +13,9 @@ export const note = (text: string): void => void process.stderr.write(`${text}\n
 /** What went wrong, as one short text with its code; the stack when it is none of ours. */
 export function reportError(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  note(`${pc.red('error')} ${errorCode(error)}: ${message}`);
-  if (errorCode(error) === 'internal_error' && error instanceof Error && error.stack) note(pc.dim(error.stack));
+  note(`${pc.red('error')} ${errorCode(error)}: ${printable(message)}`);
+  if (errorCode(error) === 'internal_error' && error instanceof Error && error.stack)
+    note(pc.dim(printable(error.stack)));
 }
 
 /** The same as one JSON object with the members of an API error, for commands that were asked for JSON. */
@@ -21,7 +23,8 @@ export function reportJsonError(error: unknown): void {
   const code = errorCode(error);
   const message = error instanceof Error ? error.message : String(error);
   const param = error instanceof EyrieError ? error.param : null;
-  note(JSON.stringify({ message, type: errorKinds[code].type, code, param }));
+  // What is escaped so is JSON, too.
+  note(printable(JSON.stringify({ message, type: errorKinds[code].type, code, param })));
 }
 
 /** A line on the terminal that is written over; without a terminal a line per tenth. */
@@ -45,7 +48,7 @@ export class ProgressLine {
   showLoading(model: string, bytesDone: number, bytesTotal: number): void {
     if (!this.#stream.isTTY) return;
     const fraction = bytesDone / Math.max(1, bytesTotal);
-    this.update(fraction, `loading ${model}  ${Math.floor(100 * fraction)} %`);
+    this.update(fraction, `loading ${printable(model)}  ${Math.floor(100 * fraction)} %`);
   }
 
   end(): void {

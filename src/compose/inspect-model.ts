@@ -1,11 +1,12 @@
-import path from 'node:path';
 import { inspectCheckpoint } from '../adapters/engine-native/inspect-checkpoint.js';
 import type { NativeCheckpoint } from '../adapters/engine-native/native-types.js';
-import { readModelFolder, readText, type ModelFolder } from '../adapters/model-folder/read-model-folder.js';
+import { readModelFolder, type ModelFolder } from '../adapters/model-folder/read-model-folder.js';
+import { readSmallFile } from '../adapters/model-folder/small-file.js';
 import { NoTokenizer } from '../adapters/no-tokenizer/no-tokenizer.js';
 import { BpeTokenizer } from '../adapters/tokenizer/bpe-tokenizer.js';
 import { isNewDecoder } from '../contract/falcon-config.js';
 import type { ModelInspection } from '../contract/model-inspection.js';
+import { bounds } from '../domain/bounds.js';
 import { falconForm } from '../domain/falcon-form.js';
 import type { FalconShape } from '../domain/falcon-shape.js';
 import { gpuCards, gpuNames, type GpuCard } from '../domain/gpu/cards.js';
@@ -102,13 +103,18 @@ function fullSequences(shape: FalconShape, card: GpuCard, weights: CardWeights):
   return planGpu(shape, freeBytesOf(card), options)?.fullSequences ?? null;
 }
 
+function modelCardOf(markdown: string): ModelInspection['model_card'] {
+  const card = readModelCard(markdown);
+  return { ...card, cautions: [...card.cautions] };
+}
+
 /** All that can be said about a checkpoint without loading it. Throws `model_invalid`, `model_unreadable`, `unsupported_device`. */
 export async function inspectModel(directory: string): Promise<ModelInspection> {
   const folder = await readModelFolder(directory);
   const { shape } = folder;
   const [checkpoint, card] = await Promise.all([
     inspectCheckpoint(folder.directory, shape),
-    readText(path.join(folder.directory, 'README.md')),
+    readSmallFile(folder.directory, 'README.md', bounds.modelCardBytesMax),
   ]);
   const tokenizer =
     folder.tokenizerJson === null
@@ -145,7 +151,7 @@ export async function inspectModel(directory: string): Promise<ModelInspection> 
       fp8_sequences: fullSequences(shape, gpuCards[gpu], 'fp8'),
       int8_sequences: fullSequences(shape, gpuCards[gpu], 'int8'),
     })),
-    model_card: card === null ? null : { ...readModelCard(card), cautions: [...readModelCard(card).cautions] },
+    model_card: card === null ? null : modelCardOf(card),
     warnings: warningsOf(folder, checkpoint, ends),
   };
 }

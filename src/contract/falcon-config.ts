@@ -1,6 +1,17 @@
 import { z } from 'zod';
+import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import type { FalconShape } from '../domain/falcon-shape.js';
+
+const endTokensAllowed = `a token id or an array of at most ${bounds.endTokensMax} is expected`;
+/** The length of the array is looked at before its elements. */
+export const endTokenIds = z
+  .unknown()
+  .refine((value) => !Array.isArray(value) || value.length <= bounds.endTokensMax, {
+    error: endTokensAllowed,
+    abort: true,
+  })
+  .pipe(z.union([z.number().int(), z.array(z.number().int())], endTokensAllowed));
 
 const count = z.number().int().positive();
 const flag = z.boolean().nullish();
@@ -38,7 +49,7 @@ const falconConfig = z.looseObject({
   max_position_embeddings: count.nullish(),
   activation: z.string().nullish(),
   bos_token_id: z.number().int().nullish(),
-  eos_token_id: z.union([z.number().int(), z.array(z.number().int())]).nullish(),
+  eos_token_id: endTokenIds.nullish(),
   _name_or_path: z.string().nullish(),
 });
 

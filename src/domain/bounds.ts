@@ -137,6 +137,14 @@ export const bounds = Object.freeze({
    */
   fileChunkBytes: 1024 * 1024,
 
+  /** Space that a folder keeps for the records of removals, for when its disk is full: so many files of so many bytes. */
+  spareFiles: 100,
+  spareFileBytes: 4096,
+  /** Removals make spare files again this often at most. */
+  spareFilledMs: 10_000,
+  /** With less free space than this the store counts as full: no upload of any size fits. */
+  storeFreeBytesMin: 1024 * 1024,
+
   // Sweeps.
   /** A batch that shows nothing new is looked at this often, at least. */
   sweepLookMs: 60_000,
@@ -151,6 +159,11 @@ export const bounds = Object.freeze({
   /** Another process takes a sweep over when nothing was heard for this long of the one that did it, or for three pauses between sweeps. */
   sweepLeaseMsMin: 15_000,
 
+  /** Folders that a page of the listing of an inbox enters, whether they hold files or not: some 0.1 s of a local disk. */
+  listFoldersMax: 2000,
+  /** Entries that cannot be looked at, named on a page of the listing of an inbox. */
+  listSkippedMax: 100,
+
   // Inboxes. A poll of one takes about four pages and four seconds of a slow store (20 ms a call), however much lies there.
   inboxesAtOnce: 8,
   /** Pages listed of an inbox in a poll; a larger inbox is walked in windows of so many, each looked at twice. */
@@ -158,6 +171,14 @@ export const bounds = Object.freeze({
   /** Drops of an inbox that are taken, or asked of the store whether they were, in a poll. */
   inboxTakesPerPoll: 500,
   inboxTakesAtOnce: 16,
+  /** A drop or a folder that cannot be read is rejected when so many looks have met it. */
+  inboxTriesMax: 5,
+  /** Of these, remembered for each inbox: each is told once. */
+  inboxTroublesMax: 1000,
+  /** A poll waits so long for an inbox; a slower one is looked at beside the polls from then on. */
+  inboxWaitMs: 5000,
+  /** Slow inboxes looked at at once. */
+  inboxesSlowAtOnce: 4,
   /** Drops that a process remembers as taken, some 70 bytes each, an equal share for each inbox; others are asked of the store again. */
   inboxRemembered: 256 * 1024,
   /** Of each inbox at least as many as a window holds: a small one is then remembered whole, however many inboxes there are. */
@@ -255,6 +276,8 @@ export const bounds = Object.freeze({
   uploadPartBytesMax: 64 * 1024 * 1024,
   uploadPartsMax: 10_000,
   uploadSeconds: 3600,
+  /** Uploads of a tenant that have not ended: each keeps records and parts for an hour. Far more than a client sends at once. */
+  uploadsOpenMax: 256,
   mimeTypeCharsMax: 255,
 
   // HTTP.
@@ -275,6 +298,17 @@ export const bounds = Object.freeze({
   /** Per tenant: far above what polling needs, below what a client in a loop does. */
   requestsPerMinute: 6000,
 
+  // Small files of a checkpoint. The published ones have some kB, 2.7 MB of tokenizer, 0.02 MB of model card.
+  modelConfigBytesMax: 4 * 1024 * 1024,
+  tokenizerBytesMax: 32 * 1024 * 1024,
+  modelCardBytesMax: 1024 * 1024,
+  /** Each file that a conversion copies beside the weights. */
+  companionBytesMax: 64 * 1024 * 1024,
+  /** Of a tokenizer whose model is not known; else the model's vocabulary is the bound. */
+  tokenizerVocabMax: 1024 * 1024,
+  /** Ends of text that a config may name. */
+  endTokensMax: 64,
+
   // Quotas of a tenant for which the tenants file names none.
   /** Ten full batches of the largest contexts. */
   queuedTokensDefault: 1_000_000_000,
@@ -286,6 +320,14 @@ export const bounds = Object.freeze({
   filesToldBytes: 1024 * 1024,
   /** What is known of a tenant's usage is forgotten when nobody has asked for it this long; then it is counted anew. */
   usageKeptMs: 3_600_000,
+  /** A claim on a place of a count limit that nobody renews or drops is over after this: the act was cut off. */
+  placeKeptMs: 120_000,
+  /** Acts of one tenant and limit at once in a process: each reads the claims of the others. */
+  placesAtOnce: 32,
+  /** While others that are under way would use a limit up, they are looked at again after this. */
+  placeLookMs: 100,
+  /** A plan waits so long for others of its tenant that are being fixed at the same moment. */
+  planPlaceWaitMs: 5000,
   /** A request waits this long at most for what the processes share (Redis); then its process counts for itself. */
   sharedAnswerMs: 250,
   /** After a call that failed, Redis is left alone for this long, so that its outage does not slow each request. */

@@ -62,6 +62,7 @@ export const errorKinds = Object.freeze({
   too_many_bad_lines: user(400),
   token_limit_exceeded: user(400),
   input_changed: user(400),
+  input_unreadable: user(400),
 
   // A line was given up.
   batch_cancelled: user(400),

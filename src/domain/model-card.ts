@@ -18,8 +18,9 @@ function frontMatter(lines: readonly string[]): {
   const end = lines.findIndex((line, index) => index > 0 && line.trim() === '---');
   if (end < 0) return { members, end: 0 };
   for (const line of lines.slice(1, end)) {
-    const [, key, value] = /^(\w+):\s+(.+?)\s*$/.exec(line) ?? [];
-    if (key !== undefined && value !== undefined) members.set(key, value.replace(/^(['"])(.*)\1$/, '$2'));
+    const [, key, rest = ''] = /^(\w+):(?=\s)(.*)$/.exec(line) ?? [];
+    const value = rest.trim();
+    if (key !== undefined && value !== '') members.set(key, value.replace(/^(['"])(.*)\1$/, '$2'));
   }
   return { members, end: end + 1 };
 }
@@ -30,6 +31,29 @@ interface Heading {
   readonly title: string;
 }
 
+/** Without a pattern that tries blanks and hashes again from each of them. */
+function headingIn(text: string): Omit<Heading, 'line'> | null {
+  const [hashes] = /^#{1,6}(?=\s)/.exec(text) ?? [];
+  if (hashes === undefined) return null;
+  let end = text.trimEnd().length;
+  while (text[end - 1] === '#') end--;
+  const title = text.slice(hashes.length, Math.max(hashes.length, end)).trim();
+  return title === '' ? null : { level: hashes.length, title: title.replaceAll(/[*_`]/g, '') };
+}
+
+/** For each heading, the line of the next one of its level or above; one pass, from behind. */
+function endsOf(headings: readonly Heading[], lines: number): number[] {
+  const ends: number[] = [];
+  /** By level, the line at which the next heading of that level stands. */
+  const next = Array.from({ length: 7 }, () => lines);
+  for (let index = headings.length - 1; index >= 0; index--) {
+    const { level = 6, line = 0 } = headings[index] ?? {};
+    ends[index] = Math.min(...next.slice(0, level + 1));
+    next[level] = line;
+  }
+  return ends;
+}
+
 function headingsOf(lines: readonly string[], from: number): Heading[] {
   const headings: Heading[] = [];
   let fence: string | null = null;
@@ -37,9 +61,8 @@ function headingsOf(lines: readonly string[], from: number): Heading[] {
     if (line < from) continue;
     const [mark] = /^\s*(?:```|~~~)/.exec(text) ?? [];
     if (mark !== undefined) fence = fence === null ? mark.trim() : fence === mark.trim() ? null : fence;
-    const [, hashes, title] = /^(#{1,6})\s+(.+?)\s*#*\s*$/.exec(text) ?? [];
-    if (fence === null && hashes !== undefined && title !== undefined)
-      headings.push({ line, level: hashes.length, title: title.replaceAll(/[*_`]/g, '') });
+    const heading = fence === null ? headingIn(text) : null;
+    if (heading) headings.push({ line, ...heading });
   }
   return headings;
 }
@@ -50,10 +73,10 @@ export function readModelCard(markdown: string): ModelCard {
   const headings = headingsOf(lines, end);
   const cautions: { title: string; text: string }[] = [];
   let covered = 0;
-  for (const [index, { line, level, title }] of headings.entries()) {
+  const ends = endsOf(headings, lines.length);
+  for (const [index, { line, title }] of headings.entries()) {
     if (line < covered || !cautionTitle.test(title)) continue;
-    const next = headings.slice(index + 1).find((other) => other.level <= level);
-    covered = next?.line ?? lines.length;
+    covered = ends[index] ?? lines.length;
     cautions.push({
       title,
       text: lines

@@ -93,6 +93,9 @@ export const keys = Object.freeze({
 
   openUploads: 'uploads/',
   openUpload: (tenant: string, uploadId: string) => `uploads/${tenant}/${uploadId}`,
+  /** Uploads that have not ended: what their number is counted by. */
+  pendingUploads: (tenant: string) => `t/${tenant}/idx/u/`,
+  pendingUpload: (tenant: string, uploadId: string) => `t/${tenant}/idx/u/${uploadId}`,
   uploads: (tenant: string) => `t/${tenant}/uploads/`,
   upload: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/upload.json`,
   uploadParts: (tenant: string, uploadId: string) => `t/${tenant}/uploads/${uploadId}/parts/`,
@@ -128,6 +131,8 @@ export const keys = Object.freeze({
   webhookDelivery: (tenant: string, receiverId: string, createdMs: number, eventId: string) =>
     `t/${tenant}/deliveries/${receiverId}/${invertedTime(createdMs)}-${eventId}.json`,
 
+  /** Where users put files: the one place whose files, folders and names are not the service's own. */
+  inboxes: 'inbox/',
   inbox: (tenant: string) => `inbox/${tenant}/`,
   outbox: (
     tenant: string,

@@ -36,11 +36,25 @@ export interface StreamedObject {
   readonly sha256: string;
 }
 
+/** Something that lies where users put files, and that cannot be an object, or not be looked at. */
+export interface SkippedEntry {
+  /** Its key, or what would be; a folder's ends in '/'. Cut off when it is over-long. */
+  readonly key: string;
+  readonly why: 'no_rights' | 'name_too_long' | 'name_not_utf8' | 'io_error';
+}
+
 export interface ListPage {
   /** In ascending order of key (by UTF-16 code unit; keys are ASCII). */
   readonly objects: readonly ObjectInfo[];
-  /** Pass as `after` for the next page; null at the end. */
+  /** Pass as `after` for the next page; null at the end. A page may hold fewer objects than asked for, and still have a next one. */
   readonly next: string | null;
+  /** Some of what was skipped on this page. Only below `inbox/`: elsewhere a listing gives all there is, or throws. */
+  readonly skipped?: readonly SkippedEntry[];
+}
+
+export interface WriteOptions {
+  /** The record of a removal, of up to 4 KiB: it may take of the space that a store keeps for when nothing else fits any more. */
+  readonly forRemoval?: boolean;
 }
 
 /**
@@ -53,12 +67,12 @@ export interface ObjectStore {
    * number of calls exactly one gets `created: true`, also when their bytes are equal. A call whose own write was done but not
    * answered, and which tried it again, still is that one.
    */
-  create(key: string, bytes: Uint8Array): Promise<CreateResult>;
+  create(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<CreateResult>;
   /** Writes or replaces the object. */
-  put(key: string, bytes: Uint8Array): Promise<{ readonly etag: string }>;
+  put(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<{ readonly etag: string }>;
   /** Writes or replaces the object from a stream of any length. If the stream throws, nothing is visible and the error is thrown on. */
   putStream(key: string, source: AsyncIterable<Uint8Array>): Promise<StreamedObject>;
-  /** The whole object, or null when there is none. */
+  /** The whole object, or null when there is none. Reads throw `input_unreadable` for a user's own file that may not be read. */
   get(key: string, options?: GetOptions): Promise<{ readonly info: ObjectInfo; readonly bytes: Uint8Array } | null>;
   getStream(key: string, options?: GetOptions): Promise<ObjectBody | null>;
   head(key: string): Promise<ObjectInfo | null>;
@@ -68,4 +82,6 @@ export interface ObjectStore {
   delete(key: string): Promise<void>;
   /** The same for any number of keys, with as few calls of the store as it allows. After an error some may be gone. */
   deleteMany(keys: readonly string[]): Promise<void>;
+  /** Bytes that can still be written, where that can be known. */
+  freeBytes?(): Promise<number>;
 }

@@ -1,3 +1,4 @@
+import type { Claim } from '../domain/claims.js';
 import type { TokenTake } from '../domain/token-bucket.js';
 import type { Usage, UsageChange } from '../domain/usage.js';
 
@@ -17,4 +18,11 @@ export interface SharedState {
   changeUsage(name: string, change: UsageChange, recountMs: number): Promise<Usage>;
   /** Hands in a count that was asked for with `countAs`. */
   settleUsage(name: string, epoch: number, counted: number): Promise<Usage>;
+  /**
+   * Claims a place, or renews the claim, for `keptMs`. Gives the claims under the same name that were made before it and are neither
+   * dropped nor over: see `domain/claims.ts`.
+   */
+  claim(name: string, claim: Claim, keptMs: number): Promise<readonly Claim[]>;
+  /** Drops a claim; whether it was there. */
+  unclaim(name: string, claimId: string): Promise<{ readonly wasThere: boolean }>;
 }

@@ -154,5 +154,35 @@ export function describeSharedState(name: string, open: () => SharedStateHarness
       expect(await here.settleUsage('a', lost.countAs ?? 0, 1)).toMatchObject({ counted: 1000 });
       expect(await there.settleUsage('a', again.countAs ?? 0, 2000)).toMatchObject({ counted: 2000 });
     });
+
+    it('gives the claims that were made before, by any process, in their order, each until it is dropped', async () => {
+      const { here, there } = (harness = open());
+      const claim = (claimId: string, amount = 1) => ({ claimId, id: `thing ${claimId}`, amount });
+      expect(await here.claim('a', claim('1'), 10_000)).toEqual([]);
+      expect(await there.claim('a', claim('2', 7_000_000_000), 10_000)).toEqual([claim('1')]);
+      expect(await here.claim('a', claim('3'), 10_000)).toEqual([claim('1'), claim('2', 7_000_000_000)]);
+      expect(await there.claim('b', claim('4'), 10_000), 'another name').toEqual([]);
+      expect(await here.claim('a', claim('1'), 10_000), 'renewed: it keeps its place').toEqual([]);
+      expect(await there.unclaim('a', '1')).toEqual({ wasThere: true });
+      expect(await there.unclaim('a', '1')).toEqual({ wasThere: false });
+      expect(await here.claim('a', claim('3'), 10_000)).toEqual([claim('2', 7_000_000_000)]);
+    });
+
+    it('of many claims made at once none is missing to those behind it', async () => {
+      const { here, there } = (harness = open());
+      const claims = Array.from({ length: 40 }, (_, n) => ({ claimId: `c${n}`, id: `thing-${n}`, amount: 1 }));
+      const seen = await Promise.all(claims.map((claim, n) => (n % 2 ? here : there).claim('a', claim, 10_000)));
+      expect(seen.map((earlier) => earlier.length).toSorted((a, b) => a - b)).toEqual(claims.map((_, n) => n));
+    });
+
+    it('forgets a claim that is not renewed in time', async () => {
+      const { here, there, pass } = (harness = open());
+      const claim = (claimId: string) => ({ claimId, id: claimId, amount: 1 });
+      await here.claim('a', claim('1'), 200);
+      await here.claim('a', claim('2'), 10_000);
+      await pass(300);
+      expect(await there.claim('a', claim('3'), 10_000)).toEqual([claim('2')]);
+      expect(await there.unclaim('a', '1')).toEqual({ wasThere: false });
+    });
   });
 }

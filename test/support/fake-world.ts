@@ -1,5 +1,6 @@
 import { Refusals } from '../../src/app/fair/refusals.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
+import { Places } from '../../src/app/quotas/places.js';
 import type { World } from '../../src/app/world.js';
 import { plainOffer, type Offer } from '../../src/domain/offer.js';
 import { defaultQuotas, type Quotas } from '../../src/domain/quotas.js';
@@ -51,20 +52,21 @@ export function fakeWorld(
 ): FakeWorld {
   const clock = new FakeClock();
   const store = new MemoryStore(clock);
-  const log = new MemoryLog();
+  const [shared, log, ids] = [new MemorySharedState(clock), new MemoryLog(), new CountingIds()];
   return {
     store,
     records: new BatchRecords(store),
+    places: new Places({ shared, clock, log, ids }),
     refusals: new Refusals({ clock, log }),
     queue: new MemoryQueue(clock, options.queue),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
-    shared: new MemorySharedState(clock),
+    shared,
     sealer: testSealer,
     egress: new FakeEgress(),
     clock,
     log,
-    ids: new CountingIds(),
+    ids,
     model: testModel,
     offer: options.offer ?? plainOffer,
     idSecret: 'a secret of the tests, nothing else',

@@ -1,5 +1,6 @@
 import { bounds } from '../../src/domain/bounds.js';
 import { EyrieError } from '../../src/domain/errors.js';
+import { addClaim, dropClaim, type Claim, type ClaimsState } from '../../src/domain/claims.js';
 import { takeToken, type TokenTake } from '../../src/domain/token-bucket.js';
 import {
   changeUsage,
@@ -17,6 +18,7 @@ export class SharedMemory {
   readonly leases = new Map<string, { holder: MemorySharedState; endMs: number }>();
   readonly buckets = new Map<string, number>();
   readonly usages = new Map<string, { state: UsageState; endMs: number }>();
+  readonly claims = new Map<string, ClaimsState>();
 }
 
 /** Shared state in memory, as one process sees it. */
@@ -40,7 +42,8 @@ export class MemorySharedState implements SharedState {
 
   /** Forgets everything, as a Redis that was started anew. */
   wipe(): void {
-    for (const part of [this.#memory.leases, this.#memory.buckets, this.#memory.usages]) part.clear();
+    const { leases, buckets, usages, claims } = this.#memory;
+    for (const part of [leases, buckets, usages, claims]) part.clear();
   }
 
   lease(name: string, ms: number): Promise<boolean> {
@@ -75,6 +78,23 @@ export class MemorySharedState implements SharedState {
       const state = settleUsage(known, epoch, counted);
       this.#memory.usages.set(name, { state, endMs: now + bounds.usageKeptMs });
       return usageOf(state);
+    });
+  }
+
+  claim(name: string, claim: Claim, keptMs: number): Promise<readonly Claim[]> {
+    return this.#call((now) => {
+      const { state, earlier } = addClaim(this.#memory.claims.get(name) ?? [], claim, now, keptMs);
+      this.#memory.claims.set(name, state);
+      return earlier.map(({ claimId, id, amount }) => ({ claimId, id, amount }));
+    });
+  }
+
+  unclaim(name: string, claimId: string): Promise<{ readonly wasThere: boolean }> {
+    return this.#call(() => {
+      const known = this.#memory.claims.get(name) ?? [];
+      const state = dropClaim(known, claimId);
+      this.#memory.claims.set(name, state);
+      return { wasThere: state.length < known.length };
     });
   }
 

@@ -93,3 +93,42 @@ if field('nextEpoch') == tonumber(ARGV[1]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
 return usage(nil)`;
+
+/**
+ * Does what \`addClaim\` of domain/claims.ts does.
+ *
+ * KEYS[1] the claims: a hash of claim id to 'order until amount id'; it expires with the last of them
+ * ARGV[1] claim id, ARGV[2] id, ARGV[3] amount, ARGV[4] is kept for (ms)
+ * Returns claim id, id and amount of each earlier claim, one after the other, oldest first, all as text.
+ */
+export const claimScript = `${now}
+local live, last, own = {}, 0, nil
+local all = redis.call('HGETALL', KEYS[1])
+for at = 1, #all, 2 do
+  local order, till, amount, id = string.match(all[at + 1], '^(%d+) (%d+) (%d+) (.*)$')
+  if tonumber(till) <= now then
+    redis.call('HDEL', KEYS[1], all[at])
+  else
+    order = tonumber(order)
+    last = math.max(last, order)
+    if all[at] == ARGV[1] then own = order else live[#live + 1] = { order, all[at], id, amount } end
+  end
+end
+own = own or last + 1
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %.0f %s %s', own, now + ARGV[4], ARGV[3], ARGV[2]))
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+table.sort(live, function(a, b) return a[1] < b[1] end)
+local earlier = {}
+for _, claim in ipairs(live) do
+  if claim[1] < own then
+    for field = 2, 4 do earlier[#earlier + 1] = claim[field] end
+  end
+end
+return earlier`;
+
+/**
+ * KEYS[1] the claims, as above
+ * ARGV[1] claim id
+ * Returns 1 when it was there, else 0.
+ */
+export const unclaimScript = `return redis.call('HDEL', KEYS[1], ARGV[1])`;

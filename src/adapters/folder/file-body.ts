@@ -3,7 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { EyrieError } from '../../domain/errors.js';
 import type { ByteRange, GetOptions, ObjectInfo } from '../../ports/object-store.js';
 import { toInfo } from './file-info.js';
-import { errnoOf, fromFsError } from './fs-error.js';
+import { errnoOf, fromReadError } from './fs-error.js';
 
 const chunkBytes = 256 * 1024;
 // No link is followed out of the root, and a FIFO in the inbox does not block the open.
@@ -92,7 +92,7 @@ export class OpenObject {
           return { done: false, value: buffer.subarray(0, bytesRead) };
         } catch (error) {
           await stop();
-          throw fromFsError(error, 'read', this.info.key);
+          throw fromReadError(error, this.info.key);
         }
       },
       return: stop,

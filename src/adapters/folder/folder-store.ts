@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, realpath, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, realpath, statfs, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { bounds } from '../../domain/bounds.js';
-import { EyrieError } from '../../domain/errors.js';
+import { errorCode, EyrieError } from '../../domain/errors.js';
 import type {
   CreateResult,
   GetOptions,
@@ -11,14 +11,30 @@ import type {
   ObjectInfo,
   ObjectStore,
   StreamedObject,
+  WriteOptions,
 } from '../../ports/object-store.js';
 import { isAbsent, OpenObject } from './file-body.js';
 import { toInfo } from './file-info.js';
 import { FolderTree } from './folder-tree.js';
-import { errnoOf, mapped } from './fs-error.js';
-import { tempFolderName, toPath } from './key-path.js';
+import { errnoOf, fromReadError, mapped } from './fs-error.js';
+import { spareFolderName, tempFolderName, toPath } from './key-path.js';
 import { FolderLister } from './list-folder.js';
+import { SpareFiles } from './spare-files.js';
 import { removeAbandoned, TempFile } from './temp-file.js';
+
+/**
+ * What the service keeps is for the user that it runs as, whatever the umask was when it was made. The folder itself, and those in
+ * which users put files and find results, are theirs to open to others.
+ */
+async function closeToOthers(root: string): Promise<void> {
+  for (const entry of await readdir(root, { withFileTypes: true })) {
+    if (!entry.isDirectory() || entry.name === 'inbox' || entry.name === 'outbox') continue;
+    // EPERM: another user's folder, which is that user's to close.
+    await chmod(path.join(root, entry.name), 0o700).catch((error: unknown) => {
+      if (errnoOf(error) !== 'EPERM' && errnoOf(error) !== 'ENOENT') throw error;
+    });
+  }
+}
 
 /** Files removed at once. */
 const deletesMax = 16;
@@ -33,36 +49,40 @@ export class FolderStore implements ObjectStore {
   readonly #tempFolder: string;
   readonly #tree: FolderTree;
   readonly #lister: FolderLister;
+  readonly #spares: SpareFiles;
 
   private constructor(root: string) {
     this.#root = root;
     this.#tempFolder = path.join(root, tempFolderName);
     this.#tree = new FolderTree(root);
     this.#lister = new FolderLister(root);
+    this.#spares = new SpareFiles(path.join(root, spareFolderName));
   }
 
   /** Makes the folder when it is missing and removes temporary files older than an hour. */
   static async open(root: string): Promise<FolderStore> {
     return mapped('open', root, async () => {
-      await mkdir(path.join(root, tempFolderName), { recursive: true });
+      await mkdir(path.join(root, tempFolderName), { recursive: true, mode: 0o700 });
       const store = new FolderStore(await realpath(root));
+      await closeToOthers(store.#root);
       await removeAbandoned(store.#tempFolder);
+      await store.#spares.fill();
       return store;
     });
   }
 
-  async create(key: string, bytes: Uint8Array): Promise<CreateResult> {
+  async create(key: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<CreateResult> {
     const target = toPath(this.#root, key);
-    return this.#write('create', key, async (file) => {
+    return this.#writeSmall('create', key, options, async (file) => {
       await file.write(bytes);
       const { etag } = await file.seal(key);
       return (await file.linkTo(target, this.#tree)) ? { created: true, etag } : { created: false };
     });
   }
 
-  async put(key: string, bytes: Uint8Array): Promise<{ etag: string }> {
+  async put(key: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<{ etag: string }> {
     const target = toPath(this.#root, key);
-    return this.#write('write', key, async (file) => {
+    return this.#writeSmall('write', key, options, async (file) => {
       await file.write(bytes);
       const { etag } = await file.seal(key);
       await file.renameTo(target, this.#tree);
@@ -130,12 +150,7 @@ export class FolderStore implements ObjectStore {
       throw new EyrieError('invalid_value', `Invalid limit ${limit}: 1 to ${bounds.storeListPageMax} is allowed.`, {
         param: 'limit',
       });
-    return mapped('list', prefix, async () => {
-      const objects = await this.#lister.list(prefix, options.after ?? '', limit + 1);
-      if (objects.length <= limit) return { objects, next: null };
-      objects.pop();
-      return { objects, next: objects.at(-1)?.key ?? null };
-    });
+    return mapped('list', prefix, () => this.#lister.list(prefix, options.after ?? '', limit));
   }
 
   async delete(key: string): Promise<void> {
@@ -159,6 +174,14 @@ export class FolderStore implements ObjectStore {
         });
         await this.#tree.prune(folder);
       });
+    if (changed.size > 0) await this.#spares.refill();
+  }
+
+  async freeBytes(): Promise<number> {
+    return mapped('look up', '', async () => {
+      const { bavail, bsize } = await statfs(this.#root);
+      return bavail * bsize;
+    });
   }
 
   /** False: there was nothing. */
@@ -176,12 +199,41 @@ export class FolderStore implements ObjectStore {
 
   async #open(key: string, options: GetOptions): Promise<OpenObject | null> {
     const filePath = toPath(this.#root, key);
-    return mapped('read', key, () => OpenObject.open(filePath, key, options));
+    try {
+      return await OpenObject.open(filePath, key, options);
+    } catch (error) {
+      throw fromReadError(error, key);
+    }
   }
 
-  async #write<T>(action: string, key: string, step: (file: TempFile) => Promise<T>): Promise<T> {
+  /** A record of a removal finds its space also where no other write does. */
+  async #writeSmall<T>(
+    action: string,
+    key: string,
+    { forRemoval = false }: WriteOptions,
+    step: (file: TempFile) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#write(action, key, step);
+    } catch (error) {
+      if (!forRemoval || errorCode(error) !== 'disk_full') throw error;
+    }
+    return this.#write(action, key, step, async () => {
+      const file = await TempFile.openSpare(this.#tempFolder, this.#spares);
+      // One more makes room for what surrounds it: the entry of a folder, or a copy where blocks are never written again.
+      await (await TempFile.openSpare(this.#tempFolder, this.#spares))?.discard();
+      return file ?? TempFile.open(this.#tempFolder);
+    });
+  }
+
+  async #write<T>(
+    action: string,
+    key: string,
+    step: (file: TempFile) => Promise<T>,
+    open: () => Promise<TempFile> = () => TempFile.open(this.#tempFolder),
+  ): Promise<T> {
     return mapped(action, key, async () => {
-      const file = await TempFile.open(this.#tempFolder);
+      const file = await open();
       try {
         return await step(file);
       } finally {

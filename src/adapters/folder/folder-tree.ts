@@ -26,7 +26,7 @@ export class FolderTree {
   }
 
   async make(folder: string): Promise<void> {
-    const first = await mkdir(folder, { recursive: true });
+    const first = await mkdir(folder, { recursive: true, mode: 0o700 });
     if (first === undefined) return;
     for (let at = folder; at.length >= first.length; at = path.dirname(at)) this.#known.delete(at);
   }

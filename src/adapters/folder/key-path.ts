@@ -3,16 +3,21 @@ import { EyrieError } from '../../domain/errors.js';
 
 /** Folder under the root that holds files being written. No key may start with it. */
 export const tempFolderName = '.tmp';
+/** And one that holds space for removals: see `SpareFiles`. */
+export const spareFolderName = '.spare';
+export const reservedFolders: readonly string[] = [tempFolderName, spareFolderName];
 
-const keyBytesMax = 1024;
+export const keyBytesMax = 1024;
 const segmentBytesMax = 255;
 
-function flawOf(key: string): string | null {
+/** What keeps a text from being a key; null when it is one. */
+export function flawOf(key: string): string | null {
   if (key === '') return 'it is empty';
   if (Buffer.byteLength(key) > keyBytesMax) return `it is longer than ${keyBytesMax} bytes`;
   if (key.includes('\0')) return 'it holds a NUL character';
   const segments = key.split('/');
-  if (segments[0] === tempFolderName) return `'${tempFolderName}' is reserved`;
+  const reserved = reservedFolders.find((name) => name === segments[0]);
+  if (reserved !== undefined) return `'${reserved}' is reserved`;
   for (const segment of segments) {
     if (segment === '') return 'it has an empty segment';
     if (segment === '.' || segment === '..') return `it has a '${segment}' segment`;

@@ -5,14 +5,19 @@ import type { ObjectInfo } from '../../ports/object-store.js';
 import { toInfo, uniqueMtime } from './file-info.js';
 import type { FolderTree } from './folder-tree.js';
 import { errnoOf } from './fs-error.js';
+import type { SpareFiles } from './spare-files.js';
 
 const abandonedMs = 3_600_000;
 const placeAttemptsMax = 10;
+
+const newPath = (tempFolder: string): string =>
+  path.join(tempFolder, `${process.pid}-${randomBytes(12).toString('hex')}`);
 
 /** A file being written: it becomes an object as a whole, or never. */
 export class TempFile {
   readonly #path: string;
   readonly #handle: FileHandle;
+  #bytes = 0;
 
   private constructor(filePath: string, handle: FileHandle) {
     this.#path = filePath;
@@ -20,16 +25,24 @@ export class TempFile {
   }
 
   static async open(tempFolder: string): Promise<TempFile> {
-    const filePath = path.join(tempFolder, `${process.pid}-${randomBytes(12).toString('hex')}`);
-    return new TempFile(filePath, await open(filePath, 'wx', 0o644));
+    const filePath = newPath(tempFolder);
+    return new TempFile(filePath, await open(filePath, 'wx', 0o600));
+  }
+
+  /** Over a spare file, which needs no space for as many bytes as that has; null when there is none left. */
+  static async openSpare(tempFolder: string, spares: SpareFiles): Promise<TempFile | null> {
+    const filePath = newPath(tempFolder);
+    return (await spares.take(filePath)) ? new TempFile(filePath, await open(filePath, 'r+')) : null;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) at += (await this.#handle.write(bytes, at)).bytesWritten;
+    this.#bytes += bytes.length;
   }
 
   /** Ends the writing: the content is on disk afterwards. */
   async seal(key: string): Promise<ObjectInfo> {
+    await this.#handle.truncate(this.#bytes);
     const time = uniqueMtime();
     await this.#handle.utimes(time, time);
     await this.#handle.sync();

@@ -91,13 +91,13 @@ export class NewModelFolder {
     }
   }
 
-  async copy(file: string): Promise<void> {
-    const copied = path.join(this.directory, path.basename(file));
+  async copy({ name, real }: { readonly name: string; readonly real: string }): Promise<void> {
+    const copied = path.join(this.directory, name);
     try {
-      await copyFile(file, copied);
+      await copyFile(real, copied);
       await sync(copied);
     } catch (cause) {
-      throw fromFileError(cause, `${file} cannot be copied`);
+      throw fromFileError(cause, `${name} cannot be copied`);
     }
   }
 

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { parseFalconConfig, toFalconShape, type FalconConfig } from '../../contract/falcon-config.js';
+import { endTokenIds, parseFalconConfig, toFalconShape, type FalconConfig } from '../../contract/falcon-config.js';
+import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { FalconShape } from '../../domain/falcon-shape.js';
+import { readSmallFile, resolveModelFile } from './small-file.js';
 
 /** A checkpoint folder without its weights: what it is called, its shape, and what its small files say. */
 export interface ModelFolder {
@@ -24,19 +26,10 @@ export interface ModelFolder {
   readonly digest: string;
 }
 
-/** null when there is no such file. Throws `model_unreadable`. */
-export async function readText(file: string): Promise<string | null> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new EyrieError('model_unreadable', `${file} cannot be read: ${(cause as Error).message}.`, { cause });
-  }
-}
-
 /** The members of one of the small files that count here. Throws `model_invalid`. */
-async function readFields<T>(file: string, schema: z.ZodType<T>): Promise<T> {
-  const result = schema.safeParse(await readJson(file));
+async function readFields<T>(directory: string, name: string, schema: z.ZodType<T>): Promise<T> {
+  const file = path.join(directory, name);
+  const result = schema.safeParse(await readJson(directory, name));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const key = issue?.path.join('.') ?? '';
@@ -46,8 +39,9 @@ async function readFields<T>(file: string, schema: z.ZodType<T>): Promise<T> {
   );
 }
 
-async function readJson(file: string): Promise<unknown> {
-  const text = await readText(file);
+async function readJson(directory: string, name: string): Promise<unknown> {
+  const text = await readSmallFile(directory, name, bounds.modelConfigBytesMax);
+  const file = path.join(directory, name);
   if (text === null) return null;
   try {
     return JSON.parse(text);
@@ -58,7 +52,7 @@ async function readJson(file: string): Promise<unknown> {
 
 const endIds = z
   .looseObject({
-    eos_token_id: z.union([z.number(), z.array(z.number())], 'a token id or an array of them is expected').nullish(),
+    eos_token_id: endTokenIds.nullish(),
   })
   .nullable();
 const listed = (ids: number | number[] | null | undefined): number[] => [ids ?? []].flat();
@@ -66,20 +60,25 @@ const tokenizerConfig = z.looseObject({ model_max_length: z.number().nullish() }
 
 const weightFile = /\.(safetensors|bin|index\.json)$/;
 
-async function sizeOf(file: string): Promise<number> {
+/** Also sees to it that the engine reads nothing that is no file, or that lies elsewhere. */
+async function sizeOf(directory: string, name: string): Promise<number> {
+  const file = path.join(directory, name);
   try {
-    return (await stat(file)).size;
+    const stats = await stat((await resolveModelFile(directory, name)) ?? file);
+    if (stats.isFile()) return stats.size;
   } catch (cause) {
+    if (cause instanceof EyrieError) throw cause;
     // A link to nowhere, as an unfinished download into a cache leaves it.
     throw new EyrieError('model_unreadable', `${file} cannot be read: ${(cause as Error).message}.`, { cause });
   }
+  throw new EyrieError('model_invalid', `${file} is no regular file. Put the file itself there.`);
 }
 
 async function digestOf(directory: string, texts: readonly (string | null)[]): Promise<string> {
   const hash = createHash('sha256');
   for (const text of texts) hash.update(text ?? '').update('\0');
   const names = (await readdir(directory)).filter((name) => weightFile.test(name)).toSorted();
-  for (const name of names) hash.update(`${name}\0${await sizeOf(path.join(directory, name))}\0`);
+  for (const name of names) hash.update(`${name}\0${await sizeOf(directory, name)}\0`);
   return `sha256:${hash.digest('hex')}`;
 }
 
@@ -95,7 +94,7 @@ function nameOf(config: FalconConfig, directory: string): string {
 export async function readModelFolder(modelDirectory: string, name: string | null = null): Promise<ModelFolder> {
   const directory = path.resolve(modelDirectory);
   const at = (file: string): string => path.join(directory, file);
-  const json = await readJson(at('config.json'));
+  const json = await readJson(directory, 'config.json');
   if (json === null)
     throw new EyrieError(
       'model_unreadable',
@@ -104,9 +103,9 @@ export async function readModelFolder(modelDirectory: string, name: string | nul
     );
   const config = parseFalconConfig(json);
   const [generation, tokenizerSettings, tokenizerJson] = await Promise.all([
-    readFields(at('generation_config.json'), endIds),
-    readFields(at('tokenizer_config.json'), tokenizerConfig),
-    readText(at('tokenizer.json')),
+    readFields(directory, 'generation_config.json', endIds),
+    readFields(directory, 'tokenizer_config.json', tokenizerConfig),
+    readSmallFile(directory, 'tokenizer.json', bounds.tokenizerBytesMax),
   ]);
   const id = name ?? nameOf(config, directory);
   return {

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
+import { resolveModelFile } from './small-file.js';
 
 export interface HashedFile {
   readonly name: string;
@@ -40,10 +42,25 @@ export async function hashFiles(
 const companion =
   /^(tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.\w+|(README|LICEN[CS]E|NOTICE|ACCEPTABLE_USE_POLICY)(\.\w+)?)$/i;
 
-/** Paths of the files beside the weights that belong to a model. */
-export async function companionFiles(directory: string): Promise<string[]> {
+/**
+ * The files beside the weights that belong to a model, and where they really lie. Throws `model_invalid` for a link that leads out of the
+ * folder, and for a file that is too large.
+ */
+export async function companionFiles(
+  directory: string,
+): Promise<readonly { readonly name: string; readonly real: string }[]> {
   const names = (await readdir(directory)).filter((name) => companion.test(name)).toSorted();
-  const paths = names.map((name) => path.join(directory, name));
-  const regular = await Promise.all(paths.map(async (file) => (await stat(file)).isFile()));
-  return paths.filter((_, index) => regular[index]);
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const real = await resolveModelFile(directory, name);
+      const stats = real === null ? null : await stat(real);
+      if (stats && stats.size > bounds.companionBytesMax)
+        throw new EyrieError(
+          'model_invalid',
+          `${path.join(directory, name)} has ${stats.size} bytes; at most ${bounds.companionBytesMax} are copied. Remove it.`,
+        );
+      return stats?.isFile() ? [{ name, real: real ?? '' }] : [];
+    }),
+  );
+  return files.flat();
 }

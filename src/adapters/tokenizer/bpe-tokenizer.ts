@@ -30,7 +30,7 @@ export class BpeTokenizer implements Tokenizer {
   readonly #special: Uint32Array;
 
   private constructor(json: string, modelVocabSize: number | null, source: string) {
-    const parsed = parseTokenizerFile(json, source);
+    const parsed = parseTokenizerFile(json, source, modelVocabSize);
     const added = new Map(parsed.added_tokens.map(({ id, content }) => [id, content]));
     let idMax = -1;
     for (const id of Object.values(parsed.model.vocab)) idMax = Math.max(idMax, id);
@@ -44,7 +44,8 @@ export class BpeTokenizer implements Tokenizer {
     this.#table = buildTokenTable(parsed.model.vocab, added, this.vocabSize);
     this.#special = Uint32Array.from(parsed.added_tokens.flatMap(({ id, special }) => (special ? [id] : [])));
     // Cutting and padding are the caller's: a tokenizer saved with them on would change prompts silently.
-    const file = { ...parsed, truncation: null, padding: null };
+    // Nor is a decoder asked for: ids become bytes by the table.
+    const file = { ...parsed, truncation: null, padding: null, decoder: null };
     this.#parsing = toNative(file, source);
     const plainFile = { ...file, added_tokens: parsed.added_tokens.filter(({ special }) => !special) };
     this.#plain = toNative(plainFile, source);

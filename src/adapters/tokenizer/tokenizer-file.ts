@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EyrieError } from '../../domain/errors.js';
+import { checkKnownForm } from './known-form.js';
 
 /** The parts of a tokenizer.json that we rely on; the rest is the library's. */
 const tokenizerFile = z.looseObject({
@@ -9,7 +10,7 @@ const tokenizerFile = z.looseObject({
 export type TokenizerFile = z.output<typeof tokenizerFile>;
 
 /** Parses the text of a tokenizer.json. Throws `model_invalid`; `source` names the file in messages. */
-export function parseTokenizerFile(json: string, source: string): TokenizerFile {
+export function parseTokenizerFile(json: string, source: string, vocabSize: number | null = null): TokenizerFile {
   let parsed: unknown;
   try {
     parsed = JSON.parse(json);
@@ -18,6 +19,7 @@ export function parseTokenizerFile(json: string, source: string): TokenizerFile 
       cause,
     });
   }
+  checkKnownForm(parsed, vocabSize, source);
   const result = tokenizerFile.safeParse(parsed);
   if (result.success) return result.data;
   const [issue] = result.error.issues;

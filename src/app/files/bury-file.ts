@@ -1,7 +1,7 @@
 import type { StoredFile } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
-import { putOnAgenda } from '../retention/agenda.js';
+import { forRemoval, putOnAgenda } from '../retention/agenda.js';
 import { createJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { listedMs } from './find-file.js';
@@ -17,8 +17,8 @@ export async function buryFile(
   const deletedKey = keys.fileDeleted(tenant, file.id);
   if (!(await store.head(deletedKey))) {
     const deletedMs = clock.now();
-    await putOnAgenda(store, deletedMs + bounds.removalDelayMs, tenant, file.id);
-    await createJson(store, deletedKey, { v: 1, deletedMs, listedMs: listed });
+    await putOnAgenda(store, deletedMs + bounds.removalDelayMs, tenant, file.id, forRemoval);
+    await createJson(store, deletedKey, { v: 1, deletedMs, listedMs: listed }, forRemoval);
     world.log.info('file.deleted', { tenant, fileId: file.id });
   }
   await store.delete(keys.fileIndexEntry(tenant, listed, file.id));

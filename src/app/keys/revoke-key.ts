@@ -1,5 +1,6 @@
 import type { ApiKeyObject } from '../../contract/api-key-object.js';
 import { keys } from '../../domain/object-keys.js';
+import { forRemoval } from '../retention/agenda.js';
 import { createJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { loadKey, toApiKeyObject } from './find-key.js';
@@ -16,7 +17,7 @@ export async function revokeKey(
   const found = await loadKey(world.store, tenant, keyId);
   if (found.revokedMs !== null) return toApiKeyObject(found);
   const revokedMs = world.clock.now();
-  const { created } = await createJson(world.store, keys.apiKeyRevoked(keyId), { v: 1, revokedMs });
+  const { created } = await createJson(world.store, keys.apiKeyRevoked(keyId), { v: 1, revokedMs }, forRemoval);
   if (!created) return toApiKeyObject(await loadKey(world.store, tenant, keyId));
   world.log.info('key.revoked', { tenant, keyId });
   return toApiKeyObject({ ...found, revokedMs });

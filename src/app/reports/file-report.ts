@@ -1,9 +1,10 @@
 import type { CreateReportRequest, ReportObject, StoredReport } from '../../contract/report-object.js';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
-import { derivedId } from '../../domain/ids.js';
+import { derivedId, idPrefixes } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
 import { loadShownSubmit } from '../batch-records.js';
+import { heldInList } from '../quotas/held-in-list.js';
 import { createJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { findReport } from './find-report.js';
@@ -21,7 +22,18 @@ async function checkPointer(world: Filer, tenant: string, request: CreateReportR
     });
 }
 
-type Filer = Pick<World, 'store' | 'records' | 'clock' | 'log' | 'idSecret'>;
+type Filer = Pick<World, 'store' | 'records' | 'places' | 'clock' | 'log' | 'idSecret'>;
+
+type ReportContent = Omit<ReportObject, 'id' | 'object' | 'created_at'>;
+
+const reportIdOf = (entry: string): string => entry.slice(entry.indexOf(idPrefixes.report));
+
+const tooManyReports = (): EyrieError =>
+  new EyrieError(
+    'too_many_reports',
+    `There are ${bounds.reportsMax} reports already. Delete those that were dealt with (DELETE /v1/reports/{report_id}).`,
+    { bound: 'reportsMax' },
+  );
 
 /**
  * Takes a report about an answer. It is kept until it is deleted, and points at the answer without holding any of it. The same
@@ -42,12 +54,21 @@ export async function fileReport(world: Filer, tenant: string, request: CreateRe
   const earlier = await findReport(store, tenant, id);
   if (earlier) return earlier.report;
   await checkPointer(world, tenant, request);
-  const { objects } = await store.list(keys.reportIndex(tenant), { limit: bounds.reportsMax });
-  if (objects.length >= bounds.reportsMax)
-    throw new EyrieError(
-      'too_many_reports',
-      `There are ${bounds.reportsMax} reports already. Delete those that were dealt with (DELETE /v1/reports/{report_id}).`,
-    );
+  return world.places.take(
+    {
+      kind: 'reports',
+      tenant,
+      id,
+      limit: bounds.reportsMax,
+      held: () => heldInList(store, keys.reportIndex(tenant), bounds.reportsMax, reportIdOf),
+      refusal: tooManyReports,
+    },
+    () => keepReport(world, tenant, id, content),
+  );
+}
+
+async function keepReport(world: Filer, tenant: string, id: string, content: ReportContent): Promise<ReportObject> {
+  const { store } = world;
   const createdMs = world.clock.now();
   const report: ReportObject = { id, object: 'report', created_at: Math.floor(createdMs / 1000), ...content };
   // The list first: no report is kept that the list does not show.
@@ -58,6 +79,6 @@ export async function fileReport(world: Filer, tenant: string, request: CreateRe
     report,
   } satisfies StoredReport);
   if (!created) return (await findReport(store, tenant, id))?.report ?? report;
-  world.log.warn('report.filed', { tenant, reportId: id, batchId: content.batch_id, reason });
+  world.log.warn('report.filed', { tenant, reportId: id, batchId: content.batch_id, reason: content.reason });
   return report;
 }

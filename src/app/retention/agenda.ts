@@ -1,6 +1,6 @@
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
-import type { ObjectStore } from '../../ports/object-store.js';
+import type { ObjectStore, WriteOptions } from '../../ports/object-store.js';
 import type { World } from '../world.js';
 
 export type Remover = Pick<World, 'store' | 'clock' | 'log'>;
@@ -29,6 +29,15 @@ export const mayBeUnderWay = (dueMs: number, nowMs: number): boolean => nowMs < 
  * its front and stops at the first entry of the future, so its cost follows what is due, not what is stored. An entry is written
  * before the object that it is about, and says nothing about it: whoever sweeps asks the object itself.
  */
-export async function putOnAgenda(store: ObjectStore, atMs: number, tenant: string, id: string): Promise<void> {
-  await store.put(keys.due(atMs, tenant, id), Buffer.of());
+export async function putOnAgenda(
+  store: ObjectStore,
+  atMs: number,
+  tenant: string,
+  id: string,
+  options?: WriteOptions,
+): Promise<void> {
+  await store.put(keys.due(atMs, tenant, id), Buffer.of(), options);
 }
+
+/** For the records of what is to go: they find space on a full disk, too. */
+export const forRemoval: WriteOptions = Object.freeze({ forRemoval: true });

@@ -1,6 +1,7 @@
 import { keys } from '../../domain/object-keys.js';
 import type { ObjectStore } from '../../ports/object-store.js';
 import { createJson } from '../stored-json.js';
+import { forRemoval } from './agenda.js';
 
 /**
  * How an input is removed without taking it from a batch that reads it.
@@ -35,7 +36,7 @@ import { createJson } from '../stored-json.js';
  *   fails as a whole.
  */
 export async function closeInput(store: ObjectStore, tenant: string, fileId: string, nowMs: number): Promise<void> {
-  await createJson(store, keys.fileClosed(tenant, fileId), { v: 1, closedMs: nowMs });
+  await createJson(store, keys.fileClosed(tenant, fileId), { v: 1, closedMs: nowMs }, forRemoval);
 }
 
 /** For a batch that is about to be planned: whether its input may go under it. */

@@ -9,7 +9,7 @@ import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
 import { isInputOf, listedMs } from '../files/find-file.js';
 import { createJson, getJson } from '../stored-json.js';
-import { mayBeUnderWay, type DueItem, type Look, type Removal, type Remover } from './agenda.js';
+import { forRemoval, mayBeUnderWay, type DueItem, type Look, type Removal, type Remover } from './agenda.js';
 import { closeInput } from './close-input.js';
 import type { InputsInUse } from './inputs-in-use.js';
 import { removeAll } from './remove-all.js';
@@ -118,7 +118,7 @@ export async function removeFile(world: Remover, item: DueItem, inUse: InputsInU
   if (await inUse.has(tenant, file.contentKey)) return lookLater;
 
   const tombstone: FileTombstone = found ?? { v: 1, deletedMs: now, listedMs: await listedMs(world, tenant, file) };
-  if (!found) await createJson(store, keys.fileDeleted(tenant, id), tombstone);
+  if (!found) await createJson(store, keys.fileDeleted(tenant, id), tombstone, forRemoval);
   const isOwnInput = file.purpose === 'batch' && file.contentKey.startsWith(keys.ownObjects(tenant));
   if (isOwnInput) await closeInput(store, tenant, id, now);
   return {

@@ -1,7 +1,7 @@
 import { errorCode } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { keys, parseDue, parseDueResultId } from '../../domain/object-keys.js';
-import { putOnAgenda, type DueItem, type Look, type Removal, type Remover } from './agenda.js';
+import { forRemoval, putOnAgenda, type DueItem, type Look, type Removal, type Remover } from './agenda.js';
 import { InputsInUse } from './inputs-in-use.js';
 import { removeBatch } from './remove-batch.js';
 import { removeFile } from './remove-file.js';
@@ -32,7 +32,7 @@ async function attempt<T>(world: Remover, { item }: Entry, step: () => Promise<T
 
 async function settle({ store }: Remover, { key, item }: Entry, removal: Removal): Promise<void> {
   if (removal === 'stays') return;
-  if (removal !== 'done') await putOnAgenda(store, removal.againMs, item.tenant, item.id);
+  if (removal !== 'done') await putOnAgenda(store, removal.againMs, item.tenant, item.id, forRemoval);
   await store.delete(key);
 }
 

@@ -11,7 +11,7 @@ import { refuseDeleted } from '../accept-batch.js';
 import { isDeleted, loadShownSubmit, putInLists } from '../batch-records.js';
 import { commitSubmit } from '../commit-submit.js';
 import { toInputRef } from '../input-content.js';
-import { checkOpenBatches } from '../quotas/check-open-batches.js';
+import { takeOpenBatch } from '../quotas/take-open-batch.js';
 import { resultsGone } from '../read-results.js';
 import { hasResults } from '../retention/result-file.js';
 import { getJson } from '../stored-json.js';
@@ -151,29 +151,30 @@ export async function retryFailed(world: World, input: RetryFailed): Promise<Bat
       'too_many_retries',
       `The batch '${batchId}' is a retry of a retry, ${depth - 1} deep. Retry one of the earlier batches, or submit the lines as a new one.`,
     );
-  await checkOpenBatches(world, tenant);
-  const plan = await loadEnded(world, parent);
-  const failed: FailedLines = (await stillFailed(world, parent)) ?? new Map();
-  const chosen = choose(failed, request.include);
-  if (chosen.size === 0) return withoutLines(world, parent, failed);
   const childId = keyed ?? next.id;
-  await takeRetryPlace(world.store, tenant, batchId, childId);
-  const file = await storeRetryInput(world, parent, plan, childId, chosen);
-  if (!file) return withoutLines(world, parent, failed);
-  const createdMs = world.clock.now();
-  const stored = await commitSubmit(world, {
-    ...parent,
-    batchId: childId,
-    source: 'api',
-    createdMs,
-    expiresMs: createdMs + (parent.expiresMs - parent.createdMs),
-    input: toInputRef(file),
-    inputFileId: file.id,
-    endpoint: plan.endpoint,
-    requestHash,
-    deadlineMs: null,
-    retryOf: { batchId, depth },
+  return takeOpenBatch(world, tenant, childId, async () => {
+    const plan = await loadEnded(world, parent);
+    const failed: FailedLines = (await stillFailed(world, parent)) ?? new Map();
+    const chosen = choose(failed, request.include);
+    if (chosen.size === 0) return withoutLines(world, parent, failed);
+    await takeRetryPlace(world.store, tenant, batchId, childId);
+    const file = await storeRetryInput(world, parent, plan, childId, chosen);
+    if (!file) return withoutLines(world, parent, failed);
+    const createdMs = world.clock.now();
+    const stored = await commitSubmit(world, {
+      ...parent,
+      batchId: childId,
+      source: 'api',
+      createdMs,
+      expiresMs: createdMs + (parent.expiresMs - parent.createdMs),
+      input: toInputRef(file),
+      inputFileId: file.id,
+      endpoint: plan.endpoint,
+      requestHash,
+      deadlineMs: null,
+      retryOf: { batchId, depth },
+    });
+    if (keyed !== null) checkSameRequest(stored, requestHash);
+    return viewBatch(world, tenant, stored.batchId);
   });
-  if (keyed !== null) checkSameRequest(stored, requestHash);
-  return viewBatch(world, tenant, stored.batchId);
 }

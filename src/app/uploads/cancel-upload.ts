@@ -1,6 +1,7 @@
 import type { UploadObject } from '../../contract/upload-object.js';
 import { uploadEnd } from '../../contract/stored-upload.js';
 import { keys } from '../../domain/object-keys.js';
+import { forRemoval } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { assertPending, loadUpload, toUploadObject } from './find-upload.js';
@@ -15,10 +16,11 @@ export async function cancelUpload(
   if (found.end?.state === 'cancelled') return toUploadObject(found, null);
   assertPending(found);
   const key = keys.uploadEnd(tenant, uploadId);
-  await createJson(world.store, key, { v: 1, state: 'cancelled', endedMs: world.clock.now() });
+  await createJson(world.store, key, { v: 1, state: 'cancelled', endedMs: world.clock.now() }, forRemoval);
   // Read back: a completion may have been faster.
   const end = await getJson(world.store, key, uploadEnd);
   if (end?.state !== 'cancelled') assertPending({ upload: found.upload, end });
+  await world.store.delete(keys.pendingUpload(tenant, uploadId));
   world.log.info('upload.cancelled', { tenant, uploadId });
   return toUploadObject({ upload: found.upload, end }, null);
 }

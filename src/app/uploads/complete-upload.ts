@@ -86,6 +86,7 @@ async function publish(world: Writer, tenant: string, upload: StoredUpload, end:
     { bytes: upload.bytes, sha256: end.sha256, ...(end.chunks ? { chunks: end.chunks } : {}) },
     end.endedMs,
   );
+  await world.store.delete(keys.pendingUpload(tenant, upload.id));
   return toUploadObject({ upload, end }, file);
 }
 

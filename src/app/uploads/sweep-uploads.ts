@@ -2,6 +2,7 @@ import { storedUpload, uploadEnd, type UploadEnd } from '../../contract/stored-u
 import { errorCode } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { isTenant, keys } from '../../domain/object-keys.js';
+import { forRemoval } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 
@@ -27,7 +28,7 @@ async function endOf(world: Sweeper, tenant: string, uploadId: string, expiresMs
   const key = keys.uploadEnd(tenant, uploadId);
   const end = await getJson(world.store, key, uploadEnd);
   if (end || expiresMs > world.clock.now()) return end;
-  await createJson(world.store, key, { v: 1, state: 'expired', endedMs: world.clock.now() });
+  await createJson(world.store, key, { v: 1, state: 'expired', endedMs: world.clock.now() }, forRemoval);
   world.log.info('upload.expired', { tenant, uploadId });
   return getJson(world.store, key, uploadEnd);
 }
@@ -38,11 +39,14 @@ async function sweepUpload(world: Sweeper, tenant: string, uploadId: string, mar
   const upload = await getJson(store, keys.upload(tenant, uploadId), storedUpload);
   if (upload) {
     const end = await endOf(world, tenant, uploadId, upload.expiresMs);
+    // What ended it may have been stopped before this.
+    if (end) await store.delete(keys.pendingUpload(tenant, uploadId));
     if (!end || now - end.endedMs < keepPartsMs) return;
     await removeParts(world, tenant, uploadId);
     if (now - end.endedMs < keepRecordMs) return;
     await store.delete(keys.upload(tenant, uploadId));
   } else if (now - markedMs < orphanMarkerMs) return;
+  await store.delete(keys.pendingUpload(tenant, uploadId));
   await store.delete(keys.uploadEnd(tenant, uploadId));
   await store.delete(keys.openUpload(tenant, uploadId));
 }

@@ -6,7 +6,7 @@ import { deliveryJobOf } from '../jobs.js';
 import type { World } from '../world.js';
 import { findEndpoint } from './endpoint-revisions.js';
 import { findDelivery } from './find-delivery.js';
-import { replaysAsked } from './event-records.js';
+import { loadDelivery, replaysAsked } from './event-records.js';
 import { queueDeliveries } from './publish-event.js';
 import { toDeliveryObject } from './view-delivery.js';
 
@@ -34,20 +34,36 @@ export async function replayDelivery(
         { param: 'endpoint_id' },
       );
   }
-  const waiting = (await replaysAsked(store, event, receiverId)).length;
-  const replays = delivery.attempts.filter((attempt) => attempt.replay).length + waiting;
-  if (replays >= bounds.webhookReplaysMax)
-    throw new EyrieError(
-      'invalid_value',
-      `This event was sent again ${replays} times, and no more are allowed. GET the delivery for its body.`,
-      { param: 'event_id' },
-    );
-  // As with batches: the notice before, so that nothing is forgotten, and after, in case a sweep took it for a leftover. The
-  // request is an object of its own: a delivery is written by those who deliver, and by nobody else.
-  const notice = keys.pendingNotice(tenant, eventId);
-  await store.put(notice, Buffer.of());
-  await store.put(keys.webhookReplay(tenant, eventId, receiverId, world.ids.next('request')), Buffer.of());
-  await store.put(notice, Buffer.of());
+  const request = keys.webhookReplay(tenant, eventId, receiverId, world.ids.next('request'));
+  await world.places.take(
+    {
+      kind: `replays:${eventId}:${receiverId}`,
+      tenant,
+      id: request,
+      limit: bounds.webhookReplaysMax,
+      held: async () => {
+        // Those that wait first: one that is carried out in between is then counted twice, not missed.
+        const waiting = await replaysAsked(store, event, receiverId);
+        const { attempts } = await loadDelivery(store, event, receiver);
+        const done = attempts.filter((attempt) => attempt.replay).length;
+        return new Map([['done', done], ...waiting.map((key) => [key, 1] as const)]);
+      },
+      refusal: (replays) =>
+        new EyrieError(
+          'invalid_value',
+          `This event was sent again ${replays} times, and no more are allowed. GET the delivery for its body.`,
+          { param: 'event_id', bound: 'webhookReplaysMax' },
+        ),
+    },
+    async () => {
+      // As with batches: the notice before, so that nothing is forgotten, and after, in case a sweep took it for a leftover. The
+      // request is an object of its own: a delivery is written by those who deliver, and by nobody else.
+      const notice = keys.pendingNotice(tenant, eventId);
+      await store.put(notice, Buffer.of());
+      await store.put(request, Buffer.of());
+      await store.put(notice, Buffer.of());
+    },
+  );
   const asked = { ...delivery, state: 'pending', reason: null, nextMs: clock.now() } as const;
   try {
     // The next attempt of the schedule waits under the same id, for its own time.

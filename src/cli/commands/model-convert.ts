@@ -1,4 +1,5 @@
 import { EyrieError } from '../../domain/errors.js';
+import { printable } from '../printable.js';
 import { note, ProgressLine } from '../output.js';
 import { sizeText } from '../size-text.js';
 
@@ -21,7 +22,7 @@ const count = (value: number): string => value.toLocaleString('en');
 function summary(converted: Converted, out: string, seconds: number): string {
   const { model, dtype, files, tensors, bytes, rounded, quantised, leftOut } = converted;
   return [
-    `${model}  →  ${out}`,
+    `${printable(model)}  →  ${out}`,
     `${count(tensors)} tensors, ${sizeText(bytes)} in ${count(files)} file${files === 1 ? '' : 's'}, ${seconds.toFixed(1)} s`,
     `${count(rounded)} values were rounded to bfloat16; none is NaN or infinite`,
     ...(quantised > 0
@@ -29,7 +30,7 @@ function summary(converted: Converted, out: string, seconds: number): string {
           `${count(quantised)} values are stored in 8 bits: load them with --dtype ${dtype}${dtype === 'fp8' ? ' on a CUDA card' : ''}`,
         ]
       : []),
-    ...(leftOut.length > 0 ? [`left out, because the model does not use them: ${leftOut.join(', ')}`] : []),
+    ...(leftOut.length > 0 ? [`left out, because the model does not use them: ${printable(leftOut.join(', '))}`] : []),
   ].join('\n');
 }
 

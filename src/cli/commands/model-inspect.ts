@@ -1,4 +1,5 @@
 import type { ModelInspection } from '../../contract/model-inspection.js';
+import { printable } from '../printable.js';
 import { note, pc, print } from '../output.js';
 import { sizeText } from '../size-text.js';
 import { textTable } from '../text-table.js';
@@ -31,7 +32,7 @@ function endText({ id, config, generation_config: generation, used }: ModelInspe
 function architectureRows({ architecture: a, parameters, head, end_of_text: end }: ModelInspection): string[][] {
   const positions = a.positions === 'alibi' ? 'alibi' : `rotary, theta ${count(a.rope_theta ?? 0)}`;
   return [
-    ['architecture', `${formText[a.form]} (model_type ${a.model_type})`],
+    ['architecture', `${formText[a.form]} (model_type ${printable(a.model_type)})`],
     [
       'layers',
       `${count(a.layers)}, ${a.norms_per_layer === 2 ? 'two norms' : 'one norm'} each${a.linear_bias ? ', linear biases' : ''}`,
@@ -50,7 +51,7 @@ function architectureRows({ architecture: a, parameters, head, end_of_text: end 
 function fileRows({ files }: ModelInspection): string[][] {
   return files.map(({ name, bytes, tensors, dtypes }) => {
     const parts = Object.entries(dtypes).map(([dtype, size]) => `${dtype} ${sizeText(size)}`);
-    return [name, sizeText(bytes), `${count(tensors)} tensors`, parts.join(', ')];
+    return [printable(name), sizeText(bytes), `${count(tensors)} tensors`, printable(parts.join(', '))];
   });
 }
 
@@ -83,15 +84,18 @@ function cardRows({ cards }: ModelInspection): string[][] {
 
 function cardText({ model_card: card }: ModelInspection): string {
   if (card === null) return 'There is no model card (README.md), so neither a license nor a disclaimer is known.';
-  const license = card.license === null ? 'The model card names no license.' : `license: ${card.license}`;
+  const license = card.license === null ? 'The model card names no license.' : `license: ${printable(card.license)}`;
   if (card.cautions.length === 0) return `${license}\nThe model card has no section of limitations or disclaimers.`;
-  return [license, ...card.cautions.map(({ title, text }) => `\n${pc.bold(title)}\n${text}`)].join('\n');
+  return [
+    license,
+    ...card.cautions.map(({ title, text }) => `\n${pc.bold(printable(title))}\n${printable(text)}`),
+  ].join('\n');
 }
 
 function inspectionText(inspection: ModelInspection): string {
   const part = (title: string, body: string): string => `\n${pc.bold(title)}\n${body}`;
   return [
-    `${pc.bold(inspection.model)}  ${inspection.directory}`,
+    `${pc.bold(printable(inspection.model))}  ${printable(inspection.directory)}`,
     textTable(architectureRows(inspection), '  '),
     part('files', textTable(fileRows(inspection), '  ')),
     part('memory', textTable(memoryRows(inspection), '  ')),
@@ -103,9 +107,9 @@ function inspectionText(inspection: ModelInspection): string {
 /** `eyrie model inspect`: data to standard output, warnings to standard error (with --json they are in the document). */
 export function printInspection(inspection: ModelInspection, json: boolean): void {
   if (json) {
-    print(JSON.stringify(inspection, null, 2));
+    print(printable(JSON.stringify(inspection, null, 2)));
     return;
   }
   print(inspectionText(inspection));
-  for (const warning of inspection.warnings) note(`${pc.yellow('warning')} ${warning}`);
+  for (const warning of inspection.warnings) note(`${pc.yellow('warning')} ${printable(warning)}`);
 }

@@ -5,6 +5,7 @@ import { freeBytesOf } from '../../domain/gpu/plan-gpu.js';
 import { reportPlan, type PlanQuestion } from '../../domain/gpu/report-plan.js';
 import type { FalconShape } from '../../domain/falcon-shape.js';
 import { pc, print } from '../output.js';
+import { printable } from '../printable.js';
 import { sizeText } from '../size-text.js';
 import { textTable } from '../text-table.js';
 
@@ -94,7 +95,7 @@ function planText(plan: GpuPlanReport): string {
     ]),
   ];
   return [
-    `${pc.bold(plan.model)}  ${plan.count} × ${plan.gpu_name}, ${plan.weights} weights${kept}, ${plan.workers} worker${plan.workers === 1 ? '' : 's'}${together}${idle}`,
+    `${pc.bold(printable(plan.model))}  ${plan.count} × ${plan.gpu_name}, ${plan.weights} weights${kept}, ${plan.workers} worker${plan.workers === 1 ? '' : 's'}${together}${idle}`,
     `\n${pc.bold('memory of a card')}`,
     textTable(
       [
@@ -123,5 +124,5 @@ function planText(plan: GpuPlanReport): string {
 }
 
 export function printPlan(plan: GpuPlanReport, json: boolean): void {
-  print(json ? JSON.stringify(plan, null, 2) : planText(plan));
+  print(json ? printable(JSON.stringify(plan, null, 2)) : planText(plan));
 }

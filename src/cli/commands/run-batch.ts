@@ -5,6 +5,7 @@ import type { LineRunner } from '../../app/line/run-line.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { Engine } from '../../ports/engine.js';
 import { note, ProgressLine } from '../output.js';
+import { printable } from '../printable.js';
 import { fromFileError, ResultFile } from '../result-file.js';
 
 export interface RunBatchOptions {
@@ -58,7 +59,7 @@ function allFailed({ firstFailure, lines }: Tally): string {
     response?: { body: { error: { code: string; message: string } } };
   };
   const { code = 'unknown', message = '' } = record.response?.body.error ?? {};
-  return `All ${lines.toLocaleString('en')} lines failed. The first: ${code}: ${message}`;
+  return `All ${lines.toLocaleString('en')} lines failed. The first: ${printable(`${code}: ${message}`)}`;
 }
 
 function summary({ lines, failed, tokens }: Tally, seconds: number): string {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EyrieError } from '../../domain/errors.js';
 
@@ -93,14 +93,14 @@ async function lock(file: string, root: string): Promise<void> {
 /** Like `mkdir -p`. Node's recursive form never ends where a parent exists but takes no entries, as in /proc. */
 async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder);
+    await mkdir(folder, { mode: 0o700 });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return;
     const parent = path.dirname(folder);
     if (code !== 'ENOENT' || parent === folder) throw error;
     await makeFolder(parent);
-    await mkdir(folder);
+    await mkdir(folder, { mode: 0o700 });
   }
 }
 
@@ -135,7 +135,10 @@ export async function openDataFolder(
     inbox: path.join(store, 'inbox', localTenant),
     outbox: path.join(store, 'outbox', localTenant),
   };
-  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true });
+  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
+  // One of an earlier version, or one that was made by hand, may be open to every user of the machine.
+  for (const folder of [root, store, folders.redis, folders.logs]) await chmod(folder, 0o700);
+  for (const name of await readdir(folders.logs)) await chmod(path.join(folders.logs, name), 0o600);
   const secrets = await loadSecrets(at('secrets.json'));
   const tenantsFile = at('tenants.json');
   const tenants = {

@@ -34,7 +34,7 @@ export class ProgramProcess {
     onMessage: (message: unknown) => void,
   ) {
     this.name = name;
-    const log = logFolder === null ? 'inherit' : openSync(path.join(logFolder, `${name}.log`), 'a');
+    const log = logFolder === null ? 'inherit' : openSync(path.join(logFolder, `${name}.log`), 'a', 0o600);
     const entryPoint = (name === 'generate' ? workerProgram : undefined) ?? entryPoints[name];
     this.#child = fork(path.join(programRoot, entryPoint), [], {
       env: environment,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { addPart } from '../../app/uploads/add-part.js';
 import { beginUpload } from '../../app/uploads/begin-upload.js';
 import { cancelUpload } from '../../app/uploads/cancel-upload.js';
+import { PartRoom } from '../../app/uploads/part-room.js';
 import { completeUpload } from '../../app/uploads/complete-upload.js';
 import { Turns } from '../../app/uploads/turns.js';
 import type { FilesQuota } from '../../app/quotas/files-quota.js';
@@ -14,12 +15,14 @@ import {
 } from '../../contract/upload-object.js';
 import { bounds } from '../../domain/bounds.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
+import { retryHeader, toRetryCount } from '../retry-count.js';
 import { readUploadForm } from '../upload-form.js';
 
 /** Files sent in parts: parallel, in any order, each repeatable by itself. */
 export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
   // Each joins the parts anew, and those bytes are not counted before there is a file: many at once would be past the quota.
   const completions = new Turns();
+  const room = new PartRoom(world.store);
   return [
     defineRoute({
       method: 'POST',
@@ -39,12 +42,19 @@ export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
       summary: 'Send one part',
       access: 'files:write',
       share: 'uploads',
+      headers: z.object(retryHeader),
       form: { file: 'data', fields: z.strictObject({}) },
       answer: uploadPartObject,
-      handle: ({ tenant, params, request }) =>
+      handle: ({ tenant, params, headers, request }) =>
         readUploadForm(request, { file: 'data', fileBytesMax: bounds.uploadPartBytesMax, fields: [] }, (part) =>
           quota.metered(tenant, part.content, (content) =>
-            addPart(world, { tenant, uploadId: params['upload_id'] ?? '', content, finish: part.fields }),
+            addPart(world, room, {
+              tenant,
+              uploadId: params['upload_id'] ?? '',
+              content,
+              isRepeat: toRetryCount(headers['X-Stainless-Retry-Count']) > 0,
+              finish: part.fields,
+            }),
           ),
         ),
     }),

@@ -1,5 +1,6 @@
 import { Refusals } from '../../../src/app/fair/refusals.js';
 import { BatchRecords } from '../../../src/app/batch-records.js';
+import { Places } from '../../../src/app/quotas/places.js';
 import type { World } from '../../../src/app/world.js';
 import type { ManifestObject } from '../../../src/contract/stored-objects.js';
 import { plainOffer, type Offer } from '../../../src/domain/offer.js';
@@ -38,20 +39,21 @@ export interface FakeWorld extends World {
 export function fakeWorld(offer: Offer = plainOffer, quotas: Partial<Quotas> = {}): FakeWorld {
   const clock = new FakeClock();
   const store = new MemoryStore(clock);
-  const log = new MemoryLog();
+  const [shared, log, ids] = [new MemorySharedState(clock), new MemoryLog(), new CountingIds()];
   return {
     clock,
     store,
     records: new BatchRecords(store),
+    places: new Places({ shared, clock, log, ids }),
     refusals: new Refusals({ clock, log }),
     queue: new MemoryQueue(clock),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
-    shared: new MemorySharedState(clock),
+    shared,
     sealer: testSealer,
     egress: new FakeEgress(),
     log,
-    ids: new CountingIds(),
+    ids,
     tenants: {
       tenantOfKey: (key) => Promise.resolve(tenantOf.get(key) ?? null),
       webhookEndpoints: () => Promise.resolve([]),

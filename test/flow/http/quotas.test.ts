@@ -2,11 +2,12 @@ import { toFile, type OpenAI } from 'openai';
 import { expect, test } from 'vitest';
 import { sweepUploads } from '../../../src/app/uploads/sweep-uploads.js';
 import { bounds } from '../../../src/domain/bounds.js';
+import { keys } from '../../../src/domain/object-keys.js';
 import { plainOffer } from '../../../src/domain/offer.js';
 import type { Quotas } from '../../../src/domain/quotas.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
-import { endBatch, fakeWorld } from './fake-world.js';
+import { endBatch, fakeWorld, tenantA } from './fake-world.js';
 import { errorOf, listening, type Listening } from './listening.js';
 
 const withQuotas = (quotas: Partial<Quotas>) => {
@@ -61,20 +62,21 @@ async function uploaded({ client }: Listening, bytes: number): Promise<{ uploadI
   return { uploadId, partId: part.id };
 }
 
-test('parts count by their bytes while they lie there, whatever was declared', async () => {
+test('parts count by their bytes while they lie there, of cancelled uploads too', async () => {
   const server = await withQuotas({ filesBytes: 1000 });
   const { client, world } = server;
   const [first, second] = await Promise.all([client.uploads.create(declared), client.uploads.create(declared)]);
   await client.uploads.parts.create(first.id, { data: await file(600) });
   await expect(client.uploads.parts.create(second.id, { data: await file(401) })).rejects.toMatchObject(usedUp);
   expect(world.store.keys().filter((key) => key.includes(second.id) && key.includes('/parts/'))).toEqual([]);
-  await client.uploads.parts.create(first.id, { data: await file(300) });
+  const third = await client.uploads.create({ ...declared, bytes: 300 });
+  await client.uploads.parts.create(third.id, { data: await file(300) });
   for (const wait of [0, 60_000]) {
     await world.clock.advance(wait);
     await expect(client.files.create({ file: await file(101), purpose: 'batch' })).rejects.toMatchObject(usedUp);
     await expect(create(server)).rejects.toMatchObject(usedUp);
   }
-  await client.uploads.cancel(first.id);
+  for (const { id } of [first, third]) await client.uploads.cancel(id);
   await world.clock.advance(60_000);
   await expect(client.files.create({ file: await file(101), purpose: 'batch' }), 'still there').rejects.toMatchObject(
     usedUp,
@@ -88,7 +90,8 @@ test('a completed upload counts once, and parts that it left out count until the
   const server = await withQuotas({ filesBytes: 1000 });
   const { client, world } = server;
   const { uploadId, partId } = await uploaded(server, 400);
-  await client.uploads.parts.create(uploadId, { data: await file(200) });
+  const again = { headers: { 'X-Stainless-Retry-Count': '1' } };
+  await client.uploads.parts.create(uploadId, { data: await file(200) }, again);
   await client.uploads.complete(uploadId, { part_ids: [partId] });
   await world.clock.advance(60_000);
   await expect(client.files.create({ file: await file(401), purpose: 'batch' })).rejects.toMatchObject(usedUp);
@@ -196,4 +199,20 @@ test('a dry run says that the batch would be over the quota of tokens', async ()
     errors: { data: [{ code: 'token_limit_exceeded', line: null }] },
     eyrie: { valid: false, lines: 1, bad_lines: 0 },
   });
+});
+
+test('of creates at once as many go through as batches may be open, each counted once', async () => {
+  const server = await withQuotas({ openBatches: 5 });
+  const calls = Array.from({ length: 60 }, (_, n) => create(server, undefined, `key-${n % 30}`));
+  const results = await Promise.allSettled(calls);
+  const ids = new Set(results.flatMap((result) => (result.status === 'fulfilled' ? [result.value.id] : [])));
+  expect(ids.size).toBe(5);
+  for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject(usedUp);
+  const open = await server.world.store.list('open/');
+  expect(open.objects).toHaveLength(5);
+
+  const [first = ''] = ids;
+  await server.world.store.delete(keys.openBatch(tenantA, first));
+  const again = await Promise.allSettled(Array.from({ length: 9 }, () => create(server)));
+  expect(again.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
 });

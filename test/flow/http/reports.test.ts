@@ -125,6 +125,17 @@ test('a line that the batch has not, and one report too many, are refused', asyn
   });
 });
 
+test('of reports at once as many are kept as there may be', async () => {
+  const { server } = await withBatch();
+  for (let n = 0; n < bounds.reportsMax - 3; n++)
+    await server.world.store.put(keys.reportIndexEntry(tenantA, n, `report_${n}`), Buffer.of());
+  const results = await Promise.allSettled(
+    Array.from({ length: 40 }, (_, n) => file(server, { completion_id: `cmpl-${n}`, reason: 'false' })),
+  );
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
+  expect((await server.world.store.list(keys.reportIndex(tenantA))).objects).toHaveLength(bounds.reportsMax);
+});
+
 test('a crash at any write of a report loses nothing that was answered, and a repeat is safe', async () => {
   for (const when of ['before', 'after'] as const)
     for (let at = 0; ; at++) {

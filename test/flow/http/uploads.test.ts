@@ -4,6 +4,9 @@ import { expect, test } from 'vitest';
 import { sweepUploads } from '../../../src/app/uploads/sweep-uploads.js';
 import { uploadObject } from '../../../src/contract/upload-object.js';
 import { mend, stopAtWrite } from '../../support/store-faults.js';
+import { bounds } from '../../../src/domain/bounds.js';
+import { keys } from '../../../src/domain/object-keys.js';
+import { tenantA } from './fake-world.js';
 import { listening, type Listening } from './listening.js';
 
 const content = randomBytes(300_000);
@@ -200,4 +203,49 @@ test.each([
   });
   expect(response.status).toBe(400);
   expect(await response.json()).toMatchObject({ error: { param } });
+});
+
+test('parts never have more bytes together than were declared, whether they come one by one or at once', async () => {
+  const server = await listening();
+  const { client, world } = server;
+  const parts = () => world.store.list(keys.uploadParts(tenantA, upload.id));
+  const data = await toFile(Buffer.alloc(60), 'upload');
+  const send = (headers: Record<string, string> = {}) => client.uploads.parts.create(upload.id, { data }, { headers });
+  const tooMuch = { status: 400, param: 'data', message: expect.stringContaining('declared with 100') as string };
+  const upload = await client.uploads.create({ ...declared, bytes: 100 });
+  await send();
+  await expect(send()).rejects.toMatchObject(tooMuch);
+  expect((await parts()).objects).toHaveLength(1);
+  const repeat = { 'X-Stainless-Retry-Count': '1' };
+  await send(repeat);
+  await send(repeat);
+  await expect(send(repeat), 'no more than twice').rejects.toMatchObject(tooMuch);
+  for (const { key } of (await parts()).objects) await world.store.delete(key);
+  const atOnce = await Promise.allSettled(Array.from({ length: 40 }, () => send()));
+  expect(atOnce.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1);
+  expect((await parts()).objects.length).toBeLessThanOrEqual(1);
+  expect(world.store.keys().filter((key) => key.includes('/parts/')).length).toBeLessThanOrEqual(1);
+});
+
+test('a tenant has a bounded number of open uploads, also when they are begun at once; one that ends makes room', async () => {
+  const server = await listening();
+  const { client, other, world } = server;
+  for (let n = 0; n < bounds.uploadsOpenMax - 3; n++)
+    await world.store.put(keys.pendingUpload(tenantA, `upload_${n}`), Buffer.of());
+  const begun = await Promise.allSettled(Array.from({ length: 20 }, () => client.uploads.create(declared)));
+  const open = begun.flatMap((result) => (result.status === 'fulfilled' ? [result.value.id] : []));
+  expect(open).toHaveLength(3);
+  const full = { status: 429, code: 'insufficient_quota' };
+  for (const result of begun) if (result.status === 'rejected') expect(result.reason).toMatchObject(full);
+  await other.uploads.create(declared);
+
+  const [cancelled = '', completed = '', expired = ''] = open;
+  await client.uploads.cancel(cancelled);
+  await client.uploads.create(declared);
+  await client.uploads.complete(completed, { part_ids: await sendParts(server, completed) });
+  await client.uploads.create(declared);
+  await expect(client.uploads.create(declared)).rejects.toMatchObject(full);
+  await world.clock.advance(3600_000);
+  await sweepUploads(world);
+  expect((await client.uploads.create(declared)).id).not.toBe(expired);
 });

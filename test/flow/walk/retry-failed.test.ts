@@ -34,7 +34,8 @@ class Moody extends FakeService {
       const prompt = promptOf(ids);
       return this.broken.has(prompt) ? new EyrieError('numeric_error', 'No number.') : `${prompt} ${seed}`;
     };
-    super({ loopMs: 30_000, ...options, script });
+    // Without a limit of open batches, which would let no more than some calls go on at once.
+    super({ loopMs: 30_000, quotas: { openBatches: null }, ...options, script });
   }
 
   retry(

@@ -19,3 +19,19 @@ test('a batch over the tokens that its tenant may queue fails validation; the en
   expect((await service.untilEnd((await service.submit(lines(3))).id)).status).toBe('completed');
   expect((await service.untilEnd((await service.submit(lines(11))).id)).status, 'too large by itself').toBe('failed');
 });
+
+test('of batches that are planned at the same moment no more are queued than the quota allows, and no fewer', async () => {
+  const service = new FakeService({ quotas: { queuedTokens: 1000 } });
+  for (let n = 0; n < 3; n++) service.startControl();
+  const batches = await Promise.all(Array.from({ length: 20 }, () => service.submit(lines(5))));
+  const planned = async () => {
+    const views = await Promise.all(batches.map(({ id }) => service.view(id)));
+    return views.map(({ status }) => status).filter((status) => status !== 'validating');
+  };
+  await service.world.clock.until('all plans', async () => (await planned()).length === batches.length);
+  const states = await planned();
+  expect(
+    states.filter((state) => state === 'in_progress'),
+    '300 tokens each',
+  ).toHaveLength(3);
+});

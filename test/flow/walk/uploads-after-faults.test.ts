@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { sweepRetention } from '../../../src/app/retention/sweep-retention.js';
 import { addPart } from '../../../src/app/uploads/add-part.js';
 import { beginUpload } from '../../../src/app/uploads/begin-upload.js';
+import { PartRoom } from '../../../src/app/uploads/part-room.js';
 import { completeUpload } from '../../../src/app/uploads/complete-upload.js';
 import type { UploadObject } from '../../../src/contract/upload-object.js';
 import { errorCode } from '../../../src/domain/errors.js';
@@ -29,10 +30,11 @@ async function sent(kind: StoreKind) {
     bytes: Buffer.concat(pieces).length,
     mime_type: 'application/jsonl',
   });
+  const room = new PartRoom(store);
   const partIds: string[] = [];
   for (const content of pieces) {
     const part = { tenant, uploadId: upload.id, content: only(content), finish: () => Promise.resolve() };
-    partIds.push((await addPart(world, part)).id);
+    partIds.push((await addPart(world, room, part)).id);
   }
   return { store, world, uploadId: upload.id, partIds };
 }
