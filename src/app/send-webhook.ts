@@ -41,7 +41,13 @@ async function act(world: Notifier, event: StoredEvent, target: Exclude<Target, 
   // An unsigned event would teach receivers to take unsigned events.
   if (target.secrets.length === 0) return { status: null, error: 'no signing secret can be read', retryAfterMs: null };
   const headers = webhookHeaders(event.id, Math.floor(world.clock.now() / 1000), event.body, target.secrets);
-  return world.sender.post({ url: target.url, headers, body: event.body, timeoutMs: world.webhookTimeoutMs });
+  return world.sender.post({
+    tenant: event.tenant,
+    url: target.url,
+    headers,
+    body: event.body,
+    timeoutMs: world.webhookTimeoutMs,
+  });
 }
 
 /** What each state after an attempt is called in the log, and so counted: whole words, so that a search finds them. */

@@ -228,8 +228,33 @@ export const bounds = Object.freeze({
   /** A client's automatic retry of a creation gets the endpoint of its first attempt for this long. */
   webhookCreateRetryMs: 15 * 60 * 1000,
   webhookReplaysMax: 100,
-  /** Posts to one endpoint at once, per program: a receiver that hangs must not hold up the others. */
+  // Posts under way, per program. Most of a post is waiting for the receiver; what hangs must not hold up the others.
+  /** Posts at once. A tenant gets a quarter at most of the places that are free: others always find some. */
+  webhookPosts: 256,
+  webhookPostsPerTenant: 16,
+  /** Of these, at most so many to receivers that were slow, or that nothing is known of yet. */
+  webhookPostsUnproven: 8,
   webhookPostsPerEndpoint: 4,
+  webhookPostsPerUnproven: 2,
+  /** A receiver that takes longer counts as slow until it answers sooner. */
+  webhookSlowMs: 5000,
+  /** Deliveries of a tenant that a program remembers while they wait for a place, some 300 bytes each; a sweep brings the others back. */
+  webhookWaitingPerTenant: 1000,
+  /** Copies to outboxes, per program; they and posts do not wait for each other. */
+  outboxCopies: 32,
+  outboxCopiesPerTenant: 4,
+  // Look-ups of names, per program. Each is one UDP socket; a name server that says nothing holds it for `webhookLookupMs`.
+  webhookLookups: 256,
+  webhookLookupsPerTenant: 8,
+  webhookLookupsWaitingPerTenant: 32,
+  webhookLookupMs: 5000,
+  /** A name that was not looked up in time fails at once for this long; twice as long each time, up to the most. */
+  webhookNameRestMs: 2000,
+  webhookNameRestMsMax: 60_000,
+  /** Such names remembered of a tenant. */
+  webhookNamesKept: 256,
+  /** Addresses of a receiver that a connection is tried to. */
+  webhookAddressesTried: 8,
   /** An endpoint that nothing has reached for this long is disabled. */
   webhookFailingMs: 5 * 24 * 3600 * 1000,
   /** The call that sends a test event waits this long for its outcome. */

@@ -35,6 +35,7 @@ await runProgram('api', async (_end, fail) => {
   const opened = await openWorld('api', settings, fail, (log) => metrics.watch(log));
   const world = toWorld(opened);
   metrics.watchRefusals(() => world.refusals.counts());
+  metrics.watchShares({ name_lookups: world.names.places });
   const server = createServer(world, {
     version: readVersion(),
     tokenizer: world.openedModel.tokenizer,

@@ -31,7 +31,11 @@ await runProgram('control', async (_end, fail) => {
   const world = toWorld(opened);
   metrics.watchRefusals(() => world.refusals.counts());
   metrics.watchQueue(world.queue);
-  const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
+  metrics.watchShares({ name_lookups: world.names.places });
+  const sender = new HttpWebhookSender({
+    allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE,
+    names: world.names.lookup,
+  });
   const planner = { ...world, tokenizer: world.openedModel.tokenizer, grammars: world.openedModel.grammars };
   const notifier = {
     ...world,

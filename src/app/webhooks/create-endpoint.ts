@@ -34,7 +34,7 @@ export async function createEndpoint(
   { tenant, request, retryCount }: CreateEndpoint,
 ): Promise<NewWebhookEndpointObject> {
   requireSealer(world);
-  await checkTarget(world, request.url, 'url');
+  await checkTarget(world, tenant, request.url, 'url');
   const { store, clock } = world;
   const now = clock.now();
   const present: StoredEndpoint[] = [];

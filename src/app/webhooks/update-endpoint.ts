@@ -14,7 +14,7 @@ export async function updateEndpoint(
   request: UpdateWebhookEndpointRequest,
 ): Promise<WebhookEndpointObject> {
   await loadEndpoint(world.store, tenant, endpointId);
-  if (request.url !== undefined) await checkTarget(world, request.url, 'url');
+  if (request.url !== undefined) await checkTarget(world, tenant, request.url, 'url');
   const updatedMs = world.clock.now();
   const endpoint = await changeEndpoint<StoredEndpoint>(world.store, tenant, endpointId, (now) => ({
     ...now,
