@@ -142,6 +142,8 @@ export const bounds = Object.freeze({
   sweepLookMs: 60_000,
   /** The same while somebody asks for news of running batches. */
   sweepNewsLookMs: 30_000,
+  /** Deliveries of a tenant that are looked at in one sweep; the next one goes on behind them. */
+  deliveriesPerSweep: 500,
   /** Shards of one batch that are given up in one look: a large one must not hold up the sweep. */
   giveUpsPerLook: 1000,
   /** Of these, at once. */
@@ -232,14 +234,15 @@ export const bounds = Object.freeze({
   /** Posts at once. A tenant gets a quarter at most of the places that are free: others always find some. */
   webhookPosts: 256,
   webhookPostsPerTenant: 16,
-  /** Of these, at most so many to receivers that were slow, or that nothing is known of yet. */
-  webhookPostsUnproven: 8,
   webhookPostsPerEndpoint: 4,
+  /** The same for one that was slow the last time, or that nothing is known of; such have half of a tenant's places together. */
   webhookPostsPerUnproven: 2,
   /** A receiver that takes longer counts as slow until it answers sooner. */
   webhookSlowMs: 5000,
   /** Deliveries of a tenant that a program remembers while they wait for a place, some 300 bytes each; a sweep brings the others back. */
   webhookWaitingPerTenant: 1000,
+  /** Deliveries that wait are looked at this often, beside each time when one has ended. */
+  webhookWakeMs: 250,
   /** Copies to outboxes, per program; they and posts do not wait for each other. */
   outboxCopies: 32,
   outboxCopiesPerTenant: 4,
@@ -259,6 +262,16 @@ export const bounds = Object.freeze({
   webhookFailingMs: 5 * 24 * 3600 * 1000,
   /** The call that sends a test event waits this long for its outcome. */
   webhookTestWaitMs: 20_000,
+  /** Such calls at once, per process and of a tenant: each reads the store again and again. */
+  webhookTests: 64,
+  webhookTestsPerTenant: 4,
+  webhookTestsWaitingPerTenant: 8,
+  /** Changes of a tenant's endpoints are made one after the other, so that limits hold; so many wait, per process. */
+  webhookChanges: 32,
+  webhookChangesWaitingPerTenant: 64,
+  /** Deleted endpoints that are still remembered: a change that began before must find that there is nothing to change. */
+  webhookTombstonesMax: 200,
+  webhookTombstoneMs: 3_600_000,
   /** `batch.progress` at most this often, and per this share of the lines. */
   webhookProgressMs: 30_000,
   webhookProgressShare: 0.05,

@@ -11,6 +11,8 @@ export interface HttpWebhookSenderOptions {
   /** For local mode: http, any port and private addresses are fine too. */
   readonly allowPrivate: boolean;
   readonly names: Names;
+  /** Tells receivers who is posting, e.g. `Eyrie/0.1.0`. */
+  readonly userAgent: string;
 }
 
 const headerBytesMax = 16 * 1024;
@@ -24,10 +26,12 @@ const nextAddressMs = 1000;
 export class HttpWebhookSender implements WebhookSender {
   readonly #allowPrivate: boolean;
   readonly #names: Names;
+  readonly #userAgent: string;
 
-  constructor({ allowPrivate, names }: HttpWebhookSenderOptions) {
+  constructor({ allowPrivate, names, userAgent }: HttpWebhookSenderOptions) {
     this.#allowPrivate = allowPrivate;
     this.#names = names;
+    this.#userAgent = userAgent;
   }
 
   async post({ tenant, url, headers, body, timeoutMs }: WebhookPost): Promise<WebhookAnswer> {
@@ -52,7 +56,7 @@ export class HttpWebhookSender implements WebhookSender {
       const answer = await client.request({
         path: target.pathname + target.search,
         method: 'POST',
-        headers,
+        headers: { 'user-agent': this.#userAgent, ...headers },
         body,
         signal: AbortSignal.timeout(leftMs),
       });

@@ -22,6 +22,7 @@ async function receiver(listener: RequestListener): Promise<string> {
 const free = { enter: () => Promise.resolve(() => undefined) };
 const local = new HttpWebhookSender({
   allowPrivate: true,
+  userAgent: 'Eyrie/1.2.3',
   names: new NameLookup({ places: free, servers: ['127.0.0.1:9'], search: true }),
 });
 const post = (url: string, timeoutMs = 5000) =>
@@ -34,7 +35,7 @@ const post = (url: string, timeoutMs = 5000) =>
   });
 
 const postTo = (names: Names, url: string) =>
-  new HttpWebhookSender({ allowPrivate: true, names }).post({
+  new HttpWebhookSender({ allowPrivate: true, names, userAgent: 'Eyrie/1.2.3' }).post({
     tenant: 'acme',
     url,
     headers: {},
@@ -54,12 +55,12 @@ describe('HttpWebhookSender', () => {
     const url = await receiver((request, response) => {
       const { method, headers } = request;
       void bodyOf(request).then((body) => {
-        seen.push([method, headers['webhook-id'], headers['content-length'], body]);
+        seen.push([method, headers['webhook-id'], headers['content-length'], headers['user-agent'], body]);
         return response.writeHead(204).end();
       });
     });
     expect(await post(url)).toEqual({ status: 204, error: null, retryAfterMs: null });
-    expect(seen).toEqual([['POST', 'evt_1', '10', '{"a":"ü"}']]);
+    expect(seen).toEqual([['POST', 'evt_1', '10', 'Eyrie/1.2.3', '{"a":"ü"}']]);
   });
 
   it('gives Retry-After', async () => {
@@ -146,6 +147,7 @@ describe('HttpWebhookSender', () => {
     const rebinding = new HttpWebhookSender({
       allowPrivate: false,
       names: new FixedNames('127.0.0.1'),
+      userAgent: 'Eyrie/1.2.3',
     });
     const send = (target: string) =>
       rebinding.post({ tenant: 'acme', url: target, headers: {}, body: '{}', timeoutMs: 2000 });
