@@ -231,7 +231,7 @@ export const bounds = Object.freeze({
   webhookCreateRetryMs: 15 * 60 * 1000,
   webhookReplaysMax: 100,
   // Posts under way, per program. Most of a post is waiting for the receiver; what hangs must not hold up the others.
-  /** Posts at once. A tenant gets a quarter at most of the places that are free: others always find some. */
+  /** Posts at once. A tenant gets an eighth at most of those that are free: others always find some. */
   webhookPosts: 256,
   webhookPostsPerTenant: 16,
   webhookPostsPerEndpoint: 4,
@@ -244,7 +244,7 @@ export const bounds = Object.freeze({
   /** Deliveries that wait are looked at this often, beside each time when one has ended. */
   webhookWakeMs: 250,
   /** Copies to outboxes, per program; they and posts do not wait for each other. */
-  outboxCopies: 32,
+  outboxCopies: 64,
   outboxCopiesPerTenant: 4,
   // Look-ups of names, per program. Each is one UDP socket; a name server that says nothing holds it for `webhookLookupMs`.
   webhookLookups: 256,

@@ -6,7 +6,7 @@ import type { LaneRules } from './lane-rules.js';
 import { TenantLanes } from './tenant-lanes.js';
 
 /** Part of the free places that one tenant may take: however many hang, the next tenant finds a place. */
-const freeShare = 0.25;
+const freeShare = 0.125;
 
 /** Not let in: `waits` until `takeNext` gives it, or `forgotten` (that one or an older one of its tenant) until a sweep brings it back. */
 export type NotIn = 'waits' | 'forgotten' | 'under way';

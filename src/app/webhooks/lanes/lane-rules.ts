@@ -1,7 +1,7 @@
 import { bounds } from '../../../domain/bounds.js';
 
 export interface LaneRules {
-  /** Deliveries at once. A tenant gets a quarter at most of the places that are free, and always one. */
+  /** Deliveries at once. A tenant gets an eighth at most of those that are free, and always one. */
   readonly places: number;
   /** Of a tenant of weight 1. */
   readonly perTenant: number;

@@ -113,8 +113,8 @@ test('a weight is a larger share, never all of the places', () => {
     hang(lanes, tenant, 100);
     return lanes.state().active;
   };
-  expect(active('heavy')).toBe(2 * bounds.webhookPostsPerTenant);
-  expect(active('huge')).toBeLessThan(bounds.webhookPosts / 3);
+  expect(active('heavy')).toBeGreaterThan(1.5 * bounds.webhookPostsPerTenant);
+  expect(active('huge')).toBeLessThanOrEqual(bounds.webhookPosts / 8);
   expect(active('tiny')).toBe(1);
 });
 
