@@ -54,20 +54,21 @@ export async function publishEvent(
 
 /** The next attempt of each delivery. */
 export const deliveryJobs = (
-  { clock }: Pick<World, 'clock'>,
+  { clock, tenants }: Pick<World, 'clock' | 'tenants'>,
   event: StoredEvent,
   deliveries: readonly StoredDelivery[],
 ): Job[] =>
   deliveries.map(({ receiverId, attempts, nextMs }) =>
     deliveryJobOf(
       { tenant: event.tenant, eventId: event.id, receiverId, attempt: attempts.length },
+      tenants.weight(event.tenant),
       Math.max(0, (nextMs ?? 0) - clock.now()),
     ),
   );
 
 /** Queues the next attempt of each delivery. */
 export async function queueDeliveries(
-  world: Pick<World, 'queue' | 'clock'>,
+  world: Pick<World, 'queue' | 'clock' | 'tenants'>,
   event: StoredEvent,
   deliveries: readonly StoredDelivery[],
 ): Promise<void> {
@@ -75,7 +76,7 @@ export async function queueDeliveries(
 }
 
 /** Queues the first attempts of an event that was just published. */
-export const queueFirstAttempts = (world: Pick<World, 'queue' | 'clock'>, event: StoredEvent): Promise<void> =>
+export const queueFirstAttempts = (world: Pick<World, 'queue' | 'clock' | 'tenants'>, event: StoredEvent): Promise<void> =>
   queueDeliveries(
     world,
     event,

@@ -46,13 +46,13 @@ interface Restored {
  *     every delivery has ended               remove the notice
  */
 export class DeliveryKeeper {
-  readonly #world: Pick<World, 'store' | 'clock' | 'log'>;
+  readonly #world: Pick<World, 'store' | 'clock' | 'log' | 'tenants'>;
   /** When each notice is to be looked at again, so that an endpoint that fails for days does not cost reads at every sweep. */
   readonly #looks = new Map<string, Look>();
   /** Last notice that was looked at of tenants whose turn ended before they were through: the next sweep goes on behind it. */
   readonly #reached = new Map<string, string>();
 
-  constructor(world: Pick<World, 'store' | 'clock' | 'log'>) {
+  constructor(world: Pick<World, 'store' | 'clock' | 'log' | 'tenants'>) {
     this.#world = world;
   }
 

@@ -29,7 +29,7 @@ export class DeliveryLanes {
   /** What it gives when it lets in ends the delivery, told how long it took. */
   enter(pointer: DeliveryJob): ((ms: number) => void) | NotIn {
     const { tenant, receiverId } = pointer;
-    const job = deliveryJobOf(pointer, 0);
+    const job = this.#jobOf(pointer);
     if (this.#underWay.has(job.id)) return 'under way';
     const lanes = this.#lanesOf(tenant);
     if (!lanes.hasRoom(receiverId, this.#mostOf(tenant))) return this.remember(pointer) ? 'waits' : 'forgotten';
@@ -44,7 +44,7 @@ export class DeliveryLanes {
 
   /** Lets a delivery wait. False: that one, or an older one of its tenant, is forgotten for it. */
   remember(pointer: DeliveryJob): boolean {
-    return this.#lanesOf(pointer.tenant).remember(pointer.receiverId, deliveryJobOf(pointer, 0));
+    return this.#lanesOf(pointer.tenant).remember(pointer.receiverId, this.#jobOf(pointer));
   }
 
   /** Takes out one delivery of each tenant that has one waiting, and room for it. */
@@ -66,6 +66,10 @@ export class DeliveryLanes {
     }
     const active = this.#underWay.size;
     return { waiting, active, busiestShare: active === 0 ? 0 : most / active };
+  }
+
+  #jobOf(pointer: DeliveryJob): Job {
+    return deliveryJobOf(pointer, this.#weightOf(pointer.tenant));
   }
 
   #lanesOf(tenant: string): TenantLanes {
