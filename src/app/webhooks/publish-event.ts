@@ -76,7 +76,10 @@ export async function queueDeliveries(
 }
 
 /** Queues the first attempts of an event that was just published. */
-export const queueFirstAttempts = (world: Pick<World, 'queue' | 'clock' | 'tenants'>, event: StoredEvent): Promise<void> =>
+export const queueFirstAttempts = (
+  world: Pick<World, 'queue' | 'clock' | 'tenants'>,
+  event: StoredEvent,
+): Promise<void> =>
   queueDeliveries(
     world,
     event,

@@ -13,7 +13,10 @@ const shareOf = (rules: Partial<FairShareRules> = {}): FairShare =>
   });
 
 /** Lets `steps` of each tenant in, one place, and says in which order they came. */
-async function orderOf(share: FairShare, steps: readonly (readonly [tenant: string, cost: number])[]): Promise<string[]> {
+async function orderOf(
+  share: FairShare,
+  steps: readonly (readonly [tenant: string, cost: number])[],
+): Promise<string[]> {
   const leave = await share.enter('first');
   const order: string[] = [];
   const all = steps.map(([tenant, cost]) =>

@@ -63,7 +63,10 @@ test('what waits is given back in turn by receiver, one of each tenant that has 
   expect(lanes.state()).toMatchObject({ waiting: 12, active: 8 });
   expect(lanes.takeNext()).toEqual([]);
   for (const end of ends) end(100);
-  const receivers = Array.from({ length: 4 }, () => (lanes.takeNext()[0]?.payload as DeliveryJob).receiverId);
+  const receivers = Array.from(
+    { length: 4 },
+    () => (lanes.takeNext()[0]?.payload as DeliveryJob | undefined)?.receiverId,
+  );
   expect(new Set(receivers).size).toBe(4);
   expect(lanes.state().waiting).toBe(8);
 });
