@@ -70,7 +70,8 @@ export class DeliveryKeeper {
         return;
       }
       this.#reached.set(tenant, notice.key);
-      turn.looked += await this.#look(notice, lost);
+      const read = await this.#look(notice, lost);
+      turn.looked += read;
     });
     for (const key of this.#looks.keys()) if (!present.has(key)) this.#looks.delete(key);
     for (const tenant of this.#reached.keys()) if (turns.get(tenant)?.ended !== true) this.#reached.delete(tenant);
