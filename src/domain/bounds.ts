@@ -230,6 +230,9 @@ export const bounds = Object.freeze({
   /** A client's automatic retry of a creation gets the endpoint of its first attempt for this long. */
   webhookCreateRetryMs: 15 * 60 * 1000,
   webhookReplaysMax: 100,
+  /** Events that are not the end of a batch, and their deliveries, are kept this long; test events for a day. */
+  webhookEventKeptMs: 30 * 24 * 3600 * 1000,
+  webhookTestKeptMs: 24 * 3600 * 1000,
   // Posts under way, per program. Most of a post is waiting for the receiver; what hangs must not hold up the others.
   /** Posts at once. A tenant gets an eighth at most of those that are free: others always find some. */
   webhookPosts: 256,
