@@ -24,8 +24,13 @@ export const liveJobOf = ({ tenant, callId }: LiveJob): Job => ({
   payload: { tenant, callId } satisfies LiveJob,
 });
 
-export const deliveryJobOf = ({ tenant, eventId, receiverId, attempt }: DeliveryJob, delayMs: number): Job => ({
+/** `weight`: of the tenant, whose deliveries take turns with those of others. */
+export const deliveryJobOf = (
+  { tenant, eventId, receiverId, attempt }: DeliveryJob,
+  weight: number,
+  delayMs = 0,
+): Job => ({
   id: `d-${eventId}-${receiverId}-${attempt}`,
   payload: { tenant, eventId, receiverId, attempt } satisfies DeliveryJob,
-  delayMs,
+  ...(delayMs > 0 ? { delayMs } : { flow: { tenant, cost: 1, weight } }),
 });

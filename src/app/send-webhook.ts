@@ -5,19 +5,18 @@ import { webhookHeaders } from '../domain/webhook-signature.js';
 import type { RunningJob } from '../ports/job-queue.js';
 import type { WebhookSender } from '../ports/webhook-sender.js';
 import { copyToOutbox } from './copy-to-outbox.js';
-import { deliveryJobOf } from './jobs.js';
 import { afterAttempt, failed } from './webhooks/after-attempt.js';
-import type { EndpointLanes } from './webhooks/endpoint-lanes.js';
 import { noteHealth } from './webhooks/endpoint-health.js';
 import { findEvent, findReceiver, loadDelivery, replaysAsked, saveDelivery } from './webhooks/event-records.js';
 import { findTarget, type Target } from './webhooks/find-target.js';
+import type { SharedDeliveries } from './webhooks/lanes/share-deliveries.js';
 import { overtakenBy } from './webhooks/overtaken-by.js';
 import { queueDeliveries } from './webhooks/publish-event.js';
 import type { World } from './world.js';
 
 export type Notifier = World & {
   readonly sender: WebhookSender;
-  readonly lanes: EndpointLanes;
+  readonly deliveries: SharedDeliveries;
   /** An endpoint has to answer within this time. */
   readonly webhookTimeoutMs: number;
 };
@@ -41,7 +40,13 @@ async function act(world: Notifier, event: StoredEvent, target: Exclude<Target, 
   // An unsigned event would teach receivers to take unsigned events.
   if (target.secrets.length === 0) return { status: null, error: 'no signing secret can be read', retryAfterMs: null };
   const headers = webhookHeaders(event.id, Math.floor(world.clock.now() / 1000), event.body, target.secrets);
-  return world.sender.post({ url: target.url, headers, body: event.body, timeoutMs: world.webhookTimeoutMs });
+  return world.sender.post({
+    tenant: event.tenant,
+    url: target.url,
+    headers,
+    body: event.body,
+    timeoutMs: world.webhookTimeoutMs,
+  });
 }
 
 /** What each state after an attempt is called in the log, and so counted: whole words, so that a search finds them. */
@@ -110,15 +115,9 @@ async function deliver(world: Notifier, job: DeliveryJob, event: StoredEvent, re
  */
 export async function sendWebhook(world: Notifier, job: RunningJob): Promise<void> {
   const pointer = deliveryJob.parse(job.payload);
-  const event = await findEvent(world.store, pointer.tenant, pointer.eventId);
-  const receiver = event && findReceiver(event, pointer.receiverId);
-  if (!event || !receiver) return;
-  const lane = `${pointer.tenant} ${pointer.receiverId}`;
-  if (!world.lanes.enter(lane, deliveryJobOf(pointer, 0))) return;
-  try {
-    await deliver(world, pointer, event, receiver);
-  } finally {
-    const next = world.lanes.leave(lane);
-    if (next) await world.queue.add('deliver', [next]);
-  }
+  await world.deliveries.run(pointer, async () => {
+    const event = await findEvent(world.store, pointer.tenant, pointer.eventId);
+    const receiver = event && findReceiver(event, pointer.receiverId);
+    if (event && receiver) await deliver(world, pointer, event, receiver);
+  });
 }

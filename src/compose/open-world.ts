@@ -21,6 +21,7 @@ import type { SecretSealer } from '../ports/secret-sealer.js';
 import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
 import { openModel, type OpenModel } from './open-model.js';
+import { openNames, type WebhookNames } from './open-names.js';
 import { openRedis, type RedisSettings } from './open-redis.js';
 import { openStore, type StoreSettings } from './open-store.js';
 import { readOffer, type OfferSettings } from './read-offer.js';
@@ -35,6 +36,7 @@ export interface WorldSettings extends StoreSettings, OfferSettings, RedisSettin
   /** Absent in programs that have nothing to do with webhooks. */
   readonly EYRIE_SEALING_KEYS?: readonly SealingKey[] | undefined;
   readonly EYRIE_WEBHOOK_ALLOW_PRIVATE?: boolean | undefined;
+  readonly EYRIE_DNS_SERVERS?: readonly string[] | undefined;
 }
 
 const limit = z.number().int().min(1, '1 and above, or null for no limit, is allowed').nullable().optional();
@@ -104,6 +106,8 @@ export interface OpenWorld {
   readonly offer: Offer;
   readonly idSecret: string;
   readonly openedModel: OpenModel;
+  /** Of webhooks' receivers. */
+  readonly names: WebhookNames;
   close(): Promise<void>;
 }
 
@@ -121,6 +125,7 @@ export async function openWorld(
     readTenants(settings.EYRIE_TENANTS_FILE),
     readOffer(settings),
   ]);
+  const names = openNames(settings, tenants);
   const bull = await openRedis(settings, log, fail);
   return {
     store,
@@ -130,7 +135,8 @@ export async function openWorld(
     shared: bull.shared,
     tenants,
     sealer: new AesSealer(settings.EYRIE_SEALING_KEYS ?? []),
-    egress: new HttpEgressRules({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE ?? false }),
+    egress: new HttpEgressRules({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE ?? false, names: names.lookup }),
+    names,
     clock: new SystemClock(),
     ids: new UlidIds(),
     log,

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
@@ -78,6 +79,14 @@ export const commonSettings = storeSettings.extend({
 
 const sealingKeysAllowed = 'VERSION:KEY pairs, separated by commas, with keys of 32 bytes in base64, are required';
 
+const nameServersAllowed =
+  'IP addresses, each with ":port" if it is not 53, IPv6 in brackets, separated by commas, are required';
+
+function isNameServer(text: string): boolean {
+  const [, six, four, port = '53'] = /^(?:\[([^\]]+)\]|([\d.]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  return isIP(six ?? four ?? '') === (six === undefined ? 4 : 6) && Number(port) > 0 && Number(port) < 65_536;
+}
+
 /** What the programs that deal with webhooks share: `api` and `control`. */
 const webhookSettings = z.object({
   /** Keys that seal webhook secrets at rest, as `2:BASE64,1:BASE64`: the first seals, all of them open. */
@@ -94,6 +103,12 @@ const webhookSettings = z.object({
       (keys) => new Set(keys.map(({ version }) => version)).size === keys.length,
       'each version may be named once',
     )
+    .optional(),
+  /** Name servers for webhooks' names, as `ADDRESS:PORT,…`; absent: those of the system. */
+  EYRIE_DNS_SERVERS: z
+    .string()
+    .transform((text) => text.split(',').map((server) => server.trim()))
+    .refine((servers) => servers.every(isNameServer), nameServersAllowed)
     .optional(),
   /** Webhooks may go to private addresses and by plain http. Only for one machine or a trusted network. */
   EYRIE_WEBHOOK_ALLOW_PRIVATE: flag.default(false),

@@ -38,7 +38,7 @@ await runProgram('api', async (_end, fail) => {
   const world = toWorld(opened);
   metrics.watchRefusals(() => world.refusals.counts());
   const shares = apiShares(world);
-  metrics.watchShares({ ...shares });
+  metrics.watchShares({ ...shares, name_lookups: world.names.places });
   const server = createServer(world, {
     shares,
     connections: { max: connectionsAllowed() },

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { KeyRing } from '../app/keys/key-ring.js';
 import { FilesQuota } from '../app/quotas/files-quota.js';
 import { QuickShared } from '../app/quotas/quick-shared.js';
+import { changeShare } from '../app/webhooks/change-share.js';
 import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
@@ -67,6 +68,7 @@ function allRoutes(
 ): ApiRoute[] {
   const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = 'unknown' } = options;
   const rules = tokenizer && grammars && { model: world.model, tokenizer, grammars };
+  const changes = changeShare(world);
   const routes = [
     ...modelRoutes(world),
     ...fileRoutes(world, fileBytesMax, filesQuota),
@@ -77,8 +79,8 @@ function allRoutes(
     ...batchRetryRoutes(world),
     ...(rules ? completionRoutes(world, rules, calls) : []),
     ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
-    ...webhookEndpointRoutes(world),
-    ...webhookDeliveryRoutes(world),
+    ...webhookEndpointRoutes(world, changes),
+    ...webhookDeliveryRoutes(world, changes),
     ...reportRoutes(world),
     ...apiKeyRoutes(world, keyRing),
     ...healthRoutes(world),

@@ -1,4 +1,6 @@
 export interface WebhookPost {
+  /** Whose event it is: what posts need is shared out by tenant. */
+  readonly tenant: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;

@@ -13,7 +13,7 @@ import { sendWebhook } from '../../src/app/send-webhook.js';
 import { Lease } from '../../src/app/sweep/lease.js';
 import { Places } from '../../src/app/quotas/places.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
-import { EndpointLanes } from '../../src/app/webhooks/endpoint-lanes.js';
+import { SharedDeliveries } from '../../src/app/webhooks/lanes/share-deliveries.js';
 import { viewBatch } from '../../src/app/view-batch.js';
 import { InboxWatcher } from '../../src/app/watch-inbox.js';
 import type { BatchObject } from '../../src/contract/batch-object.js';
@@ -108,10 +108,11 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
         return this.#options.answer?.(post) ?? { status: 200, error: null, retryAfterMs: null };
       },
     };
+    const deliveries = new SharedDeliveries(world);
     const notifier = {
       ...world,
       sender,
-      lanes: new EndpointLanes(),
+      deliveries,
       webhookTimeoutMs: bounds.webhookTimeoutMs,
     };
     const consumers = [
@@ -125,7 +126,7 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
       world.queue.consume('finish', { concurrency: 2 }, (job) =>
         finishWithinBounds(world, batchJob.parse(job.payload), job.stalls),
       ),
-      world.queue.consume('deliver', { concurrency: 16 }, (job) => sendWebhook(notifier, job)),
+      world.queue.consume('deliver', { concurrency: bounds.webhookPosts }, (job) => sendWebhook(notifier, job)),
       world.queue.watchStalled('shard'),
     ];
     const stop = new AbortController();
@@ -138,6 +139,7 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
       leases.push(lease);
       void repeat(world, name, everyMs, () => lease.run(step), stop.signal);
     };
+    void repeat(world, 'deliveries', loopMs, () => deliveries.wakeAll(), stop.signal);
     void repeat(world, 'inbox', loopMs, () => inbox.poll(), stop.signal);
     sweep('janitor', loopMs, () => janitor.sweep());
     sweep('retention', 60_000, () => sweepRetention(world));

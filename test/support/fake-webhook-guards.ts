@@ -6,7 +6,7 @@ export const testSealer = new AesSealer([{ version: 1, bytes: new Uint8Array(32)
 
 /** Lets everything pass but hosts that are called `private.…`. */
 export class FakeEgress implements EgressRules {
-  refusalOf(url: string): Promise<string | null> {
+  refusalOf(_tenant: string, url: string): Promise<string | null> {
     return Promise.resolve(new URL(url).hostname.startsWith('private.') ? 'address not allowed' : null);
   }
 }

@@ -1,4 +1,5 @@
 import { createEndpoint } from '../../src/app/webhooks/create-endpoint.js';
+import { changeShare } from '../../src/app/webhooks/change-share.js';
 import type { World } from '../../src/app/world.js';
 import {
   createWebhookEndpointRequest,
@@ -13,7 +14,7 @@ export function makeEndpoint(
   request: Readonly<Record<string, unknown>> = {},
 ): Promise<NewWebhookEndpointObject> {
   const parsed = createWebhookEndpointRequest.parse({ url: 'https://example.com/stored', ...request });
-  return createEndpoint(world, { tenant, request: parsed, retryCount: 0 });
+  return createEndpoint(world, { tenant, request: parsed, retryCount: 0, changes: changeShare(world) });
 }
 
 export interface SentEvent {

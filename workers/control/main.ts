@@ -10,14 +10,16 @@ import { sendWebhook } from '../../src/app/send-webhook.js';
 import { Lease } from '../../src/app/sweep/lease.js';
 import { sweepUploads } from '../../src/app/uploads/sweep-uploads.js';
 import { InboxWatcher } from '../../src/app/watch-inbox.js';
-import { EndpointLanes } from '../../src/app/webhooks/endpoint-lanes.js';
+import { SharedDeliveries } from '../../src/app/webhooks/lanes/share-deliveries.js';
 import { IpcLauncher } from '../../src/adapters/ipc-launcher/ipc-launcher.js';
 import { HttpWebhookSender } from '../../src/adapters/webhook-http/http-webhook-sender.js';
 import { openWorld } from '../../src/compose/open-world.js';
 import { runProgram, tellParent } from '../../src/compose/run-program.js';
 import { readControlSettings } from '../../src/config/read-environment.js';
+import { readVersion } from '../../src/config/read-version.js';
 import { Metrics } from '../../src/observe/metrics.js';
 import { observeProgram } from '../../src/observe/observe-program.js';
+import { bounds } from '../../src/domain/bounds.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
 
 /** Uploads, files and what calls leave behind live for long; a minute more or less does not matter. */
@@ -31,12 +33,18 @@ await runProgram('control', async (_end, fail) => {
   const world = toWorld(opened);
   metrics.watchRefusals(() => world.refusals.counts());
   metrics.watchQueue(world.queue);
-  const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
+  const sender = new HttpWebhookSender({
+    allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE,
+    names: world.names.lookup,
+    userAgent: `Eyrie/${readVersion()}`,
+  });
   const planner = { ...world, tokenizer: world.openedModel.tokenizer, grammars: world.openedModel.grammars };
+  const deliveries = new SharedDeliveries(world);
+  metrics.watchShares({ name_lookups: world.names.places, webhooks: deliveries.posts, copies: deliveries.copies });
   const notifier = {
     ...world,
     sender,
-    lanes: new EndpointLanes(),
+    deliveries,
     webhookTimeoutMs: settings.EYRIE_WEBHOOK_TIMEOUT_MS,
   };
   const { queue } = world;
@@ -48,8 +56,10 @@ await runProgram('control', async (_end, fail) => {
     queue.consume('finish', { concurrency: 4 }, (job) =>
       finishWithinBounds(world, batchJob.parse(job.payload), job.stalls),
     ),
-    // Posts mostly wait. So many that a few endpoints that hang, each in its lane, leave room for the others.
-    queue.consume('deliver', { concurrency: 64 }, (job) => sendWebhook(notifier, job)),
+    // Posts mostly wait. More than have places, so that those without one step aside at once.
+    queue.consume('deliver', { concurrency: bounds.webhookPosts + bounds.outboxCopies + 32 }, (job) =>
+      sendWebhook(notifier, job),
+    ),
     // When every generate worker has died, only this notices.
     queue.watchStalled('shard'),
     queue.watchStalled('live'),
@@ -72,6 +82,7 @@ await runProgram('control', async (_end, fail) => {
     sweep('retention', slowSweepMs, () => sweepRetention(world)),
   ];
   const loops = [
+    repeat(world, 'deliveries', bounds.webhookWakeMs, () => deliveries.wakeAll(), stopping.signal),
     repeat(world, 'inbox', settings.EYRIE_INBOX_POLL_MS, () => inbox.poll(), stopping.signal),
     ...sweeps.map(({ name, everyMs, step, lease }) =>
       repeat(world, name, everyMs, () => lease.run(step), stopping.signal),

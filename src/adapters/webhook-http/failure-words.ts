@@ -2,7 +2,7 @@ import { EgressRefused } from './egress-rules.js';
 
 const words: Readonly<Record<string, string>> = {
   ENOTFOUND: 'name not found',
-  EAI_AGAIN: 'name not found',
+  ETIMEOUT: 'name not looked up in time',
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection closed',
   EPIPE: 'connection closed',

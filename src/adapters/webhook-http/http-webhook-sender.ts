@@ -1,50 +1,72 @@
-import { Agent, request } from 'undici';
+import { Client } from 'undici';
 import { bounds } from '../../domain/bounds.js';
 import type { WebhookAnswer, WebhookPost, WebhookSender } from '../../ports/webhook-sender.js';
 import { parseTarget } from './egress-rules.js';
 import { toWords } from './failure-words.js';
-import { guardedLookup, type LookupAll } from './guarded-lookup.js';
+import type { Names } from './names/name-lookup.js';
+import { findAllowed, fixedLookup } from './public-addresses.js';
 import { parseRetryAfter } from './retry-after.js';
 
 export interface HttpWebhookSenderOptions {
   /** For local mode: http, any port and private addresses are fine too. */
   readonly allowPrivate: boolean;
-  /** How names are looked up; default: as the system does. */
-  readonly lookup?: LookupAll;
+  readonly names: Names;
+  /** Tells receivers who is posting, e.g. `Eyrie/0.1.0`. */
+  readonly userAgent: string;
 }
 
 const headerBytesMax = 16 * 1024;
+/** An address that does not answer is left for the next one after this; Node's 250 ms are too short for distant ones. */
+const nextAddressMs = 1000;
 
-/** Posts webhooks under the egress rules. Each post has a connection of its own, so that each address is checked. */
+/**
+ * Posts webhooks under the egress rules. Each post looks the name up, has a connection of its own to the addresses that were
+ * checked, and takes nothing along when it ends: neither the look-up nor the connection goes on behind it.
+ */
 export class HttpWebhookSender implements WebhookSender {
-  readonly #agent: Agent;
   readonly #allowPrivate: boolean;
+  readonly #names: Names;
+  readonly #userAgent: string;
 
-  constructor({ allowPrivate, lookup }: HttpWebhookSenderOptions) {
+  constructor({ allowPrivate, names, userAgent }: HttpWebhookSenderOptions) {
     this.#allowPrivate = allowPrivate;
-    this.#agent = new Agent({
-      pipelining: 0,
-      maxHeaderSize: headerBytesMax,
-      connect: allowPrivate ? {} : { lookup: guardedLookup(lookup) },
-    });
+    this.#names = names;
+    this.#userAgent = userAgent;
   }
 
-  async post({ url, headers, body, timeoutMs }: WebhookPost): Promise<WebhookAnswer> {
+  async post({ tenant, url, headers, body, timeoutMs }: WebhookPost): Promise<WebhookAnswer> {
+    let client: Client | null = null;
     try {
-      const answer = await request(parseTarget(url, this.#allowPrivate), {
+      const target = parseTarget(url, this.#allowPrivate);
+      const { addresses, ms } = await findAllowed(this.#names, this.#allowPrivate, tenant, target, timeoutMs);
+      const leftMs = Math.max(1, Math.ceil(timeoutMs - ms));
+      client = new Client(target.origin, {
+        pipelining: 0,
+        maxHeaderSize: headerBytesMax,
+        headersTimeout: leftMs,
+        bodyTimeout: leftMs,
+        connect: {
+          lookup: fixedLookup(addresses),
+          timeout: leftMs,
+          maxCachedSessions: 0,
+          autoSelectFamily: true,
+          autoSelectFamilyAttemptTimeout: nextAddressMs,
+        },
+      });
+      const answer = await client.request({
+        path: target.pathname + target.search,
         method: 'POST',
-        headers,
+        headers: { 'user-agent': this.#userAgent, ...headers },
         body,
-        dispatcher: this.#agent,
-        signal: AbortSignal.timeout(timeoutMs),
-        headersTimeout: timeoutMs,
-        bodyTimeout: timeoutMs,
+        signal: AbortSignal.timeout(leftMs),
       });
       await drain(answer.body);
       const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], Date.now());
       return { status: answer.statusCode, error: null, retryAfterMs };
     } catch (error) {
       return { status: null, error: toWords(error), retryAfterMs: null };
+    } finally {
+      client?.destroy().catch(() => undefined);
     }
   }
 }

@@ -4,12 +4,14 @@ import { keys, parseDue, parseDueResultId } from '../../domain/object-keys.js';
 import { forRemoval, putOnAgenda, type DueItem, type Look, type Removal, type Remover } from './agenda.js';
 import { InputsInUse } from './inputs-in-use.js';
 import { removeBatch } from './remove-batch.js';
+import { removeEvent } from './remove-event.js';
 import { removeFile } from './remove-file.js';
 import { removeResult } from './remove-result.js';
 
 async function look(world: Remover, item: DueItem, inUse: InputsInUse): Promise<Look> {
   if (isId('file', item.id)) return removeFile(world, item, inUse);
   if (isId('batch', item.id)) return removeBatch(world, item);
+  if (isId('event', item.id)) return removeEvent(world, item);
   const result = parseDueResultId(item.id);
   if (result) return removeResult(world, item.tenant, result);
   return 'done';

@@ -13,7 +13,7 @@ export async function checkBatchWebhook(
 ): Promise<void> {
   const url = request.eyrie?.webhook?.url;
   if (url === undefined) return;
-  await checkTarget(world, url, param);
+  await checkTarget(world, tenant, url, param);
   if ((await world.tenants.signingSecrets(tenant)).length === 0)
     throw new EyrieError(
       'invalid_value',

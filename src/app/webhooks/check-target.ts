@@ -2,8 +2,13 @@ import { EyrieError } from '../../domain/errors.js';
 import type { World } from '../world.js';
 
 /** Throws `invalid_value` for a URL that webhooks may not go to. */
-export async function checkTarget({ egress }: Pick<World, 'egress'>, url: string, param: string): Promise<void> {
-  const refusal = await egress.refusalOf(url);
+export async function checkTarget(
+  { egress }: Pick<World, 'egress'>,
+  tenant: string,
+  url: string,
+  param: string,
+): Promise<void> {
+  const refusal = await egress.refusalOf(tenant, url);
   if (refusal === null) return;
   throw new EyrieError(
     'invalid_value',

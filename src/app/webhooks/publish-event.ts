@@ -1,9 +1,11 @@
-import type { WebhookEvent } from '../../contract/webhook-event.js';
+import { terminalEvents, type WebhookEvent } from '../../contract/webhook-event.js';
 import { storedEvent, type Receiver, type StoredDelivery, type StoredEvent } from '../../contract/stored-webhooks.js';
+import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
 import type { Job } from '../../ports/job-queue.js';
 import { deliveryJobOf } from '../jobs.js';
+import { putOnAgenda } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { deliveryKey, newDelivery } from './event-records.js';
@@ -19,6 +21,12 @@ export interface NewEvent {
   readonly test?: boolean;
 }
 
+/** The event of a batch's end lives as long as its batch; every other one for a while, test events for less. */
+function keptFor(type: WebhookEvent['type'], test: boolean): number | null {
+  if (test) return bounds.webhookTestKeptMs;
+  return terminalEvents.some((known) => known === type) ? null : bounds.webhookEventKeptMs;
+}
+
 /**
  * Notes durably that an event has happened and who is to be told. The notice stands before the event, so that the janitor finds
  * it whatever happens in between. Repeating it changes nothing: the receivers are those of the first time. Returns the event as
@@ -29,6 +37,8 @@ export async function publishEvent(
   { tenant, event, createdMs, batchId, receivers, retry, test = false }: NewEvent,
 ): Promise<StoredEvent | null> {
   if (receivers.length === 0) return null;
+  const keptMs = keptFor(event.type, test);
+  if (keptMs !== null) await putOnAgenda(store, createdMs + keptMs, tenant, event.id);
   await store.put(keys.pendingNotice(tenant, event.id), Buffer.of());
   const made: StoredEvent = {
     v: 1,
@@ -54,20 +64,21 @@ export async function publishEvent(
 
 /** The next attempt of each delivery. */
 export const deliveryJobs = (
-  { clock }: Pick<World, 'clock'>,
+  { clock, tenants }: Pick<World, 'clock' | 'tenants'>,
   event: StoredEvent,
   deliveries: readonly StoredDelivery[],
 ): Job[] =>
   deliveries.map(({ receiverId, attempts, nextMs }) =>
     deliveryJobOf(
       { tenant: event.tenant, eventId: event.id, receiverId, attempt: attempts.length },
+      tenants.weight(event.tenant),
       Math.max(0, (nextMs ?? 0) - clock.now()),
     ),
   );
 
 /** Queues the next attempt of each delivery. */
 export async function queueDeliveries(
-  world: Pick<World, 'queue' | 'clock'>,
+  world: Pick<World, 'queue' | 'clock' | 'tenants'>,
   event: StoredEvent,
   deliveries: readonly StoredDelivery[],
 ): Promise<void> {
@@ -75,7 +86,10 @@ export async function queueDeliveries(
 }
 
 /** Queues the first attempts of an event that was just published. */
-export const queueFirstAttempts = (world: Pick<World, 'queue' | 'clock'>, event: StoredEvent): Promise<void> =>
+export const queueFirstAttempts = (
+  world: Pick<World, 'queue' | 'clock' | 'tenants'>,
+  event: StoredEvent,
+): Promise<void> =>
   queueDeliveries(
     world,
     event,

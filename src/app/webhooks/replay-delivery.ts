@@ -67,7 +67,7 @@ export async function replayDelivery(
   const asked = { ...delivery, state: 'pending', reason: null, nextMs: clock.now() } as const;
   try {
     // The next attempt of the schedule waits under the same id, for its own time.
-    const job = deliveryJobOf({ tenant, eventId, receiverId, attempt: asked.attempts.length }, 0);
+    const job = deliveryJobOf({ tenant, eventId, receiverId, attempt: asked.attempts.length }, 1);
     await world.queue.remove('deliver', job.id);
     await queueDeliveries(world, event, [asked]);
   } catch (error) {

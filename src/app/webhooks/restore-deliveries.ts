@@ -22,6 +22,20 @@ interface Look {
   readonly nextMs: number;
 }
 
+/** A tenant's part of one sweep. */
+interface Turn {
+  looked: number;
+  readonly behind: string;
+  ended: boolean;
+}
+
+interface Restored {
+  /** When to look again; null: at the next sweep. */
+  readonly nextMs: number | null;
+  /** Deliveries that were read. */
+  readonly read: number;
+}
+
 /**
  * The janitor's part in deliveries. Each event that is still to be told has a notice:
  *
@@ -32,55 +46,73 @@ interface Look {
  *     every delivery has ended               remove the notice
  */
 export class DeliveryKeeper {
-  readonly #world: Pick<World, 'store' | 'clock' | 'log'>;
+  readonly #world: Pick<World, 'store' | 'clock' | 'log' | 'tenants'>;
   /** When each notice is to be looked at again, so that an endpoint that fails for days does not cost reads at every sweep. */
   readonly #looks = new Map<string, Look>();
+  /** Last notice that was looked at of tenants whose turn ended before they were through: the next sweep goes on behind it. */
+  readonly #reached = new Map<string, string>();
 
-  constructor(world: Pick<World, 'store' | 'clock' | 'log'>) {
+  constructor(world: Pick<World, 'store' | 'clock' | 'log' | 'tenants'>) {
     this.#world = world;
   }
 
   async sweep(lost: LostJobs): Promise<void> {
     const present = new Set<string>();
-    await sideBySide(listAll(this.#world.store, keys.pendingNotices), bounds.storeReadsAtOnce, (notice) => {
+    const turns = new Map<string, Turn>();
+    await sideBySide(listAll(this.#world.store, keys.pendingNotices), bounds.storeReadsAtOnce, async (notice) => {
       present.add(notice.key);
-      return this.#look(notice, lost);
+      const tenant = notice.key.slice(keys.pendingNotices.length).split('/', 1)[0] ?? '';
+      const turn = turns.get(tenant) ?? { looked: 0, behind: this.#reached.get(tenant) ?? '', ended: false };
+      turns.set(tenant, turn);
+      if (turn.ended || notice.key <= turn.behind) return;
+      if (turn.looked >= bounds.deliveriesPerSweep) {
+        turn.ended = true;
+        return;
+      }
+      this.#reached.set(tenant, notice.key);
+      const read = await this.#look(notice, lost);
+      turn.looked += read;
     });
     for (const key of this.#looks.keys()) if (!present.has(key)) this.#looks.delete(key);
+    for (const tenant of this.#reached.keys()) if (turns.get(tenant)?.ended !== true) this.#reached.delete(tenant);
   }
 
-  async #look(notice: ObjectInfo, lost: LostJobs): Promise<void> {
+  /** Returns how many deliveries were read. */
+  async #look(notice: ObjectInfo, lost: LostJobs): Promise<number> {
     const [tenant = '', eventId = '', more] = notice.key.slice(keys.pendingNotices.length).split('/');
-    if (more !== undefined || !isTenant(tenant) || !isId('event', eventId)) return;
+    if (more !== undefined || !isTenant(tenant) || !isId('event', eventId)) return 0;
     const known = this.#looks.get(notice.key);
-    if (known?.modifiedMs === notice.modifiedMs && this.#world.clock.now() < known.nextMs) return;
+    if (known?.modifiedMs === notice.modifiedMs && this.#world.clock.now() < known.nextMs) return 0;
     try {
-      const nextMs = await this.#restore(notice, tenant, eventId, lost);
+      const { nextMs, read } = await this.#restore(notice, tenant, eventId, lost);
       if (nextMs === null) this.#looks.delete(notice.key);
       else this.#looks.set(notice.key, { modifiedMs: notice.modifiedMs, nextMs });
+      return read;
     } catch (error) {
       this.#world.log.warn('janitor.event_failed', { tenant, eventId, code: errorCode(error) });
+      return 1;
     }
   }
 
-  /** Returns when to look again; null: at the next sweep. */
-  async #restore(notice: ObjectInfo, tenant: string, eventId: string, lost: LostJobs): Promise<number | null> {
+  async #restore(notice: ObjectInfo, tenant: string, eventId: string, lost: LostJobs): Promise<Restored> {
     const { store, clock } = this.#world;
     const event = await findEvent(store, tenant, eventId);
     if (!event) {
       if (clock.now() - notice.modifiedMs > orphanNoticeMs) await store.delete(notice.key);
-      return null;
+      return { nextMs: null, read: 1 };
     }
+    const read = event.receivers.length;
     const pending = await this.#pendingOf(event);
     if (pending.length === 0) {
       await store.delete(notice.key);
       // A replay that was asked for between the two reads put its notice back before it was deleted.
       if ((await this.#pendingOf(event)).length > 0) await store.put(notice.key, Buffer.of());
-      return null;
+      return { nextMs: null, read };
     }
     await lost.restore('deliver', deliveryJobs(this.#world, event, pending));
     const now = clock.now();
-    return Math.min(...pending.map(({ nextMs }) => (nextMs !== null && nextMs > now ? nextMs : now + requeueMs)));
+    const looks = pending.map(({ nextMs }) => (nextMs !== null && nextMs > now ? nextMs : now + requeueMs));
+    return { nextMs: Math.min(...looks), read };
   }
 
   async #pendingOf(event: StoredEvent): Promise<StoredDelivery[]> {

@@ -3,13 +3,31 @@ import type { WebhookDeliveryObject } from '../../contract/webhook-endpoint-obje
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { World } from '../world.js';
+import { FairShare } from '../fair/fair-share.js';
 import { loadEndpoint } from './endpoint-revisions.js';
 import { loadDelivery } from './event-records.js';
 import { publishEvent, queueFirstAttempts } from './publish-event.js';
 import { sampleEvent } from './sample-event.js';
 import { toDeliveryObject } from './view-delivery.js';
 
-const lookMs = 100;
+/** The outcome is looked for after this, and then after longer and longer pauses. */
+const lookMsMin = 50;
+const lookMsMax = 2000;
+
+/** Shares the calls out among tenants: each holds a connection, and reads the store until its outcome is there. */
+export const testShare = ({ tenants }: Pick<World, 'tenants'>): FairShare =>
+  new FairShare({
+    places: bounds.webhookTests,
+    placesPerTenant: bounds.webhookTestsPerTenant,
+    waitingPerTenant: bounds.webhookTestsWaitingPerTenant,
+    weightOf: (tenant) => tenants.weight(tenant),
+    refusal: () =>
+      new EyrieError(
+        'rate_limit_exceeded',
+        `${bounds.webhookTestsPerTenant} test events are being sent and ${bounds.webhookTestsWaitingPerTenant} wait, and no more are allowed. Wait for their answers, which take ${bounds.webhookTestWaitMs / 1000} s at most each.`,
+        { bound: 'webhookTestsWaitingPerTenant' },
+      ),
+  });
 
 /**
  * Sends a signed sample of an event to an endpoint, enabled or not, by the way that real ones take, and waits for its outcome. It
@@ -37,9 +55,9 @@ export async function sendTest(
   if (!event) throw new EyrieError('internal_error', 'A test event has a receiver.');
   await queueFirstAttempts(world, event);
   const until = clock.monotonic() + bounds.webhookTestWaitMs;
-  for (;;) {
+  for (let pauseMs = lookMsMin; ; pauseMs = Math.min(pauseMs * 2, lookMsMax)) {
+    await clock.sleep(pauseMs);
     const delivery = await loadDelivery(store, event, receiver);
     if (delivery.state !== 'pending' || clock.monotonic() >= until) return toDeliveryObject(delivery);
-    await clock.sleep(lookMs);
   }
 }

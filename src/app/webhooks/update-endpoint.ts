@@ -1,6 +1,7 @@
 import type { StoredEndpoint } from '../../contract/stored-webhooks.js';
 import type { UpdateWebhookEndpointRequest, WebhookEndpointObject } from '../../contract/webhook-endpoint-object.js';
 import { keys } from '../../domain/object-keys.js';
+import type { FairShare } from '../fair/fair-share.js';
 import type { World } from '../world.js';
 import { checkTarget } from './check-target.js';
 import { changeEndpoint, loadEndpoint } from './endpoint-revisions.js';
@@ -12,9 +13,19 @@ export async function updateEndpoint(
   tenant: string,
   endpointId: string,
   request: UpdateWebhookEndpointRequest,
+  changes: Pick<FairShare, 'run'>,
 ): Promise<WebhookEndpointObject> {
   await loadEndpoint(world.store, tenant, endpointId);
-  if (request.url !== undefined) await checkTarget(world, request.url, 'url');
+  if (request.url !== undefined) await checkTarget(world, tenant, request.url, 'url');
+  return changes.run(tenant, () => change(world, tenant, endpointId, request));
+}
+
+async function change(
+  world: World,
+  tenant: string,
+  endpointId: string,
+  request: UpdateWebhookEndpointRequest,
+): Promise<WebhookEndpointObject> {
   const updatedMs = world.clock.now();
   const endpoint = await changeEndpoint<StoredEndpoint>(world.store, tenant, endpointId, (now) => ({
     ...now,

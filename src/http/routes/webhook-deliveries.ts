@@ -1,7 +1,8 @@
 import { viewDelivery } from '../../app/webhooks/find-delivery.js';
 import { deliveriesOfBatch, listDeliveries } from '../../app/webhooks/list-deliveries.js';
 import { replayDelivery } from '../../app/webhooks/replay-delivery.js';
-import { sendTest } from '../../app/webhooks/send-test.js';
+import { sendTest, testShare } from '../../app/webhooks/send-test.js';
+import type { FairShare } from '../../app/fair/fair-share.js';
 import type { World } from '../../app/world.js';
 import { listOf } from '../../contract/list-query.js';
 import {
@@ -16,7 +17,8 @@ const endpointPath = '/v1/webhook_endpoints/:endpoint_id';
 const deliveryPath = `${endpointPath}/deliveries/:event_id`;
 
 /** What was sent to endpoints, and sending it again. */
-export function webhookDeliveryRoutes(world: World): ApiRoute[] {
+export function webhookDeliveryRoutes(world: World, changes: FairShare): ApiRoute[] {
+  const tests = testShare(world);
   return [
     defineRoute({
       method: 'POST',
@@ -26,7 +28,8 @@ export function webhookDeliveryRoutes(world: World): ApiRoute[] {
       body: testWebhookRequest,
       bodyOptional: true,
       answer: webhookDeliveryObject,
-      handle: ({ tenant, params, body }) => sendTest(world, tenant, params['endpoint_id'] ?? '', body.type),
+      handle: ({ tenant, params, body }) =>
+        tests.run(tenant, () => sendTest(world, tenant, params['endpoint_id'] ?? '', body.type)),
     }),
     defineRoute({
       method: 'GET',
@@ -58,7 +61,7 @@ export function webhookDeliveryRoutes(world: World): ApiRoute[] {
       access: 'webhooks:write',
       answer: webhookDeliveryObject,
       handle: ({ tenant, params }) =>
-        replayDelivery(world, tenant, params['endpoint_id'] ?? '', params['event_id'] ?? ''),
+        changes.run(tenant, () => replayDelivery(world, tenant, params['endpoint_id'] ?? '', params['event_id'] ?? '')),
     }),
     defineRoute({
       method: 'GET',

@@ -6,6 +6,7 @@ import { pageOfEndpoints } from '../../app/webhooks/list-endpoints.js';
 import { rotateSecret } from '../../app/webhooks/rotate-secret.js';
 import { updateEndpoint } from '../../app/webhooks/update-endpoint.js';
 import { toEndpointObject } from '../../app/webhooks/view-endpoint.js';
+import type { FairShare } from '../../app/fair/fair-share.js';
 import type { World } from '../../app/world.js';
 import { listOf } from '../../contract/list-query.js';
 import {
@@ -25,7 +26,7 @@ const onePath = `${path}/:endpoint_id`;
 const idOf = (params: Readonly<Record<string, string>>): string => params['endpoint_id'] ?? '';
 
 /** Where a tenant's events go. Endpoints of the tenants file are the operator's and not among them. */
-export function webhookEndpointRoutes(world: World): ApiRoute[] {
+export function webhookEndpointRoutes(world: World, changes: FairShare): ApiRoute[] {
   return [
     defineRoute({
       method: 'POST',
@@ -38,7 +39,7 @@ export function webhookEndpointRoutes(world: World): ApiRoute[] {
       handle: ({ tenant, headers, body, reply }) => {
         void reply.header('cache-control', 'no-store');
         const retryCount = toRetryCount(headers['X-Stainless-Retry-Count']);
-        return createEndpoint(world, { tenant, request: body, retryCount });
+        return createEndpoint(world, { tenant, request: body, retryCount, changes });
       },
     }),
     defineRoute({
@@ -67,7 +68,7 @@ export function webhookEndpointRoutes(world: World): ApiRoute[] {
       access: 'webhooks:write',
       body: updateWebhookEndpointRequest,
       answer: webhookEndpointObject,
-      handle: ({ tenant, params, body }) => updateEndpoint(world, tenant, idOf(params), body),
+      handle: ({ tenant, params, body }) => updateEndpoint(world, tenant, idOf(params), body, changes),
     }),
     defineRoute({
       method: 'DELETE',
@@ -76,7 +77,7 @@ export function webhookEndpointRoutes(world: World): ApiRoute[] {
       access: 'webhooks:write',
       answer: deletedWebhookEndpoint,
       handle: async ({ tenant, params }) => {
-        await deleteEndpoint(world, tenant, idOf(params));
+        await changes.run(tenant, () => deleteEndpoint(world, tenant, idOf(params)));
         return { id: idOf(params), object: 'webhook_endpoint' as const, deleted: true as const };
       },
     }),
@@ -90,7 +91,7 @@ export function webhookEndpointRoutes(world: World): ApiRoute[] {
       answer: newWebhookEndpointObject,
       handle: ({ tenant, params, body, reply }) => {
         void reply.header('cache-control', 'no-store');
-        return rotateSecret(world, tenant, idOf(params), body.previous_expires_after);
+        return changes.run(tenant, () => rotateSecret(world, tenant, idOf(params), body.previous_expires_after));
       },
     }),
   ];

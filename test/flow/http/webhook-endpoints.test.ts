@@ -10,6 +10,10 @@ import type {
   WebhookEndpointObject,
 } from '../../../src/contract/webhook-endpoint-object.js';
 import { bounds } from '../../../src/domain/bounds.js';
+import { errorCode } from '../../../src/domain/errors.js';
+import { keys } from '../../../src/domain/object-keys.js';
+import { eventually } from '../../support/eventually.js';
+import { makeEndpoint } from '../../support/webhook-calls.js';
 import { keyB, tenantA } from './fake-world.js';
 import { errorOf, listening, type Listening } from './listening.js';
 
@@ -246,4 +250,103 @@ test('a delivery is shown with the body it sends', async () => {
   );
   expect(JSON.parse(body)).toEqual(sample);
   expect(await read(server.call(`${path}/${id}/deliveries`))).toMatchObject({ data: [delivery] });
+});
+
+describe('limits hold under parallel calls', () => {
+  /** What the calls give while the clock runs. */
+  async function together<T>({ world }: Listening, calls: readonly Promise<T>[]): Promise<T[]> {
+    let done = false;
+    const all = Promise.all(calls).finally(() => (done = true));
+    await eventually('all calls to be answered', async () => {
+      await world.clock.advance(20);
+      return done;
+    });
+    return all;
+  }
+  /** Between a count and the write behind it, others come in. */
+  const slowWrites = ({ operation }: { readonly operation: string }) =>
+    operation === 'create' ? { delayMs: 20 } : undefined;
+
+  test('of 60 creations at once as many succeed as there are places', async () => {
+    const server = await listening();
+    server.world.store.fault = slowWrites;
+    const calls = Array.from({ length: 60 }, async () => (await send(server, path, { url })).status);
+    const statuses = await together(server, calls);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(bounds.webhookEndpointsMax);
+    expect(statuses.filter((status) => status === 400)).toHaveLength(60 - bounds.webhookEndpointsMax);
+    expect(await read<{ data: unknown[] }>(server.call(`${path}?limit=100`))).toMatchObject({
+      data: { length: bounds.webhookEndpointsMax },
+    });
+    expect(server.world.refusals.counts().get('webhookEndpointsMax')).toBe(60 - bounds.webhookEndpointsMax);
+  });
+
+  test('one that another process has made meanwhile counts as well', async () => {
+    const server = await listening();
+    for (let n = 1; n < bounds.webhookEndpointsMax; n++) await make(server);
+    const { world } = server;
+    world.store.fault = slowWrites;
+    // Each takes turns with itself alone, as processes do.
+    const outcomes = [1, 2].map(() =>
+      makeEndpoint(world, tenantA).then(
+        () => 'made',
+        (error: unknown) => errorCode(error),
+      ),
+    );
+    expect(await together(server, outcomes)).toContain('invalid_value');
+    const { data } = await read<{ data: unknown[] }>(server.call(`${path}?limit=100`));
+    expect(data.length).toBeLessThanOrEqual(bounds.webhookEndpointsMax);
+  });
+
+  test('creating and deleting again and again ends at a bound, which an hour lifts', async () => {
+    const server = await listening();
+    const { id } = await make(server);
+    const { store, clock } = server.world;
+    for (let n = 0; n < bounds.webhookTombstonesMax; n++) {
+      const gone = `we_1${String(n).padStart(25, '0')}`;
+      const tombstone = { v: 1, id: gone, revision: 2, deletedMs: clock.now() };
+      await store.put(keys.webhookEndpointRevision(tenantA, gone, 2), Buffer.from(JSON.stringify(tombstone)));
+    }
+    const refused = await send(server, path, { url });
+    expect(refused.status).toBe(429);
+    expect((await errorOf(refused)).message).toContain('within the last hour');
+    await clock.advance(bounds.webhookTombstoneMs + 1000);
+    expect((await send(server, path, { url })).status).toBe(200);
+    expect(store.keys().filter((key) => key.includes('we_1000')).length, 'tombstones').toBe(0);
+    expect((await server.call(`${path}/${id}`)).status).toBe(200);
+  });
+
+  test('updates of one endpoint at once all succeed up to the bound, without a storm of tries', async () => {
+    const server = await listening();
+    const { id } = await make(server);
+    server.world.store.calls.length = 0;
+    const waiting = bounds.webhookChangesWaitingPerTenant;
+    const responses = await Promise.all(
+      Array.from({ length: waiting }, (_, n) => send(server, `${path}/${id}`, { description: String(n) })),
+    );
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(server.world.store.calls.length).toBeLessThan(waiting * 12);
+  });
+
+  test('test events wait in the bound of their tenant, and those above the bound are refused', async () => {
+    const server = await listening();
+    const { id } = await make(server);
+    const most = bounds.webhookTestsPerTenant + bounds.webhookTestsWaitingPerTenant;
+    const tests = Array.from({ length: most + 10 }, () => send(server, `${path}/${id}/test`));
+    let refused = 0;
+    for (const response of tests)
+      void response.then(({ status }) => {
+        if (status === 429) refused++;
+      });
+    await eventually('what is above the bound to be refused', () => refused === 10);
+    server.world.store.calls.length = 0;
+    for (let n = 0; n < 50; n++) await server.world.clock.advance(bounds.webhookTestWaitMs / 5);
+    const statuses = (await Promise.all(tests)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(most);
+    // Some 15 looks in 20 s, each a read of the delivery: before, 200.
+    const looks = server.world.store.calls.filter(
+      ({ operation, key }) => operation === 'get' && key.includes('/deliveries/'),
+    );
+    expect(looks.length).toBeLessThan(most * 25);
+    expect(server.world.refusals.counts().get('webhookTestsWaitingPerTenant')).toBe(10);
+  });
 });

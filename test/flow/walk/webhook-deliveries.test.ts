@@ -3,6 +3,7 @@ import { deleteEndpoint } from '../../../src/app/webhooks/delete-endpoint.js';
 import { listDeliveries } from '../../../src/app/webhooks/list-deliveries.js';
 import { replayDelivery } from '../../../src/app/webhooks/replay-delivery.js';
 import { sendTest } from '../../../src/app/webhooks/send-test.js';
+import { changeShare } from '../../../src/app/webhooks/change-share.js';
 import { updateEndpoint } from '../../../src/app/webhooks/update-endpoint.js';
 import { bounds } from '../../../src/domain/bounds.js';
 import { completionLine, FakeService, tenant } from '../../support/fake-service.js';
@@ -177,7 +178,7 @@ describe('a replay', () => {
     await runBatch(service);
     const eventId = (await log(service, id))[0]?.id ?? '';
     await expect(replayDelivery(service.world, 'other', id, eventId)).rejects.toMatchObject({ code: 'not_found' });
-    await updateEndpoint(service.world, tenant, id, { enabled: false });
+    await updateEndpoint(service.world, tenant, id, { enabled: false }, changeShare(service.world));
     await expect(replayDelivery(service.world, tenant, id, eventId)).rejects.toMatchObject({
       code: 'invalid_value',
       message: expect.stringContaining('Enable it first'),

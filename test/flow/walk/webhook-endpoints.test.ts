@@ -4,6 +4,7 @@ import { deliveriesOfBatch } from '../../../src/app/webhooks/list-deliveries.js'
 import { loadEndpoint } from '../../../src/app/webhooks/endpoint-revisions.js';
 import { replayDelivery } from '../../../src/app/webhooks/replay-delivery.js';
 import { rotateSecret } from '../../../src/app/webhooks/rotate-secret.js';
+import { changeShare } from '../../../src/app/webhooks/change-share.js';
 import { updateEndpoint } from '../../../src/app/webhooks/update-endpoint.js';
 import type { CreateBatchRequest } from '../../../src/contract/create-batch.js';
 import { bounds } from '../../../src/domain/bounds.js';
@@ -71,7 +72,7 @@ describe('an endpoint', () => {
     await service.untilEnd(id);
     await service.world.clock.until('the first attempts', () => service.posts.length === 2);
     await deleteEndpoint(service.world, tenant, deleted.id);
-    await updateEndpoint(service.world, tenant, disabled.id, { enabled: false });
+    await updateEndpoint(service.world, tenant, disabled.id, { enabled: false }, changeShare(service.world));
     await service.settle();
     expect(service.posts).toHaveLength(2);
     expect((await deliveriesOfBatch(service.world, tenant, id)).data).toMatchObject([
@@ -87,7 +88,7 @@ describe('an endpoint', () => {
     const batch = await service.submit([completionLine('1', 'a')]);
     await service.untilEnd(batch.id);
     await service.world.clock.until('the first attempt', () => service.posts.length === 1);
-    await updateEndpoint(service.world, tenant, id, { url: 'https://example.com/new' });
+    await updateEndpoint(service.world, tenant, id, { url: 'https://example.com/new' }, changeShare(service.world));
     await service.settle();
     expect(service.posts.map(({ url }) => url)).toEqual(['https://example.com/stored', 'https://example.com/new']);
   });
@@ -124,7 +125,7 @@ describe('an endpoint', () => {
     expect(await isEnabled(), 'six days without success').toBe(false);
     expect(await loadEndpoint(service.world.store, tenant, id)).toMatchObject({ disabled: 'failing' });
     works = true;
-    await updateEndpoint(service.world, tenant, id, { enabled: true });
+    await updateEndpoint(service.world, tenant, id, { enabled: true }, changeShare(service.world));
     await runBatch(service);
     expect((await log(service, id))[0]).toMatchObject({ state: 'delivered' });
   });

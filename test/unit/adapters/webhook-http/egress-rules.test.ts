@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { isPublicAddress, parseTarget } from '../../../../src/adapters/webhook-http/egress-rules.js';
-import { guardedLookup, type LookupAll } from '../../../../src/adapters/webhook-http/guarded-lookup.js';
 
 describe('isPublicAddress', () => {
   it.each([
@@ -86,45 +85,5 @@ describe('parseTarget', () => {
       expect(parseTarget(url, true).href).toContain('/');
     expect(() => parseTarget('http://user:pw@localhost/', true)).toThrow('user and password');
     expect(() => parseTarget('ftp://localhost/', true)).toThrow('only https');
-  });
-});
-
-describe('guardedLookup', () => {
-  const answer =
-    (...addresses: readonly string[]): LookupAll =>
-    (_hostname, options, callback) => {
-      expect(options.all).toBe(true);
-      callback(
-        null,
-        addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
-      );
-    };
-  const look = (lookup: LookupAll, all: boolean): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      guardedLookup(lookup)('example.com', { all }, (error, address, family) =>
-        error ? reject(error) : resolve([address, family]),
-      );
-    });
-
-  it('gives the addresses in the form asked for', async () => {
-    const addresses = [
-      { address: '1.1.1.1', family: 4 },
-      { address: '2606:4700::1', family: 6 },
-    ];
-    expect(await look(answer('1.1.1.1', '2606:4700::1'), true)).toEqual([addresses, undefined]);
-    expect(await look(answer('1.1.1.1', '2606:4700::1'), false)).toEqual(['1.1.1.1', 4]);
-  });
-
-  it('refuses a name with any private address, wherever it stands, and one without addresses', async () => {
-    const refusal = { code: 'EGRESS_REFUSED' };
-    await expect(look(answer('127.0.0.1'), false)).rejects.toMatchObject(refusal);
-    await expect(look(answer('1.1.1.1', '10.0.0.1'), true)).rejects.toMatchObject(refusal);
-    await expect(look(answer('1.1.1.1', '::1'), false)).rejects.toMatchObject(refusal);
-    await expect(look(answer(), true)).rejects.toMatchObject(refusal);
-  });
-
-  it('passes a failed lookup on', async () => {
-    const failure = Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
-    await expect(look((_name, _options, callback) => callback(failure, []), true)).rejects.toBe(failure);
   });
 });

@@ -2,6 +2,9 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import type { AddressInfo } from 'node:net';
 import { onTestFinished, describe, expect, it } from 'vitest';
 import { HttpWebhookSender } from '../../../../src/adapters/webhook-http/http-webhook-sender.js';
+import { NameLookup, type Names } from '../../../../src/adapters/webhook-http/names/name-lookup.js';
+import { noPublicAddress } from '../../../../src/adapters/webhook-http/public-addresses.js';
+import { FixedNames } from '../../../support/fixed-names.js';
 import { freePort, loopbackServer } from '../../../support/loopback-server.js';
 
 async function receiver(listener: RequestListener): Promise<string> {
@@ -16,13 +19,28 @@ async function receiver(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
 }
 
-const local = new HttpWebhookSender({ allowPrivate: true });
+const free = { enter: () => Promise.resolve(() => undefined) };
+const local = new HttpWebhookSender({
+  allowPrivate: true,
+  userAgent: 'Eyrie/1.2.3',
+  names: new NameLookup({ places: free, servers: ['127.0.0.1:9'], search: true }),
+});
 const post = (url: string, timeoutMs = 5000) =>
   local.post({
+    tenant: 'acme',
     url,
     headers: { 'content-type': 'application/json', 'webhook-id': 'evt_1' },
     body: '{"a":"ü"}',
     timeoutMs,
+  });
+
+const postTo = (names: Names, url: string) =>
+  new HttpWebhookSender({ allowPrivate: true, names, userAgent: 'Eyrie/1.2.3' }).post({
+    tenant: 'acme',
+    url,
+    headers: {},
+    body: '{}',
+    timeoutMs: 2000,
   });
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -37,12 +55,12 @@ describe('HttpWebhookSender', () => {
     const url = await receiver((request, response) => {
       const { method, headers } = request;
       void bodyOf(request).then((body) => {
-        seen.push([method, headers['webhook-id'], headers['content-length'], body]);
+        seen.push([method, headers['webhook-id'], headers['content-length'], headers['user-agent'], body]);
         return response.writeHead(204).end();
       });
     });
     expect(await post(url)).toEqual({ status: 204, error: null, retryAfterMs: null });
-    expect(seen).toEqual([['POST', 'evt_1', '10', '{"a":"ü"}']]);
+    expect(seen).toEqual([['POST', 'evt_1', '10', 'Eyrie/1.2.3', '{"a":"ü"}']]);
   });
 
   it('gives Retry-After', async () => {
@@ -99,7 +117,10 @@ describe('HttpWebhookSender', () => {
       status: null,
       error: 'connection refused',
     });
-    expect(await post('http://name.invalid/')).toMatchObject({ status: null, error: 'name not found' });
+    expect(await postTo(new FixedNames(), 'http://name.invalid/')).toMatchObject({
+      status: null,
+      error: 'name not found',
+    });
     expect(await post('nonsense')).toMatchObject({ status: null, error: 'not a URL' });
   });
 
@@ -112,7 +133,7 @@ describe('HttpWebhookSender', () => {
 
   it('does not throw for headers that are none', async () => {
     const url = await receiver((_request, response) => response.end());
-    const answer = await local.post({ url, headers: { 'a\r\nb': 'c' }, body: '', timeoutMs: 1000 });
+    const answer = await local.post({ tenant: 'acme', url, headers: { 'a\r\nb': 'c' }, body: '', timeoutMs: 1000 });
     expect(answer).toEqual({ status: null, error: 'request failed', retryAfterMs: null });
   });
 
@@ -125,12 +146,14 @@ describe('HttpWebhookSender', () => {
     const { port } = new URL(url);
     const rebinding = new HttpWebhookSender({
       allowPrivate: false,
-      lookup: (_name, _options, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]),
+      names: new FixedNames('127.0.0.1'),
+      userAgent: 'Eyrie/1.2.3',
     });
-    const send = (target: string) => rebinding.post({ url: target, headers: {}, body: '{}', timeoutMs: 2000 });
+    const send = (target: string) =>
+      rebinding.post({ tenant: 'acme', url: target, headers: {}, body: '{}', timeoutMs: 2000 });
     expect(await send(`https://127.0.0.1:${port}/`)).toMatchObject({ status: null, error: 'only port 443 is allowed' });
     expect(await send('https://127.0.0.1/')).toMatchObject({ status: null, error: 'address not allowed' });
-    expect(await send('https://rebound.example/')).toMatchObject({ status: null, error: 'address not allowed' });
+    expect(await send('https://rebound.example/')).toMatchObject({ status: null, error: noPublicAddress });
     expect(visits).toBe(0);
   });
 });
