@@ -90,6 +90,7 @@ async function examine(
       model: world.model,
       tokenizer: world.tokenizer,
       grammars: world.grammars,
+      clock: world.clock,
       observer: survey.observe,
     });
     const rejected = valid.shards.flatMap((shard) => shard.rejected);

@@ -83,6 +83,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       model: world.model,
       tokenizer: world.tokenizer,
       grammars: world.grammars,
+      clock: world.clock,
     });
     const overQuota = await tokenLimitError(world, submit.tenant, submit.batchId, valid.tokens);
     if (overQuota) return verdict('failed', [overQuota]);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
+import { boundedRecord } from './bounded.js';
 
 /** null counts as absent, everywhere. `optional` stands outside, so that an absent member costs next to nothing. */
 export const optional = <T extends z.ZodType>(schema: T) =>
@@ -48,17 +49,17 @@ export const samplingFields = {
   ),
   seed: optional(int64),
   logit_bias: optional(
-    z.record(
+    boundedRecord(
       z.string().regex(/^\d{1,7}$/),
       z
         .number('a number from -100 to 100 is allowed')
         .min(-100, '-100 to 100 is allowed')
         .max(100, '-100 to 100 is allowed'),
       {
-        error: ({ code }) =>
-          code === 'invalid_key'
-            ? 'the keys of logit_bias are token ids, such as "50"'
-            : 'an object of token ids and numbers, such as {"50": -100}, is allowed',
+        max: bounds.logitBiasMax,
+        tooMany: `at most ${bounds.logitBiasMax} token ids are allowed`,
+        noObject: 'an object of token ids and numbers, such as {"50": -100}, is allowed',
+        wrongName: 'the keys of logit_bias are token ids, such as "50"',
       },
     ),
   ),

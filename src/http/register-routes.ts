@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { parseWith, shown } from '../contract/parse.js';
+import { parseWith } from '../contract/parse.js';
+import { shown } from '../contract/shown.js';
 import { EyrieError } from '../domain/errors.js';
 import type { Access } from '../domain/scopes.js';
 import type { ApiRoute } from './api-route.js';
