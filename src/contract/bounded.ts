@@ -5,14 +5,18 @@ type Context = z.core.ParseContextInternal<z.core.$ZodIssue>;
 type Read = (payload: Payload, context: Context) => z.core.util.MaybeAsync<Payload>;
 
 /** The schema as it is in documents and types, with another way to read its input. To be called last: a clone reads as before. */
-function readBy<T extends z.ZodType>(schema: T, read: (payload: Payload, context: Context) => Payload | Promise<Payload>): T {
+export function readBy<T extends z.ZodType>(
+  schema: T,
+  read: (payload: Payload, context: Context) => Payload | Promise<Payload>,
+): T {
   const run: Read = read;
   schema._zod.parse = run;
   schema._zod.run = run;
   return schema;
 }
 
-function refuse(schema: z.ZodType, payload: Payload, issue: Record<string, unknown>): Payload {
+/** Adds what is wrong with the input as a whole; `more` are the members of a zod issue. */
+export function refuse(schema: z.ZodType, payload: Payload, issue: Record<string, unknown>): Payload {
   payload.issues.push({ input: payload.value, inst: schema, ...issue } as unknown as z.core.$ZodRawIssue);
   return payload;
 }
@@ -88,15 +92,26 @@ export function boundedRecord<Name extends z.ZodString, Value extends z.ZodType>
   return readBy(schema, (payload, context) => {
     const input = payload.value;
     if (typeof input !== 'object' || input === null || Array.isArray(input))
-      return refuse(schema, payload, { code: 'invalid_type', expected: 'record', ...(noObject && { message: noObject }) });
+      return refuse(schema, payload, {
+        code: 'invalid_type',
+        expected: 'record',
+        ...(noObject && { message: noObject }),
+      });
     // JSON can hold it; an object that is copied must not get another prototype by it.
     if (Object.hasOwn(input, '__proto__')) delete (input as Record<string, unknown>)['__proto__'];
     const names = Object.keys(input);
-    if (names.length > max) return refuse(schema, payload, { code: 'too_big', origin: 'object', maximum: max, message: tooMany });
+    if (names.length > max)
+      return refuse(schema, payload, { code: 'too_big', origin: 'object', maximum: max, message: tooMany });
     for (const key of names) {
       const named = name._zod.run({ value: key, issues: [] }, context) as Payload;
       if (named.issues.length > 0)
-        return refuse(schema, payload, { code: 'invalid_key', origin: 'record', issues: [], path: [key], message: wrongName });
+        return refuse(schema, payload, {
+          code: 'invalid_key',
+          origin: 'record',
+          issues: [],
+          path: [key],
+          message: wrongName,
+        });
       const read = value._zod.run({ value: (input as Record<string, unknown>)[key], issues: [] }, context) as Payload;
       if (read.issues.length > 0) {
         payload.issues.push(...z.core.util.prefixIssues(key, read.issues));

@@ -59,7 +59,9 @@ function toError(input: unknown, issues: readonly Issue[], root: string): EyrieE
     });
   }
   const param = toParam(path, root) || null;
-  const value = valueAt(input, path);
+  // Of what was never parsed the issue brings the text.
+  const seen = 'shown' in issue && typeof issue.shown === 'string' ? issue.shown : null;
+  const value = seen ?? valueAt(input, path);
   if (value === undefined)
     return new EyrieError('missing_required_parameter', `Missing required parameter: '${param}'.`, { param });
   // A union without branches to try: the member that tells the branches apart has a value that none of them has.
@@ -67,7 +69,7 @@ function toError(input: unknown, issues: readonly Issue[], root: string): EyrieE
   const code: ErrorCode = issue.code === 'invalid_type' || noForm ? 'invalid_type' : 'invalid_value';
   return new EyrieError(
     code,
-    `Invalid value for '${param}': ${shown(value)}. ${issue.message}.`.replace(/\.\.$/, '.'),
+    `Invalid value for '${param}': ${seen ?? shown(value)}. ${issue.message}.`.replace(/\.\.$/, '.'),
     { param },
   );
 }

@@ -5,7 +5,7 @@ import { shown } from '../contract/shown.js';
 import { EyrieError } from '../domain/errors.js';
 import type { Access } from '../domain/scopes.js';
 import type { ApiRoute } from './api-route.js';
-import { readJsonBody } from './json-body.js';
+import { readInlineBody, readJsonBody } from './json-body.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -36,9 +36,8 @@ function register(app: FastifyInstance, route: ApiRoute): void {
     handler: async (request, reply) => {
       const query = parseWith(route.query ?? noQuery, request.query);
       const headers = route.headers ? parseWith(route.headers, pickHeaders(route.headers, request)) : {};
-      const json = route.body
-        ? toObject(await readJsonBody(request.raw, route.bodyBytesMax), route.bodyOptional)
-        : undefined;
+      const read = route.inlineRequests ? readInlineBody : readJsonBody;
+      const json = route.body ? toObject(await read(request.raw, route.bodyBytesMax), route.bodyOptional) : undefined;
       const body = route.body ? parseWith(route.body, json) : undefined;
       const params = request.params as Record<string, string>;
       return route.handle({ tenant: request.tenant, params, query, headers, body, json, request, reply });

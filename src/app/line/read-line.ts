@@ -26,7 +26,13 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function parseJson(bytes: Uint8Array): unknown {
   const excess = jsonExcess(bytes);
-  if (excess) throw new LineRejection('invalid_json_line', `The line ${excess.what}. Simplify it, or cut it into several.`, null, null);
+  if (excess)
+    throw new LineRejection(
+      'invalid_json_line',
+      `The line ${excess.what}. Simplify it, or cut it into several.`,
+      null,
+      null,
+    );
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch (cause) {
