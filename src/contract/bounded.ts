@@ -77,6 +77,8 @@ interface RecordBounds {
   /** What is wrong when it is no object. */
   readonly noObject?: string;
   readonly wrongName: string;
+  /** Whether a member is surely right: saves the schemas' time where there may be very many. */
+  readonly isRight?: (name: string, value: unknown) => boolean;
 }
 
 /**
@@ -86,7 +88,7 @@ interface RecordBounds {
 export function boundedRecord<Name extends z.ZodString, Value extends z.ZodType>(
   name: Name,
   value: Value,
-  { max, tooMany, noObject, wrongName }: RecordBounds,
+  { max, tooMany, noObject, wrongName, isRight }: RecordBounds,
 ) {
   const schema = z.record(name, value).meta({ maxProperties: max });
   return readBy(schema, (payload, context) => {
@@ -103,6 +105,7 @@ export function boundedRecord<Name extends z.ZodString, Value extends z.ZodType>
     if (names.length > max)
       return refuse(schema, payload, { code: 'too_big', origin: 'object', maximum: max, message: tooMany });
     for (const key of names) {
+      if (isRight?.(key, (input as Record<string, unknown>)[key])) continue;
       const named = name._zod.run({ value: key, issues: [] }, context) as Payload;
       if (named.issues.length > 0)
         return refuse(schema, payload, {
@@ -119,5 +122,15 @@ export function boundedRecord<Name extends z.ZodString, Value extends z.ZodType>
       }
     }
     return payload;
+  });
+}
+
+/** Any object, as it is: its members are looked at by somebody else. */
+export function anyObject(message: string) {
+  const schema = z.record(z.string(), z.unknown(), message);
+  return readBy(schema, (payload) => {
+    const { value } = payload;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return payload;
+    return refuse(schema, payload, { code: 'invalid_type', expected: 'record', message });
   });
 }

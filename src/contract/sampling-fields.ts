@@ -16,6 +16,8 @@ const int64 = z.number().refine((value) => Number.isInteger(value) && Math.abs(v
 /** Below it a float32 would be zero; there is nothing between it and zero that another answer could come of. */
 const float32Min = 2 ** -126;
 
+const tokenIdName = /^\d{1,7}$/;
+
 const stopString = z
   .string()
   .min(1, 'a stop string may not be empty')
@@ -50,7 +52,7 @@ export const samplingFields = {
   seed: optional(int64),
   logit_bias: optional(
     boundedRecord(
-      z.string().regex(/^\d{1,7}$/),
+      z.string().regex(tokenIdName),
       z
         .number('a number from -100 to 100 is allowed')
         .min(-100, '-100 to 100 is allowed')
@@ -60,6 +62,7 @@ export const samplingFields = {
         tooMany: `at most ${bounds.logitBiasMax} token ids are allowed`,
         noObject: 'an object of token ids and numbers, such as {"50": -100}, is allowed',
         wrongName: 'the keys of logit_bias are token ids, such as "50"',
+        isRight: (name, bias) => typeof bias === 'number' && Math.abs(bias) <= 100 && tokenIdName.test(name),
       },
     ),
   ),

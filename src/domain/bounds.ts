@@ -30,7 +30,7 @@ export const bounds = Object.freeze({
   chatMessagesMax: 2048,
   chatPartsMax: 1024,
   /** Above the vocabulary of every Falcon. */
-  logitBiasMax: 128 * 1024,
+  logitBiasMax: 100_000,
   choicesPerPromptMax: 16,
   stopStringsMax: 16,
   stopCharsMax: 128,

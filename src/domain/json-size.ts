@@ -5,10 +5,10 @@ const backslash = 0x5c;
 const zero = 0x30;
 const nine = 0x39;
 
-/** Names such as "50", which are token ids: at most so many digits, without a zero before them. */
-const idDigitsMax = 7;
+/** Names such as "50", which are token ids of a Falcon: at most so many digits, without a zero before them. */
+const idDigitsMax = 5;
 
-/** Whether the string whose quotes stand at `from` and `to` is such a name: engines keep these as indices, at no cost to speak of. */
+/** Whether the string whose quotes stand at `from` and `to` is such a name: engines keep these as indices of an array, at no cost to speak of. */
 function isTokenId(json: Uint8Array, from: number, to: number): boolean {
   const digits = to - from - 1;
   if (digits < 1 || digits > idDigitsMax || (json[from + 1] === zero && digits > 1)) return false;

@@ -1,6 +1,6 @@
 import { bounds } from '../bounds.js';
 import { EyrieError } from '../errors.js';
-import { InlineRequests, type RequestFacts } from './inline-requests.js';
+import { InlineRequests, requestFacts } from './inline-requests.js';
 import { escapeEnd, isWhite, literalEnd, numberEnd } from './json-tokens.js';
 
 const openBrace = 0x7b;
@@ -15,13 +15,7 @@ const colon = 0x3a;
 /** What may come next. */
 type Next = 'value' | 'first value' | 'first name' | 'name' | 'colon' | 'comma' | 'end';
 
-const noFacts: RequestFacts = Object.freeze({
-  isObject: false,
-  hasMethod: false,
-  hasUrl: false,
-  hasBody: false,
-  hasMessages: false,
-});
+const { isObject, hasMethod, hasUrl, hasBody, hasMessages } = requestFacts;
 
 const namesLooked = new Set(['requests', 'eyrie', 'method', 'url', 'body', 'messages']);
 /** The longest of them. */
@@ -82,9 +76,12 @@ export class InlineBodyReader {
   #string: number | null = null;
 
   readonly #lists: InlineRequests[] = [];
+  #list: InlineRequests | null = null;
   /** Depth of the list that is being read; 0: none. */
   #listDepth = 0;
-  #facts: RequestFacts | null = null;
+  /** Of the request that is being read. */
+  #facts = 0;
+  #inRequest = false;
   /** Where the next byte of a request is written to, and the first byte of it that was not written yet. */
   #write = 0;
   #unwritten = 0;
@@ -137,10 +134,6 @@ export class InlineBodyReader {
 
   get #depth(): number {
     return this.#open.length;
-  }
-
-  get #inRequest(): boolean {
-    return this.#facts !== null;
   }
 
   #skipWhite(): void {
@@ -217,25 +210,25 @@ export class InlineBodyReader {
     this.#keep(new Uint8Array(this.#json.subarray(this.#restFrom, this.#at)));
     this.#keep(Uint8Array.from(String(this.#lists.length), (digit) => digit.charCodeAt(0)));
     this.#write = this.#lists.length === 0 ? this.#at : this.#write;
-    this.#lists.push(new InlineRequests(this.#json, this.#write));
+    this.#list = new InlineRequests(this.#json, this.#write);
+    this.#lists.push(this.#list);
   }
 
   #beginRequest(byte: number): void {
-    this.#facts = { ...noFacts, isObject: byte === openBrace };
+    this.#facts = byte === openBrace ? isObject : 0;
+    this.#inRequest = true;
     this.#unwritten = this.#at;
   }
 
   /** Notes of the request what its value at this place says: the last of several members with one name counts. */
   #note(byte: number): void {
-    if (!this.#facts) return;
-    const inside = this.#depth - this.#listDepth;
+    if (!this.#inRequest || this.#depth !== this.#listDepth + 1 || this.#open[this.#listDepth] !== openBrace) return;
     const name = this.#names[this.#depth];
-    if (inside !== 1 || name == null || this.#open.at(-1) !== openBrace) return;
+    const set = (fact: number, isSet: boolean): number => (isSet ? this.#facts | fact : this.#facts & ~fact);
     const isThere = byte !== 0x6e; // of null
-    if (name === 'method') this.#facts = { ...this.#facts, hasMethod: isThere };
-    else if (name === 'url') this.#facts = { ...this.#facts, hasUrl: isThere };
-    else if (name === 'body')
-      this.#facts = { ...this.#facts, hasBody: byte === openBrace || byte === openBracket, hasMessages: false };
+    if (name === 'method') this.#facts = set(hasMethod, isThere);
+    else if (name === 'url') this.#facts = set(hasUrl, isThere);
+    else if (name === 'body') this.#facts = set(hasBody, byte === openBrace || byte === openBracket) & ~hasMessages;
   }
 
   /** The string up to its end, or up to `until` and an escape more. */
@@ -260,12 +253,19 @@ export class InlineBodyReader {
     const from = this.#string ?? 0;
     this.#string = null;
     if (this.#next === 'name' || this.#next === 'first name') {
-      this.#names[this.#depth] = lookedFor(this.#json, from + 1, this.#at - 1);
+      this.#names[this.#depth] = !this.#isNameLookedFor ? null : lookedFor(this.#json, from + 1, this.#at - 1);
       this.#next = 'colon';
-      const inBody = this.#depth - this.#listDepth === 2 && this.#names[this.#depth - 1] === 'body';
-      if (this.#facts && inBody && this.#names[this.#depth] === 'messages' && this.#open[this.#listDepth] === openBrace)
-        this.#facts = { ...this.#facts, hasMessages: true };
+      if (this.#inRequest && this.#names[this.#depth] === 'messages' && this.#isInBody) this.#facts |= hasMessages;
     } else this.#endValue();
+  }
+
+  get #isNameLookedFor(): boolean {
+    return this.#listDepth > 0 ? this.#depth <= this.#listDepth + 2 : this.#depth <= 2;
+  }
+
+  get #isInBody(): boolean {
+    const list = this.#listDepth;
+    return this.#depth === list + 2 && this.#names[list + 1] === 'body' && this.#open[list] === openBrace;
   }
 
   #close(byte: number): void {
@@ -282,9 +282,9 @@ export class InlineBodyReader {
 
   #endValue(): void {
     this.#next = this.#depth === 0 ? 'end' : 'comma';
-    if (!this.#facts || this.#depth !== this.#listDepth) return;
+    if (!this.#inRequest || this.#depth !== this.#listDepth) return;
     this.#flush(this.#at);
-    this.#lists.at(-1)?.add(this.#write, this.#facts);
-    this.#facts = null;
+    this.#list?.add(this.#write, this.#facts);
+    this.#inRequest = false;
   }
 }

@@ -2,17 +2,17 @@ import { hash } from 'node:crypto';
 import { bounds } from '../bounds.js';
 import type { Endpoint } from '../served-model.js';
 
-/** What was seen of a request while its bytes were read. */
-export interface RequestFacts {
-  readonly isObject: boolean;
+/** What was seen of a request while its bytes were read: bits of a number, since there may be very many of them. */
+export const requestFacts = Object.freeze({
+  isObject: 1,
   /** Members that are there and not null. */
-  readonly hasMethod: boolean;
-  readonly hasUrl: boolean;
+  hasMethod: 2,
+  hasUrl: 4,
   /** Its body is an object or an array. */
-  readonly hasBody: boolean;
+  hasBody: 8,
   /** The body has a member of that name. */
-  readonly hasMessages: boolean;
-}
+  hasMessages: 16,
+});
 
 const shownBytes = 200;
 const closeBrace = 0x7d;
@@ -28,7 +28,7 @@ export class InlineRequests {
   #end: number;
   /** Ends of the requests, and what was seen of each. */
   readonly #ends: number[] = [];
-  readonly #facts: RequestFacts[] = [];
+  readonly #facts: number[] = [];
   #count = 0;
   /** Index of the first that is no object. */
   #wrong: number | null = null;
@@ -45,8 +45,8 @@ export class InlineRequests {
   }
 
   /** The next request ends before `end`. More than a batch may have are counted only. */
-  add(end: number, facts: RequestFacts): void {
-    if (!facts.isObject) this.#wrong ??= this.#count;
+  add(end: number, facts: number): void {
+    if ((facts & requestFacts.isObject) === 0) this.#wrong ??= this.#count;
     if (++this.#count > bounds.batchLinesMax) return;
     this.#ends.push(end);
     this.#facts.push(facts);
@@ -63,11 +63,12 @@ export class InlineRequests {
   }
 
   /** `method` and `url` may be left out where the body stands alone; the file then says them. */
-  #added(facts: RequestFacts, endpoint: Endpoint | undefined): string {
-    if (!facts.hasBody) return '';
-    const holds = facts.hasMessages ? '/v1/chat/completions' : '/v1/completions';
+  #added(facts: number, endpoint: Endpoint | undefined): string {
+    if ((facts & requestFacts.hasBody) === 0) return '';
+    const holds = (facts & requestFacts.hasMessages) !== 0 ? '/v1/chat/completions' : '/v1/completions';
     return (
-      (facts.hasMethod ? '' : ',"method":"POST"') + (facts.hasUrl ? '' : `,"url":${JSON.stringify(endpoint ?? holds)}`)
+      ((facts & requestFacts.hasMethod) !== 0 ? '' : ',"method":"POST"') +
+      ((facts & requestFacts.hasUrl) !== 0 ? '' : `,"url":${JSON.stringify(endpoint ?? holds)}`)
     );
   }
 

@@ -35,10 +35,12 @@ export function numberEnd(json: Uint8Array, at: number): number {
   return end;
 }
 
-const literals = ['true', 'false', 'null'].map((word) => Uint8Array.from(word, (char) => char.charCodeAt(0)));
-
 /** Where `true`, `false` or `null` that begins at `at` ends; -1: it is none. */
 export function literalEnd(json: Uint8Array, at: number): number {
-  for (const word of literals) if (word.every((byte, offset) => json[at + offset] === byte)) return at + word.length;
-  return -1;
+  const isRue = json[at + 1] === 0x72 && json[at + 2] === 0x75 && json[at + 3] === 0x65;
+  const isAlse = json[at + 1] === 0x61 && json[at + 2] === 0x6c && json[at + 3] === 0x73 && json[at + 4] === 0x65;
+  const isUll = json[at + 1] === 0x75 && json[at + 2] === 0x6c && json[at + 3] === 0x6c;
+  const first = json[at];
+  if ((first === 0x74 && isRue) || (first === 0x6e && isUll)) return at + 4;
+  return first === 0x66 && isAlse ? at + 5 : -1;
 }
