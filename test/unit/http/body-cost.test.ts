@@ -151,22 +151,34 @@ async function expectBounded(
 /** Just below the largest body. */
 const million = 1_000_000;
 
+/** Shapes that have cost most; all of them are tried in the long run. */
+const hardest = [
+  'empty objects',
+  'short texts, each new',
+  'a new member each',
+  'new names',
+  'token ids as names',
+  'texts and numbers',
+  'ones',
+];
+const names = isLong ? Object.keys(shapes) : hardest;
+const sizes = isLong ? [1000, 10_000, 30_000, 100_000, 300_000, million] : [60_000, million];
+
 describe('no body costs more than 60 ns of CPU a byte and 5 ms, nor makes more than 200 error objects', () => {
   test.each(places.map(([schema, head, tail]) => ({ schema, head, tail })))(
     '$schema $head…',
     async ({ schema, head, tail }) => {
-      for (const [name, shape] of Object.entries(shapes))
-        for (const size of isLong ? [1000, 10_000, 30_000, 100_000, 300_000, million] : [50_000, million])
-          await expectBounded(schema, shape, head, tail, size, `${name} in ${head}`);
+      for (const name of names)
+        for (const size of sizes)
+          await expectBounded(schema, shapes[name] as Shape, head, tail, size, `${name} in ${head}`);
     },
   );
 
   test('batches of 16 MB', async () => {
     for (const [schema, head, tail] of places)
-      if (schema === 'batch')
-        for (const [name, shape] of Object.entries(shapes))
-          if (isLong || head.includes('requests'))
-            await expectBounded(schema, shape, head, tail, 16 * million, `${name} in ${head}`);
+      if (schema === 'batch' && (isLong || head.startsWith('{"requests":[')))
+        for (const name of isLong ? names : ['empty objects', 'a new member each', 'a text of emojis'])
+          await expectBounded(schema, shapes[name] as Shape, head, tail, 15 * million, `${name} in ${head}`);
   });
 
   test('of random shapes and sizes', async () => {
@@ -178,7 +190,7 @@ describe('no body costs more than 60 ns of CPU a byte and 5 ms, nor makes more t
         async ([schema, head, tail], shape, power) =>
           expectBounded(schema, shape, head, tail, Math.round(10 ** power), `a random shape in ${head}`),
       ),
-      { numRuns: isLong ? 5000 : 150 },
+      { numRuns: isLong ? 5000 : 60 },
     );
   });
 });
