@@ -199,8 +199,8 @@ export async function validateInput(source: AsyncIterable<Uint8Array>, rules: Va
     bytes = 0;
   };
   for await (const line of splitJsonl(source, bounds.lineBytesMax)) {
-    if (line.bytes && isBlank(line.bytes)) continue;
     if (breather.due) await breather.pause();
+    if (line.bytes && isBlank(line.bytes)) continue;
     const checked = checker.check(line);
     // Once a strict file has an error no shard will be cut: the rest is only checked.
     if (rules.mode === 'strict' && checker.errorsTotal > 0 && !rules.observer) continue;

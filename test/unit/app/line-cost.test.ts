@@ -110,6 +110,22 @@ test.each(['strict', 'lenient'] as const)(
   },
 );
 
+test('a file of blank lines costs no more than its bytes', async () => {
+  const content = Buffer.from('\n'.repeat(1_000_000) + ' \r\n'.repeat(300_000));
+  await expectLinear(
+    'blank lines',
+    () => ({ bytes: content.length }),
+    async () => {
+      const source = (async function* () {
+        yield content;
+      })();
+      await validateInput(source, { ...rules, endpoint: null, mode: 'strict', clock: new FakeClock() }).catch(
+        () => undefined,
+      );
+    },
+  );
+});
+
 test('a shard holds no more bytes than a worker may keep, also of lines that take no tokens', async () => {
   const body = `{"model":"falcon","prompt":["${'x'.repeat(500_000)}",1]}`;
   const source = (async function* () {
