@@ -11,7 +11,7 @@ import { isDeleted } from './batch-records.js';
 import { deadlineWithin, expiresAfterWindow, priceOf } from './batch-terms.js';
 import { commitSubmit } from './commit-submit.js';
 import { findFile } from './files/find-file.js';
-import { inlineContent, storeInline } from './files/store-inline.js';
+import { storeInline } from './files/store-inline.js';
 import { toInputRef } from './input-content.js';
 import type { FilesQuota } from './quotas/files-quota.js';
 import { takeOpenBatch } from './quotas/take-open-batch.js';
@@ -84,7 +84,7 @@ async function storeRequests(
   requestHash: string,
   requests: InlineRequests,
 ): Promise<StoredFile> {
-  const content = inlineContent(requests, request.endpoint);
+  const content = requests.content(request.endpoint);
   const store = () => storeInline(world, tenant, batchId, requestHash, content);
   return filesQuota ? filesQuota.taking(tenant, content.length, store) : store();
 }

@@ -11,7 +11,6 @@ import { virtualTime } from '../domain/shard-priority.js';
 import type { FleetState } from '../ports/progress-board.js';
 import { findInput, inlineRequestsOf } from './accept-batch.js';
 import { deadlineWithin, expiresAfterWindow, priceOf } from './batch-terms.js';
-import { inlineContent } from './files/store-inline.js';
 import { openInput, toInputRef } from './input-content.js';
 import { lineSize, type LineRequest, type LineSize } from './line/line-request.js';
 import { fleetSpeed, readFleet } from './open-work.js';
@@ -90,6 +89,7 @@ async function examine(
       model: world.model,
       tokenizer: world.tokenizer,
       grammars: world.grammars,
+      clock: world.clock,
       observer: survey.observe,
     });
     const rejected = valid.shards.flatMap((shard) => shard.rejected);
@@ -191,7 +191,7 @@ export async function dryRun(world: Planner, tenant: string, request: CreateBatc
   const requests = inlineRequestsOf(request);
   const file = requests ? null : await findInput(world, tenant, request.input_file_id ?? '');
   const input = file && (await openInput(world.store, toInputRef(file)));
-  const source = requests ? once(inlineContent(requests, request.endpoint)) : input;
+  const source = requests ? once(requests.content(request.endpoint)) : input;
   const survey = new Survey(() => world.clock.monotonic());
   const found: Findings = source
     ? await examine(world, tenant, source, survey, request, request.eyrie?.validation ?? 'strict')

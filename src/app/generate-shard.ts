@@ -6,12 +6,14 @@ import { keys } from '../domain/object-keys.js';
 import { decidesShard, isStopCause } from '../domain/stop-cause.js';
 import type { LineRange } from '../domain/suspect-ranges.js';
 import type { RunningJob } from '../ports/job-queue.js';
+import { mapInTurns } from './breather.js';
 import type { BatchWatch } from './batch-watch.js';
 import { rangeResults } from './attempts/range-results.js';
 import { checkOwnFailure, runSuspect } from './attempts/run-suspect.js';
 import { forgetRangeParts, noteLoss, RangeAttempt, readAttempts } from './attempts/shard-attempts.js';
 import { giveUpShard, givenUpRecord, logGivenUp, rejectedRecord } from './give-up-shard.js';
 import { finishJob } from './jobs.js';
+import type { LineRecord } from './line/line-record.js';
 import { runLine } from './line/run-line.js';
 import { encodePart } from './part.js';
 import { readShard } from './read-shard.js';
@@ -29,19 +31,26 @@ async function runLines(world: Generator, work: ShardWork, range: LineRange): Pr
   signal.addEventListener('abort', onStop, { once: true });
   if (signal.aborted) onStop();
   try {
-    const settled = await Promise.allSettled(
-      lines.map(async (line, at) => {
-        const rejected = shard.rejected.find(({ index }) => index === shard.firstLine + range.first + at);
-        if (rejected) return rejectedRecord(world, rejected);
-        try {
-          return await runLine(world, line, plan.endpoint, running.signal);
-        } catch (error) {
-          // One failure of the engine fails the attempt: the other lines need not be waited for.
-          if (!running.signal.aborted) running.abort(error);
-          throw error;
-        }
-      }),
-    );
+    const rejected = new Map(shard.rejected.map((line) => [line.index, line]));
+    const run = async (line: Uint8Array | null, at: number): Promise<LineRecord> => {
+      const noRequest = rejected.get(shard.firstLine + range.first + at);
+      if (noRequest) return rejectedRecord(world, noRequest);
+      running.signal.throwIfAborted();
+      try {
+        return await runLine(world, line, plan.endpoint, running.signal);
+      } catch (error) {
+        // One failure of the engine fails the attempt: the other lines need not be waited for.
+        if (!running.signal.aborted) running.abort(error);
+        throw error;
+      }
+    };
+    const records = await mapInTurns(world.clock, lines, (line, at) => {
+      const record = run(line, at);
+      // Looked at with the others; until then a failure must not count as unhandled.
+      record.catch(() => undefined);
+      return { record };
+    });
+    const settled = await Promise.allSettled(records.map(({ record }) => record));
     const reason: unknown = running.signal.reason;
     const failed = settled.some((line) => line.status === 'rejected');
     if (failed && !(isStopCause(reason) && decidesShard(reason))) throw reason;
@@ -181,7 +190,9 @@ async function decideShard(
   const suspicion = { stalls, isKnown: sight.attempted.has(job.shard) };
   const { records: found, stop, isSuspect } = await runWatched(world, { ...planned, lines }, suspicion, watch, signal);
   const verdict = stop === null ? null : stop === 'deadline' ? 'expired' : 'cancelled';
-  const records = found.map(
+  const records = await mapInTurns(
+    world.clock,
+    found,
     (record, at) => record ?? givenUpRecord(world, plan, shard, at, lines[at] ?? null, verdict ?? 'failed'),
   );
   const tokens = records.reduce((sum, record) => sum + record.inputTokens + record.outputTokens, 0);

@@ -5,6 +5,7 @@ import { errorCode, type ErrorCode, type EyrieError } from '../domain/errors.js'
 import { keys } from '../domain/object-keys.js';
 import { rangeResults } from './attempts/range-results.js';
 import { forgetRangeParts } from './attempts/shard-attempts.js';
+import { mapInTurns } from './breather.js';
 import { failureRecord, unexecutedRecord, type LineIds, type LineRecord } from './line/line-record.js';
 import { readLine } from './line/read-line.js';
 import { encodePart } from './part.js';
@@ -96,7 +97,11 @@ export async function giveUpShard(
   const kept = await rangeResults(world.store, job, shard.count);
   try {
     const lines = await readShard(world.store, submit, shard);
-    records = lines.map((line, at) => kept.records[at] ?? givenUpRecord(world, plan, shard, at, line, verdict));
+    records = await mapInTurns(
+      world.clock,
+      lines,
+      (line, at) => kept.records[at] ?? givenUpRecord(world, plan, shard, at, line, verdict),
+    );
   } catch (error) {
     if (errorCode(error) !== 'input_changed') throw error;
     // The lines are gone, and their custom_ids with them: each still gets its line.

@@ -93,6 +93,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       model: world.model,
       tokenizer: world.tokenizer,
       grammars: world.grammars,
+      clock: world.clock,
     });
     return {
       v: 1,

@@ -1,5 +1,6 @@
 import { bounds } from '../domain/bounds.js';
 import { isBlank, splitJsonl } from '../domain/jsonl-splitter.js';
+import { Breather } from './breather.js';
 import type { LineRecord } from './line/line-record.js';
 import { runLine, type LineRunner } from './line/run-line.js';
 
@@ -16,9 +17,11 @@ export async function* runOffline(
   signal: AbortSignal,
 ): AsyncGenerator<LineRecord> {
   const checked: LineRunner = { ...runner, customIds: new Set() };
+  const breather = new Breather(runner.clock);
   const waiting: Promise<LineRecord>[] = [];
   for await (const { bytes } of splitJsonl(source, bounds.lineBytesMax)) {
     if (bytes && isBlank(bytes)) continue;
+    if (breather.due) await breather.pause();
     const record = runLine(checked, bytes, null, signal);
     // Looked at when its turn comes; until then a failure must not count as unhandled.
     record.catch(() => undefined);

@@ -5,7 +5,9 @@ import { ShardCutter, type ShardCut } from '../domain/cut-shards.js';
 import { EyrieError } from '../domain/errors.js';
 import { isBlank, splitJsonl, type JsonlLine } from '../domain/jsonl-splitter.js';
 import type { Endpoint } from '../domain/served-model.js';
-import { lineSize, toLineRequest, type LineRequest, type LineRules, type LineSize } from './line/line-request.js';
+import type { Clock } from '../ports/clock.js';
+import { checkLineRequest, lineSize, type LineRequest, type LineRules, type LineSize } from './line/line-request.js';
+import { Breather } from './breather.js';
 import { claimCustomId } from './line/run-line.js';
 import { LineRejection, readLine, type LineEnvelope } from './line/read-line.js';
 import { ShardDigest } from './shard-digest.js';
@@ -16,6 +18,8 @@ export interface ValidationRules extends LineRules {
   readonly mode: ValidationMode;
   /** Sees every line that is a request, in order; with it, the good lines of a file with bad ones are measured too. */
   readonly observer?: LineObserver;
+  /** Others get their turn between lines. */
+  readonly clock: Pick<Clock, 'monotonic' | 'turn'>;
 }
 
 /** What became of a line's body: ready to generate, or the error that its result will be. */
@@ -136,7 +140,7 @@ class FileChecker {
 
 async function readBody(envelope: LineEnvelope, rules: LineRules): Promise<LineRequest | EyrieError> {
   try {
-    return await toLineRequest(envelope, rules);
+    return await checkLineRequest(envelope, rules);
   } catch (error) {
     if (error instanceof EyrieError) return error;
     throw error;
@@ -183,6 +187,7 @@ class ShardBuilder {
 export async function validateInput(source: AsyncIterable<Uint8Array>, rules: ValidationRules): Promise<ValidInput> {
   const checker = new FileChecker(rules);
   const builder = new ShardBuilder();
+  const breather = new Breather(rules.clock);
   let window: Promise<Counted>[] = [];
   let bytes = 0;
   const flush = async (): Promise<void> => {
@@ -194,15 +199,18 @@ export async function validateInput(source: AsyncIterable<Uint8Array>, rules: Va
     bytes = 0;
   };
   for await (const line of splitJsonl(source, bounds.lineBytesMax)) {
+    if (breather.due) await breather.pause();
     if (line.bytes && isBlank(line.bytes)) continue;
     const checked = checker.check(line);
     // Once a strict file has an error no shard will be cut: the rest is only checked.
     if (rules.mode === 'strict' && checker.errorsTotal > 0 && !rules.observer) continue;
-    window.push(
+    const counted =
       'index' in checked
         ? Promise.resolve({ line, rejected: checked, outcome: null })
-        : readBody(checked, rules).then((outcome) => ({ line, rejected: null, outcome })),
-    );
+        : readBody(checked, rules).then((outcome) => ({ line, rejected: null, outcome }));
+    // Looked at with its window; until then a failure must not count as unhandled.
+    counted.catch(() => undefined);
+    window.push(counted);
     bytes += line.length;
     if (window.length >= windowLines || bytes >= windowBytes) await flush();
   }

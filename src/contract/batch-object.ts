@@ -1,18 +1,19 @@
 import { z } from 'zod';
 import { batchStates } from '../domain/batch-state.js';
 import { bounds } from '../domain/bounds.js';
+import { boundedRecord } from './bounded.js';
 
-export const metadata = z
-  .record(
-    z.string().max(bounds.metadataKeyCharsMax, `keys have at most ${bounds.metadataKeyCharsMax} characters`),
-    z
-      .string('a string is required')
-      .max(bounds.metadataValueCharsMax, `values have at most ${bounds.metadataValueCharsMax} characters`),
-  )
-  .refine(
-    (pairs) => Object.keys(pairs).length <= bounds.metadataPairsMax,
-    `at most ${bounds.metadataPairsMax} pairs are allowed`,
-  );
+export const metadata = boundedRecord(
+  z.string().max(bounds.metadataKeyCharsMax),
+  z
+    .string('a string is required')
+    .max(bounds.metadataValueCharsMax, `values have at most ${bounds.metadataValueCharsMax} characters`),
+  {
+    max: bounds.metadataPairsMax,
+    tooMany: `at most ${bounds.metadataPairsMax} pairs are allowed`,
+    wrongName: `keys have at most ${bounds.metadataKeyCharsMax} characters`,
+  },
+);
 
 export const expiresAfter = z.strictObject({
   anchor: z.literal('created_at', 'only "created_at" is allowed'),

@@ -7,7 +7,10 @@ const textPart = z.looseObject({ type: z.literal('text', 'only text parts are su
 
 const message = z.strictObject({
   role: z.enum(['system', 'developer', 'user', 'assistant'], 'system, developer, user or assistant is allowed'),
-  content: z.union([z.string(), z.array(textPart)], 'a string or an array of text parts is allowed'),
+  content: z.union(
+    [z.string(), z.array(textPart).max(bounds.chatPartsMax, `at most ${bounds.chatPartsMax} text parts are allowed`)],
+    'a string or an array of text parts is allowed',
+  ),
   name: optional(z.string()),
   type: optional(z.string()),
   refusal: optional(z.string()),
@@ -23,7 +26,10 @@ const ignored = optional(z.unknown());
 export const chatRequest = z
   .strictObject({
     model: modelField,
-    messages: z.array(message).min(1, 'at least one message is required'),
+    messages: z
+      .array(message)
+      .min(1, 'at least one message is required')
+      .max(bounds.chatMessagesMax, `at most ${bounds.chatMessagesMax} messages are allowed`),
     max_tokens: optional(z.number().int('an integer is required').min(1, '1 and above is allowed')),
     max_completion_tokens: optional(z.number().int('an integer is required').min(1, '1 and above is allowed')),
     logprobs: optional(z.boolean()),
@@ -34,7 +40,7 @@ export const chatRequest = z
     functions: absent('functions'),
     tool_choice: optional(z.literal('none', 'tools are not supported; only "none" is allowed')),
     function_call: optional(z.literal('none', 'functions are not supported; only "none" is allowed')),
-    modalities: optional(z.array(z.literal('text', 'only "text" is supported'))),
+    modalities: optional(z.array(z.literal('text', 'only "text" is supported')).max(8, 'only "text" is supported')),
     parallel_tool_calls: ignored,
     safety_identifier: ignored,
     prompt_cache_key: ignored,

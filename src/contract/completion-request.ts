@@ -1,18 +1,30 @@
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
+import { chosenUnion, tokenIdList } from './bounded.js';
 import { eyrieFields, modelField, optional, samplingFields } from './sampling-fields.js';
 import { structuredOutputFields } from './structured-output.js';
 
-const tokenIds = z.array(z.number().int('token ids are integers').min(0, 'token ids are 0 and above'));
+const noPrompt = 'a prompt of token ids may not be empty';
+const tokenIds = tokenIdList({ min: 1, tooFew: noPrompt });
+const tooManyPrompts = `at most ${bounds.promptsPerLineMax} prompts are allowed`;
 
-/** Told apart by the first element, so that the message names the right form. */
-const prompt = z.union(
+/** Which of the forms below a prompt has, by its first element. */
+function promptForm(prompt: unknown): number | null {
+  if (typeof prompt === 'string') return 0;
+  if (!Array.isArray(prompt)) return null;
+  const [first] = prompt as unknown[];
+  if (typeof first === 'string') return 2;
+  return Array.isArray(first) ? 3 : 1;
+}
+
+const prompt = chosenUnion(
   [
     z.string(),
-    tokenIds.min(1, 'a prompt of token ids may not be empty'),
-    z.array(z.string()).min(1),
-    z.array(tokenIds.min(1, 'a prompt of token ids may not be empty')).min(1),
+    tokenIds,
+    z.array(z.string()).min(1).max(bounds.promptsPerLineMax, tooManyPrompts),
+    z.array(tokenIds).min(1).max(bounds.promptsPerLineMax, tooManyPrompts),
   ],
+  promptForm,
   'a string, an array of strings, an array of token ids, or an array of those is allowed; it may not be empty or mixed',
 );
 
@@ -49,24 +61,6 @@ export const completionRequest = z
   .refine((body) => body.max_tokens !== 0 || body.echo === true, {
     path: ['max_tokens'],
     message: '0 is allowed only with echo',
-  })
-  .refine(
-    (body) =>
-      !Array.isArray(body.prompt) || !Array.isArray(body.prompt[0]) || body.prompt.length <= bounds.promptsPerLineMax,
-    {
-      path: ['prompt'],
-      message: `at most ${bounds.promptsPerLineMax} prompts are allowed`,
-    },
-  )
-  .refine(
-    (body) =>
-      !Array.isArray(body.prompt) ||
-      typeof body.prompt[0] !== 'string' ||
-      body.prompt.length <= bounds.promptsPerLineMax,
-    {
-      path: ['prompt'],
-      message: `at most ${bounds.promptsPerLineMax} prompts are allowed`,
-    },
-  );
+  });
 
 export type CompletionRequest = z.output<typeof completionRequest>;

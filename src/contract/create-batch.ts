@@ -1,14 +1,31 @@
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
+import { InlineRequests } from '../domain/inline/inline-requests.js';
 import { endpoints } from '../domain/served-model.js';
 import { expiresAfter, metadata, validationMode } from './batch-object.js';
+import { readBy, refuse } from './bounded.js';
 import { optional } from './sampling-fields.js';
 
-/** Requests in place of a file: lines as in a batch file, or in the words of other services (docs/api.md). */
-const inlineRequests = z
-  .array(z.looseObject({}, 'a request is an object'), 'an array of requests is required')
-  .min(1, 'at least one request is required')
-  .max(bounds.batchLinesMax, `at most ${bounds.batchLinesMax} requests are allowed`);
+/** As documents show them. */
+const listOfRequests = z.array(z.looseObject({})).min(1).max(bounds.batchLinesMax);
+
+/**
+ * Requests in place of a file: lines as in a batch file, or in the words of other services (docs/api.md). Whoever reads the body
+ * leaves them as they came, so only their number and kind are checked here.
+ */
+const inlineRequests = readBy(listOfRequests, (payload) => {
+  const { value } = payload;
+  const wrong = (issue: Record<string, unknown>) => refuse(listOfRequests, payload, issue);
+  if (!(value instanceof InlineRequests))
+    return wrong({ code: 'invalid_type', expected: 'array', message: 'an array of requests is required' });
+  if (value.count === 0) return wrong({ code: 'too_small', message: 'at least one request is required' });
+  if (value.count > bounds.batchLinesMax)
+    return wrong({ code: 'too_big', message: `at most ${bounds.batchLinesMax} requests are allowed` });
+  const noObject = value.wrong;
+  if (!noObject) return payload;
+  const { index, shown } = noObject;
+  return wrong({ code: 'invalid_type', path: [index], shown, message: 'a request is an object' });
+}) as unknown as z.ZodType<InlineRequests>;
 
 const priorityRange = `an integer from ${bounds.priorityMin} to ${bounds.priorityMax} is allowed`;
 const deadlineForm = 'Unix seconds, or a time such as "2026-01-31T18:00:00Z", is required';

@@ -1,21 +1,15 @@
 import type { z } from 'zod';
 import { EyrieError, type ErrorCode } from '../domain/errors.js';
+import { shown, shownName } from './shown.js';
 
 /** Path of a field as users write it: `messages[0].content`. */
 function toParam(path: readonly PropertyKey[], root: string): string {
   let param = root;
   for (const key of path) {
     if (typeof key === 'number') param += `[${key}]`;
-    else param += param === '' ? String(key) : `.${String(key)}`;
+    else param += param === '' ? shownName(String(key)) : `.${shownName(String(key))}`;
   }
   return param;
-}
-
-/** A value as it may stand in an error message: short, one line, no content of long texts. */
-export function shown(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
@@ -65,7 +59,9 @@ function toError(input: unknown, issues: readonly Issue[], root: string): EyrieE
     });
   }
   const param = toParam(path, root) || null;
-  const value = valueAt(input, path);
+  // Of what was never parsed the issue brings the text.
+  const seen = 'shown' in issue && typeof issue.shown === 'string' ? issue.shown : null;
+  const value = seen ?? valueAt(input, path);
   if (value === undefined)
     return new EyrieError('missing_required_parameter', `Missing required parameter: '${param}'.`, { param });
   // A union without branches to try: the member that tells the branches apart has a value that none of them has.
@@ -73,17 +69,23 @@ function toError(input: unknown, issues: readonly Issue[], root: string): EyrieE
   const code: ErrorCode = issue.code === 'invalid_type' || noForm ? 'invalid_type' : 'invalid_value';
   return new EyrieError(
     code,
-    `Invalid value for '${param}': ${shown(value)}. ${issue.message}.`.replace(/\.\.$/, '.'),
+    `Invalid value for '${param}': ${seen ?? shown(value)}. ${issue.message}.`.replace(/\.\.$/, '.'),
     { param },
   );
 }
+
+/**
+ * Nothing is looked at behind the first thing that is wrong: one error is reported, and a body may hold a million of them. zod
+ * takes the option in every parse; its types name it for `validate` only.
+ */
+const stopEarly: z.core.ParseContextInternal<Issue> = Object.freeze({ abortEarly: true });
 
 /**
  * Parses input with a schema; on failure throws an `EyrieError` that names the field, the value seen and what is allowed.
  * `root` is put before the field's path, e.g. `body`.
  */
 export function parseWith<T>(schema: z.ZodType<T>, input: unknown, root = ''): T {
-  const result = schema.safeParse(input);
+  const result = schema.safeParse(input, stopEarly);
   if (result.success) return result.data;
   throw toError(input, result.error.issues, root);
 }

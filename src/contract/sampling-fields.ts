@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
+import { boundedRecord } from './bounded.js';
 
 /** null counts as absent, everywhere. `optional` stands outside, so that an absent member costs next to nothing. */
 export const optional = <T extends z.ZodType>(schema: T) =>
@@ -14,6 +15,8 @@ const int64 = z.number().refine((value) => Number.isInteger(value) && Math.abs(v
 
 /** Below it a float32 would be zero; there is nothing between it and zero that another answer could come of. */
 const float32Min = 2 ** -126;
+
+const tokenIdName = /^\d{1,7}$/;
 
 const stopString = z
   .string()
@@ -48,17 +51,18 @@ export const samplingFields = {
   ),
   seed: optional(int64),
   logit_bias: optional(
-    z.record(
-      z.string().regex(/^\d{1,7}$/),
+    boundedRecord(
+      z.string().regex(tokenIdName),
       z
         .number('a number from -100 to 100 is allowed')
         .min(-100, '-100 to 100 is allowed')
         .max(100, '-100 to 100 is allowed'),
       {
-        error: ({ code }) =>
-          code === 'invalid_key'
-            ? 'the keys of logit_bias are token ids, such as "50"'
-            : 'an object of token ids and numbers, such as {"50": -100}, is allowed',
+        max: bounds.logitBiasMax,
+        tooMany: `at most ${bounds.logitBiasMax} token ids are allowed`,
+        noObject: 'an object of token ids and numbers, such as {"50": -100}, is allowed',
+        wrongName: 'the keys of logit_bias are token ids, such as "50"',
+        isRight: (name, bias) => typeof bias === 'number' && Math.abs(bias) <= 100 && tokenIdName.test(name),
       },
     ),
   ),

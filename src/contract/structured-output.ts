@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
+import { anyObject } from './bounded.js';
 import { optional } from './sampling-fields.js';
 
 /** A JSON schema: which of its keywords can be followed is seen when it is compiled. */
-const jsonSchema = z.record(z.string(), z.unknown(), 'a JSON schema is an object');
+const jsonSchema = anyObject('a JSON schema is an object');
 
 /** vLLM's clients send schemas as objects or as their text. */
 const schemaOrText = z.union([jsonSchema, z.string()], 'a JSON schema as an object or as its text is allowed');

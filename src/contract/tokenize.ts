@@ -1,10 +1,14 @@
 import { z } from 'zod';
+import { bounds } from '../domain/bounds.js';
+import { tokenIdList } from './bounded.js';
 import { modelField, optional } from './sampling-fields.js';
 
 /** Body of `POST /tokenize`, as in vLLM. Falcon puts nothing before or behind a text, so `add_special_tokens` changes nothing. */
 export const tokenizeRequest = z.strictObject({
   model: optional(modelField),
-  prompt: z.string('a text is required'),
+  prompt: z
+    .string('a text is required')
+    .max(bounds.tokenizeCharsMax, `at most ${bounds.tokenizeCharsMax} characters are allowed; cut the text`),
   add_special_tokens: optional(z.boolean()),
   return_token_strs: optional(z.boolean()),
 });
@@ -20,7 +24,10 @@ export const tokenizeAnswer = z.object({
 /** Body of `POST /detokenize`. */
 export const detokenizeRequest = z.strictObject({
   model: optional(modelField),
-  tokens: z.array(z.number('token ids are integers').int('token ids are integers').min(0, 'token ids are 0 and above')),
+  tokens: tokenIdList({
+    max: bounds.detokenizeTokensMax,
+    tooMany: `at most ${bounds.detokenizeTokensMax} token ids are allowed; cut the list`,
+  }),
 });
 
 /** Bytes that are no UTF-8 become U+FFFD. */

@@ -16,9 +16,21 @@ export const bounds = Object.freeze({
   // Request bodies.
   jsonBodyBytesMax: 1024 * 1024,
   jsonDepthMax: 64,
+  /**
+   * Named members of a body or of a batch line, those named by a token id aside: a parser takes up to 1.4 µs for each, so many keep
+   * it within 60 ns a byte and 5 ms. A JSON schema of `grammarBytesMax`, or 2000 chat messages, stay below.
+   */
+  jsonMembersMax: 4096,
+  /** Objects and arrays of a body or of a batch line: 0.2 µs each to parse and to write. */
+  jsonContainersMax: 16 * 1024,
   /** Body of a batch whose requests stand in it: some 50,000 short prompts. Held whole in memory, so no more; larger ones are files. */
   inlineBodyBytesMax: 16 * 1024 * 1024,
   promptsPerLineMax: 128,
+  /** A turn takes some four tokens, and no Falcon has a context of more than 8192. */
+  chatMessagesMax: 2048,
+  chatPartsMax: 1024,
+  /** Above the vocabulary of every Falcon. */
+  logitBiasMax: 100_000,
   choicesPerPromptMax: 16,
   stopStringsMax: 16,
   stopCharsMax: 128,
@@ -34,6 +46,16 @@ export const bounds = Object.freeze({
   grammarsKept: 256,
   completionTokensDefault: 16,
   chatTokensDefault: 256,
+
+  // Work on an event loop.
+  /** After so long without a pause others get their turn. One line may take 45 ms more; nobody waits longer than 60. */
+  turnMs: 10,
+  /** Bytes of a large body that are looked at in one turn: some 5 ms. */
+  turnBytes: 1024 * 1024,
+  /** Characters of a text that `/tokenize` takes: several of the largest contexts, and an answer of a megabyte. */
+  tokenizeCharsMax: 128 * 1024,
+  /** Token ids that `/detokenize` takes. */
+  detokenizeTokensMax: 128 * 1024,
 
   // Live calls: somebody holds a connection open for the answer.
   /** A call that is not answered, or a stream that has not begun, by then is given up: below the 300 s that clients wait at most. */
@@ -74,6 +96,8 @@ export const bounds = Object.freeze({
   firstShardLinesMax: 64,
   shardLinesMax: 256,
   shardTokensMax: 64 * 1024,
+  /** A worker holds the lines of a shard in memory, also those whose body is wrong and that take no tokens. */
+  shardBytesMax: 8 * 1024 * 1024,
   shardsPerBatchMax: 10_000,
   /** Parts of a batch read ahead when it is finished: at 20 ms each, 10,000 take 3 s. No more bytes than this and one part. */
   partReadsMax: 64,

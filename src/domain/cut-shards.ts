@@ -24,6 +24,7 @@ export interface ShardRules {
   readonly firstLinesMax: number;
   readonly linesMax: number;
   readonly tokensMax: number;
+  readonly bytesMax: number;
 }
 
 const usualRules: ShardRules = {
@@ -31,11 +32,12 @@ const usualRules: ShardRules = {
   firstLinesMax: bounds.firstShardLinesMax,
   linesMax: bounds.shardLinesMax,
   tokensMax: bounds.shardTokensMax,
+  bytesMax: bounds.shardBytesMax,
 };
 
 /**
  * Cuts a stream of counted lines into shards of contiguous lines. A shard ends before it would pass a bound, so its time is
- * bounded, except that one line larger than the token bound is a shard of its own.
+ * bounded, except that one line larger than the bound of tokens or bytes is a shard of its own.
  */
 export class ShardCutter {
   readonly #rules: ShardRules;
@@ -49,9 +51,10 @@ export class ShardCutter {
   /** Takes the next line; returns the shard that it closed, if any. */
   add(line: LineExtent): ShardCut | null {
     const open = this.#open;
-    const { firstShards, firstLinesMax, linesMax, tokensMax } = this.#rules;
+    const { firstShards, firstLinesMax, linesMax, tokensMax, bytesMax } = this.#rules;
     const countMax = this.#closed < firstShards ? firstLinesMax : linesMax;
-    if (open && open.count < countMax && open.tokens + line.tokens <= tokensMax) {
+    const fits = open && open.tokens + line.tokens <= tokensMax && line.end - open.byteStart <= bytesMax;
+    if (open && fits && open.count < countMax) {
       this.#open = { ...open, byteEnd: line.end, count: open.count + 1, tokens: open.tokens + line.tokens };
       return null;
     }

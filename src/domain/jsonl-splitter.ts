@@ -21,6 +21,7 @@ const carriageReturn = 0x0d;
  */
 export class JsonlSplitter {
   readonly #lineBytesMax: number;
+  readonly #skipBlank: boolean;
   #pieces: Uint8Array[] = [];
   #held = 0;
   #length = 0;
@@ -28,8 +29,10 @@ export class JsonlSplitter {
   #offset = 0;
   #number = 1;
 
-  constructor(lineBytesMax: number) {
+  /** `skipBlank`: blank lines are counted, but not given out, so that a file of nothing else costs no more than its bytes. */
+  constructor(lineBytesMax: number, skipBlank = false) {
     this.#lineBytesMax = lineBytesMax;
+    this.#skipBlank = skipBlank;
   }
 
   /** Lines completed by this chunk. The chunk's bytes may be referred to until the next call. */
@@ -38,6 +41,13 @@ export class JsonlSplitter {
     for (;;) {
       const at = chunk.indexOf(lineFeed, from);
       if (at < 0) break;
+      if (this.#skipBlank && this.#length === 0 && isBlankBetween(chunk, from, at)) {
+        this.#offset += at + 1 - from;
+        this.#start = this.#offset;
+        this.#number++;
+        from = at + 1;
+        continue;
+      }
       this.#hold(chunk.subarray(from, at));
       this.#offset += at + 1 - from;
       yield this.#finish();
@@ -91,14 +101,20 @@ export class JsonlSplitter {
   }
 }
 
-/** Lines of a whole stream. */
+/** Lines of a whole stream; most blank ones are left out. */
 export async function* splitJsonl(source: AsyncIterable<Uint8Array>, lineBytesMax: number): AsyncGenerator<JsonlLine> {
-  const splitter = new JsonlSplitter(lineBytesMax);
+  const splitter = new JsonlSplitter(lineBytesMax, true);
   for await (const chunk of source) yield* splitter.feed(chunk);
   yield* splitter.end();
 }
 
-/** Spaces, tabs and line ends only: such a line is skipped and not counted. */
-export function isBlank(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === carriageReturn);
+function isBlankBetween(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at];
+    if (byte !== 0x20 && byte !== 0x09 && byte !== carriageReturn) return false;
+  }
+  return true;
 }
+
+/** Spaces, tabs and line ends only: such a line is skipped and not counted. */
+export const isBlank = (bytes: Uint8Array): boolean => isBlankBetween(bytes, 0, bytes.length);

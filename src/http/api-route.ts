@@ -41,6 +41,7 @@ export interface ApiRoute extends RouteText {
   readonly body: z.ZodType | null;
   readonly bodyBytesMax: number;
   readonly bodyOptional: boolean;
+  readonly inlineRequests: boolean;
   readonly handle: (call: ApiCall<unknown, unknown, unknown>) => unknown;
 }
 
@@ -55,6 +56,8 @@ interface RouteSpec<Query extends z.ZodObject, Headers extends z.ZodObject, Body
   readonly bodyBytesMax?: number;
   /** A body that is left out counts as `{}`. */
   readonly bodyOptional?: boolean;
+  /** The body may hold requests in place of a file, see `InlineRequests`. */
+  readonly inlineRequests?: boolean;
   readonly handle: (call: ApiCall<z.output<Query>, z.output<Headers>, z.output<Body>>) => unknown;
 }
 
@@ -71,6 +74,7 @@ export function defineRoute<
     body: spec.body ?? null,
     bodyBytesMax: spec.bodyBytesMax ?? bounds.jsonBodyBytesMax,
     bodyOptional: spec.bodyOptional ?? false,
+    inlineRequests: spec.inlineRequests ?? false,
     handle: (call) => spec.handle(call as Parameters<typeof spec.handle>[0]),
   };
 }

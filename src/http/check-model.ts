@@ -1,4 +1,4 @@
-import { shown } from '../contract/parse.js';
+import { shown } from '../contract/shown.js';
 import { EyrieError } from '../domain/errors.js';
 import { servesModel, type ServedModel } from '../domain/served-model.js';
 

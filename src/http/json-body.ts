@@ -1,7 +1,11 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
-import { nestsWithin } from '../domain/json-depth.js';
+import { InlineBodyReader } from '../domain/inline/inline-body.js';
+import type { InlineRequests } from '../domain/inline/inline-requests.js';
+import { jsonExcess } from '../domain/json-size.js';
 import { hasBody } from './drain-body.js';
 
 const tooLarge = (bytesMax: number): EyrieError =>
@@ -46,29 +50,67 @@ const cutOff = (cause: unknown): EyrieError =>
 
 const isJson = (contentType: string): boolean => /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType);
 
-/**
- * The request's JSON body; `undefined` when it is empty, whatever its content type says (the Python client sends one with empty
- * bodies). Size, encoding and depth are checked on the bytes, before anything is parsed.
- */
-export async function readJsonBody(
-  request: IncomingMessage,
-  bytesMax: number = bounds.jsonBodyBytesMax,
-): Promise<unknown> {
-  if (!hasBody(request)) return undefined;
+/** The bytes of the request's JSON body; null when it is empty. */
+async function readJsonBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer | null> {
+  if (!hasBody(request)) return null;
   refuseCompressed(request);
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
   const bytes = await readBounded(request, bytesMax);
-  if (bytes.length === 0) return undefined;
+  if (bytes.length === 0) return null;
   if (!isJson(request.headers['content-type'] ?? ''))
     throw new EyrieError('unsupported_media_type', 'A JSON body is needed, with "Content-Type: application/json".', {
       param: 'content-type',
     });
-  if (!nestsWithin(bytes, bounds.jsonDepthMax))
-    throw new EyrieError('invalid_json', `The body is nested too deeply: at most ${bounds.jsonDepthMax} levels.`);
+  return bytes;
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  const excess = jsonExcess(bytes);
+  if (excess)
+    throw new EyrieError('invalid_json', `The body ${excess.what}. Send less at once.`, { bound: excess.bound });
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     const reason = cause instanceof SyntaxError ? 'check commas, quotes and brackets' : 'it is not valid UTF-8';
     throw new EyrieError('invalid_json', `The body is not valid JSON: ${reason}.`, { cause });
   }
+}
+
+/**
+ * The request's JSON body; `undefined` when it is empty, whatever its content type says (the Python client sends one with empty
+ * bodies). Size, encoding, depth and the number of members are checked on the bytes, before anything is parsed.
+ */
+export async function readJsonBody(
+  request: IncomingMessage,
+  bytesMax: number = bounds.jsonBodyBytesMax,
+): Promise<unknown> {
+  const bytes = await readJsonBytes(request, bytesMax);
+  return bytes ? parseJson(bytes) : undefined;
+}
+
+/** What stands for a list in the rest of the body: an array of its number. */
+function putBack(holder: unknown, lists: readonly InlineRequests[]): void {
+  if (typeof holder !== 'object' || holder === null || !('requests' in holder) || !Array.isArray(holder.requests))
+    return;
+  holder.requests = lists[Number(holder.requests[0])];
+}
+
+/**
+ * The same for a body that may hold megabytes of `requests`, at the top or in `eyrie`: these are left as they came, as
+ * `InlineRequests`. Others get their turn while it is read.
+ */
+export async function readInlineBody(request: IncomingMessage, bytesMax: number): Promise<unknown> {
+  const bytes = await readJsonBytes(request, bytesMax);
+  if (!bytes) return undefined;
+  if (!isUtf8(bytes)) throw new EyrieError('invalid_json', 'The body is not valid JSON: it is not valid UTF-8.');
+  const reader = new InlineBodyReader(bytes);
+  let body = reader.step(bounds.turnBytes);
+  while (!body) {
+    await nextTurn();
+    body = reader.step(bounds.turnBytes);
+  }
+  const json = parseJson(body.rest);
+  putBack(json, body.lists);
+  if (typeof json === 'object' && json !== null && 'eyrie' in json) putBack(json.eyrie, body.lists);
+  return json;
 }

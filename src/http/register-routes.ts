@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { parseWith, shown } from '../contract/parse.js';
+import { parseWith } from '../contract/parse.js';
+import { shown } from '../contract/shown.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import type { Access } from '../domain/scopes.js';
 import type { ApiRoute } from './api-route.js';
 import { hasBody } from './drain-body.js';
-import { readJsonBody } from './json-body.js';
+import { readInlineBody, readJsonBody } from './json-body.js';
 import type { Places } from './places.js';
 
 declare module 'fastify' {
@@ -46,9 +47,8 @@ function register(app: FastifyInstance, route: ApiRoute, places: Places): void {
       const headers = route.headers ? parseWith(route.headers, pickHeaders(route.headers, request)) : {};
       if (route.body && hasBody(request.raw))
         await places.hold('bodies', request.tenant, reply, declaredBytes(request, route.bodyBytesMax));
-      const json = route.body
-        ? toObject(await readJsonBody(request.raw, route.bodyBytesMax), route.bodyOptional)
-        : undefined;
+      const read = route.inlineRequests ? readInlineBody : readJsonBody;
+      const json = route.body ? toObject(await read(request.raw, route.bodyBytesMax), route.bodyOptional) : undefined;
       const body = route.body ? parseWith(route.body, json) : undefined;
       const params = request.params as Record<string, string>;
       const call = { tenant: request.tenant, params, query, headers, body, json, request, reply };

@@ -1,5 +1,7 @@
 export interface Tokenizer {
   readonly vocabSize: number;
+  /** Of any token: no text of n tokens has more than n times as many bytes, those of unknown characters aside. */
+  readonly tokenBytesMax: number;
   /**
    * Ids of a text; nothing is put before or behind it. `parse`: texts such as `<|endoftext|>` become special tokens; `text`: they
    * are encoded as plain text.

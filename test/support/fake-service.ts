@@ -30,6 +30,7 @@ import type { WebhookAnswer, WebhookPost } from '../../src/ports/webhook-sender.
 import { ByteTokenizer } from './byte-tokenizer.js';
 import { FakeGrammars } from './fake-grammars.js';
 import { fakeWorld, type FakeWorld } from './fake-world.js';
+import { inlineRequests } from './inline-requests.js';
 import type { MemoryConsumer, MemoryQueueSettings } from './memory-queue.js';
 import type { MemoryStore } from './memory-store.js';
 import { ScriptedEngine, type Script } from './scripted-engine.js';
@@ -252,10 +253,10 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
     return acceptBatch(this.world, { tenant, request, idempotencyKey, retryCount });
   }
 
-  createInline(request: Partial<CreateBatchRequest>): Promise<BatchObject> {
+  createInline({ requests }: { requests: readonly object[] }): Promise<BatchObject> {
     return acceptBatch(this.world, {
       tenant,
-      request: request as CreateBatchRequest,
+      request: { requests: inlineRequests(requests) } as CreateBatchRequest,
       idempotencyKey: null,
       retryCount: 0,
     });

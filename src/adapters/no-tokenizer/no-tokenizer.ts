@@ -6,6 +6,7 @@ const nothing = new Uint8Array(0);
 /** Stands in for the tokenizer of a checkpoint that has none: prompts must be token ids, and answers have ids but no text. */
 export class NoTokenizer implements Tokenizer {
   readonly vocabSize: number;
+  readonly tokenBytesMax = 1;
 
   constructor(vocabSize: number) {
     this.vocabSize = vocabSize;

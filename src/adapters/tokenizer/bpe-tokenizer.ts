@@ -22,6 +22,7 @@ function toNative(file: unknown, source: string): NativeTokenizer {
  */
 export class BpeTokenizer implements Tokenizer {
   readonly vocabSize: number;
+  readonly tokenBytesMax: number;
   readonly #parsing: NativeTokenizer;
   readonly #plain: NativeTokenizer;
   readonly #table: TokenTable;
@@ -42,6 +43,7 @@ export class BpeTokenizer implements Tokenizer {
         `${source} has a token with id ${idMax}, but the model knows ids below ${this.vocabSize} only. The tokenizer belongs to another model.`,
       );
     this.#table = buildTokenTable(parsed.model.vocab, added, this.vocabSize);
+    this.tokenBytesMax = this.#table.ends.reduce((most, end, id, ends) => Math.max(most, end - (ends[id - 1] ?? 0)), 1);
     this.#special = Uint32Array.from(parsed.added_tokens.flatMap(({ id, special }) => (special ? [id] : [])));
     // Cutting and padding are the caller's: a tokenizer saved with them on would change prompts silently.
     // Nor is a decoder asked for: ids become bytes by the table.

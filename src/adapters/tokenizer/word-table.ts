@@ -40,6 +40,10 @@ export class WordTable {
     this.#idEnds = new Uint32Array(wordsMax + 1);
   }
 
+  get isFull(): boolean {
+    return this.#words === this.#wordsMax;
+  }
+
   /** Number of the word `text` from `start` to `end`; -1 when it is not here. */
   find(text: string, start: number, end: number): number {
     const hash = hashOf(text, start, end);

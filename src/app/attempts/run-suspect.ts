@@ -3,6 +3,7 @@ import { errorCode, failsByItself, type ErrorCode } from '../../domain/errors.js
 import { keys } from '../../domain/object-keys.js';
 import { decidesShard, isStopCause } from '../../domain/stop-cause.js';
 import { parseRange, rangeName, rangesToDo, type LineRange } from '../../domain/suspect-ranges.js';
+import { mapInTurns } from '../breather.js';
 import { checkEngine } from '../check-engine.js';
 import { noWaste, withoutResult } from '../give-up-shard.js';
 import type { Generator, Records, ShardWork } from '../shard-work.js';
@@ -22,12 +23,12 @@ function givenUpMessage(code: ErrorCode, count: number): string {
 }
 
 /** Errors in the place of the lines of a range that is given up. Lines that are no requests keep their own. */
-function giveUpRange(world: Generator, work: ShardWork, range: LineRange, code: ErrorCode): LineRecord[] {
+function giveUpRange(world: Generator, work: ShardWork, range: LineRange, code: ErrorCode): Promise<LineRecord[]> {
   const { plan, shard, lines } = work;
   const reason = { code, message: givenUpMessage(code, range.count) };
-  return lines
-    .slice(range.first, range.first + range.count)
-    .map((line, at) => withoutResult(world, plan, shard, range.first + at, line, reason));
+  return mapInTurns(world.clock, lines.slice(range.first, range.first + range.count), (line, at) =>
+    withoutResult(world, plan, shard, range.first + at, line, reason),
+  );
 }
 
 /** The code of a range's newest failure. What is left of a range that was divided failed with that range. */
@@ -123,7 +124,7 @@ export async function runSuspect(world: Generator, work: ShardWork, runLines: Ru
       await store.deleteMany(damaged.map((range) => keys.rangePart(tenant, batchId, work.job.shard, rangeName(range))));
       continue;
     }
-    for (const range of givenUp) place(range, giveUpRange(world, work, range, codeOf(attempts, range)));
+    for (const range of givenUp) place(range, await giveUpRange(world, work, range, codeOf(attempts, range)));
     return records;
   }
 }

@@ -3,25 +3,11 @@ import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { derivedId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
-import type { Endpoint } from '../../domain/served-model.js';
 import { putOnAgenda } from '../retention/agenda.js';
 import { getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { commitFile } from './commit-file.js';
 import { digestContent } from './content-digest.js';
-
-type Request = Readonly<Record<string, unknown>>;
-
-/** `method` and `url` may be left out where the body stands alone; the file then says them. */
-function toLine(request: Request, endpoint: Endpoint | undefined): Request {
-  const { body } = request;
-  if (typeof body !== 'object' || body === null) return request;
-  const holds = 'messages' in body ? '/v1/chat/completions' : '/v1/completions';
-  return { ...request, method: request['method'] ?? 'POST', url: request['url'] ?? endpoint ?? holds };
-}
-
-export const inlineContent = (requests: readonly Request[], endpoint: Endpoint | undefined): Uint8Array =>
-  Buffer.from(requests.map((request) => `${JSON.stringify(toLine(request, endpoint))}\n`).join(''));
 
 /**
  * Stores the requests of a create call as the batch's input file, one line each. The file follows from the batch and the request

@@ -2,7 +2,7 @@ import type { StructuredOutput } from '../../contract/structured-output.js';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError, errorCode } from '../../domain/errors.js';
 import type { Grammar, GrammarKind } from '../../domain/grammar.js';
-import { nestsWithin } from '../../domain/json-depth.js';
+import { jsonExcess } from '../../domain/json-size.js';
 import type { Grammars } from '../../ports/grammars.js';
 
 /** A constraint as a body states it. */
@@ -38,9 +38,16 @@ function refuse(param: string, reason: string): never {
   throw new EyrieError('invalid_value', `Invalid value for '${param}': ${reason}`.replace(/\.?$/, '.'), { param });
 }
 
+function checkSize(text: string, param: string): string {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > bounds.grammarBytesMax)
+    refuse(param, `it has ${bytes} bytes; at most ${bounds.grammarBytesMax} are allowed`);
+  return text;
+}
+
 function schemaText(text: string, param: string): string {
-  if (!nestsWithin(Buffer.from(text), bounds.jsonDepthMax))
-    refuse(param, `it nests deeper than ${bounds.jsonDepthMax} levels`);
+  const excess = jsonExcess(Buffer.from(checkSize(text, param)));
+  if (excess) refuse(param, `it ${excess.what}`);
   let schema: unknown;
   try {
     schema = JSON.parse(text);
@@ -54,12 +61,8 @@ function schemaText(text: string, param: string): string {
 
 function textOf({ kind, param, value }: Asked): string {
   if (kind === 'json_object') return '';
-  const asText = typeof value === 'string';
-  const text = asText ? (kind === 'json_schema' ? schemaText(value, param) : value) : JSON.stringify(value);
-  const bytes = Buffer.byteLength(text);
-  if (bytes > bounds.grammarBytesMax)
-    refuse(param, `it has ${bytes} bytes; at most ${bounds.grammarBytesMax} are allowed`);
-  return text;
+  if (typeof value !== 'string') return checkSize(JSON.stringify(value), param);
+  return kind === 'json_schema' ? schemaText(value, param) : checkSize(value, param);
 }
 
 /**

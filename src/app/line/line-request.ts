@@ -10,6 +10,7 @@ import type { ServedModel } from '../../domain/served-model.js';
 import type { SequenceRequest } from '../../ports/engine.js';
 import type { Grammars } from '../../ports/grammars.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
+import { encodePrompt } from './encode-prompt.js';
 import { toGrammar } from './line-grammar.js';
 import type { LineEnvelope } from './read-line.js';
 
@@ -56,8 +57,9 @@ const noStops: Sampling['stop'] = [];
 
 function toLogitBias(given: CompletionRequest['logit_bias'], model: ServedModel): Sampling['logitBias'] {
   if (given === undefined) return noBias;
-  const logitBias = new Map(Object.entries(given).map(([id, bias]) => [Number(id), bias]));
-  for (const id of logitBias.keys())
+  const logitBias = new Map<number, number>();
+  for (const name in given) {
+    const id = Number(name);
     if (id >= model.vocabSize)
       throw new EyrieError(
         'invalid_value',
@@ -66,6 +68,8 @@ function toLogitBias(given: CompletionRequest['logit_bias'], model: ServedModel)
           param: 'logit_bias',
         },
       );
+    logitBias.set(id, given[name] ?? 0);
+  }
   return logitBias;
 }
 
@@ -100,25 +104,15 @@ function toSampling(
   };
 }
 
-async function toIds(
-  prompt: string | readonly number[],
-  special: 'parse' | 'text',
-  model: ServedModel,
-  tokenizer: Tokenizer,
-  param: string,
-): Promise<Uint32Array> {
-  if (typeof prompt === 'string') {
-    const ids = await tokenizer.encode(prompt, special);
-    return ids.length > 0 ? ids : Uint32Array.of(model.endTokenId);
-  }
-  for (const id of prompt)
+function checkIds(ids: readonly number[], model: ServedModel, param: string): Uint32Array {
+  for (const id of ids)
     if (id >= model.vocabSize)
       throw new EyrieError(
         'invalid_value',
         `Invalid token id ${id} in '${param}': token ids of this model are 0 to ${model.vocabSize - 1}.`,
         { param },
       );
-  return Uint32Array.from(prompt);
+  return Uint32Array.from(ids);
 }
 
 function checkMinTokens(minTokens: number, maxTokens: number): void {
@@ -178,14 +172,19 @@ async function fromCompletion(
   const candidates = Math.max(body.best_of ?? choices, choices);
   const logprobs = body.logprobs ?? null;
   const echo = body.echo ?? false;
+  const param = 'prompt';
+  const fitted: LineRequest['prompts'][number][] = [];
+  // One after the other: behind the first that is too long none is looked at.
+  for (const prompt of prompts) {
+    const isText = typeof prompt === 'string';
+    const ids = isText
+      ? await encodePrompt({ text: prompt, special, truncate, param }, model, tokenizer)
+      : checkIds(prompt, model, param);
+    fitted.push(fit(ids, body.max_tokens, bounds.completionTokensDefault, truncate, model.contextTokens, param));
+  }
   return {
     format: 'completion',
-    prompts: await Promise.all(
-      prompts.map(async (prompt) => {
-        const ids = await toIds(prompt, special, model, tokenizer, 'prompt');
-        return fit(ids, body.max_tokens, bounds.completionTokensDefault, truncate, model.contextTokens, 'prompt');
-      }),
-    ),
+    prompts: fitted,
     choices,
     candidates,
     sampling: {
@@ -214,7 +213,10 @@ async function fromChat(
     role: role === 'developer' ? 'system' : role,
     content: contentText(content),
   }));
-  const ids = await tokenizer.encode(renderHumanBot(turns), body.eyrie?.special_tokens ?? 'text');
+  const special = body.eyrie?.special_tokens ?? 'text';
+  const truncate = body.eyrie?.truncate === 'head';
+  const prompt = { text: renderHumanBot(turns), special, truncate, param: 'messages' };
+  const ids = await encodePrompt(prompt, model, tokenizer);
   // These models put a space before an answer. Of text that a grammar has shaped, a turn mark is a part like any other.
   const grammar = await toGrammar(body, true, grammars);
   const choices = body.n ?? 1;
@@ -225,7 +227,7 @@ async function fromChat(
         ids,
         body.max_completion_tokens ?? body.max_tokens,
         bounds.chatTokensDefault,
-        body.eyrie?.truncate === 'head',
+        truncate,
         model.contextTokens,
         'messages',
       ),
@@ -244,13 +246,11 @@ async function fromChat(
   };
 }
 
-/**
- * Checks a line's body and makes it ready to generate. The seed is the user's, else one derived from the line alone. Throws an
- * `EyrieError` that names the field; such an error fails the line, not the batch.
- */
-export async function toLineRequest(line: LineEnvelope, rules: LineRules): Promise<LineRequest> {
-  const seedOf = (seed: number | undefined): bigint =>
-    seed === undefined ? derivedSeed(line.customId, line.body) : userSeed(seed);
+async function toRequest(
+  line: LineEnvelope,
+  rules: LineRules,
+  seedOf: (seed: number | undefined) => bigint,
+): Promise<LineRequest> {
   let request: LineRequest;
   if (line.endpoint === '/v1/completions') {
     const body = parseWith(completionRequest, line.body);
@@ -262,3 +262,14 @@ export async function toLineRequest(line: LineEnvelope, rules: LineRules): Promi
   for (const { maxTokens } of request.prompts) checkMinTokens(request.sampling.minTokens, maxTokens);
   return request;
 }
+
+/**
+ * Checks a line's body and makes it ready to generate. The seed is the user's, else one derived from the line alone. Throws an
+ * `EyrieError` that names the field; such an error fails the line, not the batch.
+ */
+export const toLineRequest = (line: LineEnvelope, rules: LineRules): Promise<LineRequest> =>
+  toRequest(line, rules, (seed) => (seed === undefined ? derivedSeed(line.customId, line.body) : userSeed(seed)));
+
+/** The same for whoever wants to know whether and how long it would run: without a seed, which takes the whole body to derive. */
+export const checkLineRequest = (line: LineEnvelope, rules: LineRules): Promise<LineRequest> =>
+  toRequest(line, rules, () => 0n);

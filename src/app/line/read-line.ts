@@ -1,9 +1,9 @@
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError, errorCode, type ErrorCode } from '../../domain/errors.js';
 import { fromForeignLine, idMember } from '../../domain/foreign-line.js';
-import { nestsWithin } from '../../domain/json-depth.js';
+import { jsonExcess } from '../../domain/json-size.js';
 import { isEndpoint, modelNames, servesModel, type Endpoint, type ServedModel } from '../../domain/served-model.js';
-import { shown } from '../../contract/parse.js';
+import { shown } from '../../contract/shown.js';
 
 /** A line that is a request: who asked, and for what. The body is not checked yet. */
 export interface LineEnvelope {
@@ -25,10 +25,11 @@ export class LineRejection extends EyrieError {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function parseJson(bytes: Uint8Array): unknown {
-  if (!nestsWithin(bytes, bounds.jsonDepthMax))
+  const excess = jsonExcess(bytes);
+  if (excess)
     throw new LineRejection(
       'invalid_json_line',
-      `The line nests deeper than ${bounds.jsonDepthMax} levels.`,
+      `The line ${excess.what}. Simplify it, or cut it into several.`,
       null,
       null,
     );

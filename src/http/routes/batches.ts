@@ -44,6 +44,7 @@ export function batchRoutes(world: World, rules: LineRules | null, filesQuota: F
       headers: repeatHeaders,
       body: createBatchRequest,
       bodyBytesMax: bounds.inlineBodyBytesMax,
+      inlineRequests: true,
       answer: z.union([batchObject, dryRunObject]),
       handle: ({ tenant, headers, body }) => {
         if (body.eyrie?.dry_run === true) return runDry(tenant, body);

@@ -1,6 +1,6 @@
 import { callLive } from '../../app/live/call-live.js';
 import type { LiveNews } from '../../app/live/call-worker.js';
-import { toLineRequest, type LineRules } from '../../app/line/line-request.js';
+import { checkLineRequest, type LineRules } from '../../app/line/line-request.js';
 import type { World } from '../../app/world.js';
 import { chatEvent, chatObject } from '../../contract/chat-object.js';
 import { chatRequest } from '../../contract/chat-request.js';
@@ -24,7 +24,7 @@ async function* putBack(first: LiveNews, rest: AsyncIterable<LiveNews>): AsyncGe
 /** All that is wrong with a request is said here, before any worker is woken: the same checks as for a line of a batch. */
 async function check(rules: LineRules, request: LiveRequest, model: string): Promise<void> {
   checkModel(rules.model, model);
-  await toLineRequest({ customId: '', endpoint: request.endpoint, body: request.body }, rules);
+  await checkLineRequest({ customId: '', endpoint: request.endpoint, body: request.body }, rules);
 }
 
 async function answer(

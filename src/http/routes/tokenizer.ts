@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseWith } from '../../contract/parse.js';
 import {
   detokenizeAnswer,
@@ -24,6 +25,18 @@ function bytesOf(tokenizer: Tokenizer, tokens: readonly number[]): Uint8Array {
   return Buffer.concat(tokens.map((id) => tokenizer.tokenBytes(id)));
 }
 
+/** Texts of tokens that are made in one turn: some 4 ms. */
+const textsPerTurn = 8192;
+
+async function tokenTexts(tokenizer: Tokenizer, tokens: readonly number[]): Promise<string[]> {
+  const texts: string[] = [];
+  for (const id of tokens) {
+    texts.push(tokenText(tokenizer.tokenBytes(id), id));
+    if (texts.length % textsPerTurn === 0) await nextTurn();
+  }
+  return texts;
+}
+
 /** The tokenizer at the root of the server, where vLLM has it and evaluation harnesses look for it. */
 export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRoute[] {
   return [
@@ -41,7 +54,7 @@ export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRo
           count: tokens.length,
           max_model_len: model.contextTokens,
           tokens,
-          token_strs: body.return_token_strs ? tokens.map((id) => tokenText(tokenizer.tokenBytes(id), id)) : null,
+          token_strs: body.return_token_strs ? await tokenTexts(tokenizer, tokens) : null,
         };
       },
     }),

@@ -12,6 +12,7 @@ import { EyrieError } from '../../../src/domain/errors.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import type { ObjectStore } from '../../../src/ports/object-store.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { inlineRequests } from '../../support/inline-requests.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
 import { completionLine, FakeService, tenant } from '../../support/fake-service.js';
 import { gateStore, type Gate } from '../../support/gated-store.js';
@@ -177,7 +178,7 @@ const overFile =
 /** Over requests of the call, whose file the user finds and deletes. */
 const overRequests = (service: Service): Promise<Beginning> =>
   Promise.resolve({
-    begin: create(service, { requests: lines.map((line) => JSON.parse(line) as object) }),
+    begin: create(service, { requests: inlineRequests(lines.map((line) => JSON.parse(line) as object)) }),
     removeInput: async () => {
       const page = { after: null, limit: 10, order: 'desc', purpose: null } as const;
       const [file] = (await listFiles(service.world, tenant, page)).data;

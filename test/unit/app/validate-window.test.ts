@@ -3,10 +3,13 @@ import { validateInput } from '../../../src/app/validate-input.js';
 import type { Tokenizer } from '../../../src/ports/tokenizer.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { testModel } from '../../support/fake-world.js';
 
 /** Counts what is with it at one moment: it answers only after everybody else had a turn. */
 class SlowTokenizer extends ByteTokenizer implements Tokenizer {
+  /** Long texts are tokenized as a whole. */
+  override readonly tokenBytesMax = 1000;
   #texts = 0;
   #characters = 0;
   textsMost = 0;
@@ -31,7 +34,14 @@ async function validated(lines: number, promptChars: number): Promise<SlowTokeni
       await Promise.resolve();
     }
   })();
-  const rules = { endpoint: null, mode: 'strict', model: testModel, tokenizer, grammars: new FakeGrammars() } as const;
+  const rules = {
+    endpoint: null,
+    mode: 'strict',
+    model: testModel,
+    tokenizer,
+    grammars: new FakeGrammars(),
+    clock: new FakeClock(),
+  } as const;
   expect((await validateInput(source, rules)).lines).toBe(lines);
   return tokenizer;
 }
