@@ -3,7 +3,7 @@ import { bounds } from '../domain/bounds.js';
 import { InlineRequests } from '../domain/inline/inline-requests.js';
 import { endpoints } from '../domain/served-model.js';
 import { expiresAfter, metadata, validationMode } from './batch-object.js';
-import { readBy, refuse } from './bounded.js';
+import { readBy, refuse as refuseInput } from './bounded.js';
 import { optional } from './sampling-fields.js';
 
 /** As documents show them. */
@@ -15,7 +15,7 @@ const listOfRequests = z.array(z.looseObject({})).min(1).max(bounds.batchLinesMa
  */
 const inlineRequests = readBy(listOfRequests, (payload) => {
   const { value } = payload;
-  const wrong = (issue: Record<string, unknown>) => refuse(listOfRequests, payload, issue);
+  const wrong = (issue: Record<string, unknown>) => refuseInput(listOfRequests, payload, issue);
   if (!(value instanceof InlineRequests))
     return wrong({ code: 'invalid_type', expected: 'array', message: 'an array of requests is required' });
   if (value.count === 0) return wrong({ code: 'too_small', message: 'at least one request is required' });

@@ -1,5 +1,5 @@
 import { InlineBodyReader } from '../../src/domain/inline/inline-body.js';
-import { InlineRequests } from '../../src/domain/inline/inline-requests.js';
+import type { InlineRequests } from '../../src/domain/inline/inline-requests.js';
 
 /** Requests as the API takes them out of a body. */
 export function inlineRequests(requests: readonly object[]): InlineRequests {

@@ -53,17 +53,17 @@ test('900 calls with fields at random: none is our fault, and the server goes on
   for (const [n, value] of fc.sample(body, { numRuns: 900, seed: 11 }).entries()) {
     const asked = JSON.stringify(value);
     const answer = call('/v1/completions', jsonPost(JSON.parse(asked) as object));
-    let status = 0;
-    let said = '';
+    const got = { status: 0, said: '' };
     const done = answer.then(async (response) => {
-      status = response.status;
-      said = await response.text();
+      got.said = await response.text();
+      got.status = response.status;
     });
-    while (status === 0) {
+    while (got.status === 0) {
       await world.clock.advance(10);
       await new Promise((resolve) => setImmediate(resolve));
     }
     await done;
+    const { status, said } = got;
     expect(status, `call ${n}: ${asked} gave ${said}`).toBeLessThan(500);
     expect(() => JSON.parse(said) as unknown).not.toThrow();
     if (status === 200) answered++;

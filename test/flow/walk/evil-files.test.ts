@@ -42,7 +42,7 @@ const files: readonly (readonly [what: string, content: string, completed: numbe
   ['a member __proto__', `${good}\n${bodyOf('{"model":"falcon","prompt":"x","__proto__":{"n":2}}')}`, 1, 1],
   ['a repeated id', `${good}\n${good}`, 1, 1],
   ['a stream', `${good}\n${bodyOf('{"model":"falcon","prompt":"x","stream":true}')}`, 1, 1],
-  ['no line feed at the end', `${good}`, 1, 0],
+  ['no line feed at the end', good, 1, 0],
 ];
 
 const customIds = [
