@@ -30,15 +30,48 @@ export const bounds = Object.freeze({
   grammarLarkCharsMax: 16 * 1024,
   grammarChoicesMax: 1000,
   grammarChoiceCharsMax: 1000,
-  /** Compiled grammars kept for the next line that asks for the same. */
+  /** Named members of a schema, at all its depths. What compiling costs grows with the square: some 0.25 s for a thousand optional ones. */
+  grammarMembersMax: 2048,
+  /** `minimum`, `maximum` and the like in a schema: half a millisecond each. */
+  grammarRangesMax: 512,
+  /** Compiled grammars kept for the next line that asks for the same; when there are more, the tenant that has most loses its oldest. */
   grammarsKept: 256,
+  /** Grammars compiled at once: half of Node's four pool threads, which files and tokenizers need too. */
+  grammarCompilesMax: 2,
+  /** Live calls of one tenant that wait for a grammar; further ones are refused. Files wait one line at a time, and are not. */
+  grammarsWaitingMax: 32,
+  /** Different grammars in one batch: each is compiled before the batch is planned. */
+  grammarsPerBatchMax: 1000,
   completionTokensDefault: 16,
   chatTokensDefault: 256,
 
-  // Live calls: somebody holds a connection open for the answer.
+  // Work on an event loop.
+  /** After so long without a pause others get their turn. One line may take 45 ms more; nobody waits longer than 60. */
+  turnMs: 10,
+
+  // Live calls: somebody holds a connection open for the answer. What is larger is work for a batch.
+  /** Prompts times candidates: all slots of a worker twice. */
+  liveSequencesMax: 64,
+  /** Prompt tokens that are computed, each prompt once for each of its candidates: 16 full contexts of 2048. */
+  livePromptTokensMax: 32 * 1024,
+  /** Tokens that may be generated, all candidates together. */
+  liveOutputTokensMax: 32 * 1024,
+  /** An answer as it is estimated before anything is generated. */
+  liveAnswerBytesMax: 8 * 1024 * 1024,
+  /** Open calls of one tenant in one API process, streams included. */
+  liveCallsPerTenant: 512,
+  /** Of the places and slots of a worker one tenant's live calls hold at most this share, so that another's call is taken at once. */
+  liveTenantShare: 0.75,
+  /** A call that finds its tenant at its share of a worker comes again after this; others are taken meanwhile. */
+  livePutBackMs: 500,
+  /** Large answers that are being given out of the store at once in an API process, and of these of one tenant. */
+  liveLargeAnswersMax: 32,
+  liveLargeAnswersPerTenant: 8,
+  /** A client has so long to take a large answer: 8 MB at 28 KB/s. */
+  liveLargeAnswerMs: 300_000,
   /** A call that is not answered, or a stream that has not begun, by then is given up: below the 300 s that clients wait at most. */
   liveWaitMs: 285_000,
-  /** How often a call is given to a worker: another time when the first one ended before it had said anything. */
+  /** How often a call is given to a worker: another time when the first one ended in order, or before it had begun with the call. */
   liveAttemptsMax: 2,
   /** Longest life of a stream. */
   liveStreamMs: 3_600_000,
@@ -53,6 +86,8 @@ export const bounds = Object.freeze({
   liveMessageBytesMax: 4 * 1024 * 1024,
   /** Chunks kept for a client that does not read them; then its connection is cut. */
   liveUnreadBytesMax: 8 * 1024 * 1024,
+  /** The same for all streams of a tenant in an API process together: the one with most of them is cut. */
+  liveUnreadPerTenantBytesMax: 32 * 1024 * 1024,
   /** Objects of a call older than this were left behind by a crash: every call is taken up or given up long before. */
   liveObjectMs: 600_000,
   /** Calls that one worker takes at once, as the scaler counts; also the default of the worker's setting. */
@@ -103,10 +138,21 @@ export const bounds = Object.freeze({
   // Dry runs: checked by the API itself, while the caller waits.
   /** What was read by then is the answer: below the 300 s that clients wait. */
   dryRunMs: 120_000,
-  /** Dry runs at once in a process; more are told to come back. */
+  /** Dry runs at once in a process, one of a tenant; further ones wait. */
   dryRunsMax: 2,
+  /** Dry runs of one tenant that wait; further ones are refused. */
+  dryRunsWaitingMax: 2,
+  /** Bytes of an input between two pauses of a dry run, each as long as what was done since the last: other calls get half of the time. */
+  dryRunStepBytes: 64 * 1024,
   /** Padding is estimated for no more sequences: their shapes are held in memory. */
   dryRunSequencesMax: 200_000,
+
+  // Planning.
+  /** Batches that a `control` process plans at once, and of these of one tenant. */
+  plansMax: 8,
+  plansPerTenant: 2,
+  /** Plans of one tenant that a process remembers while the tenant is at its bound; the sweep brings those it forgets. */
+  plansRememberedMax: 1000,
 
   // Queue.
   jobsPerAddMax: 500,

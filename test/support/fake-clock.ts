@@ -30,6 +30,10 @@ export class FakeClock implements Clock {
     return this.#now - this.#start;
   }
 
+  turn(): Promise<void> {
+    return settle();
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted) {
