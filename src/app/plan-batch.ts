@@ -7,6 +7,7 @@ import { errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { orderNow, queueOrder, type QueueOrder } from '../domain/shard-priority.js';
 import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
+import { CountedGrammars, TooManyGrammars } from './grammars/counted-grammars.js';
 import { inputChanged, openInput } from './input-content.js';
 import { finishJob, shardJobOf } from './jobs.js';
 import { noteOpenWork } from './open-work.js';
@@ -82,7 +83,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       mode: submit.validation,
       model: world.model,
       tokenizer: world.tokenizer,
-      grammars: world.grammars,
+      grammars: new CountedGrammars(world.grammars),
     });
     const overQuota = await tokenLimitError(world, submit.tenant, submit.batchId, valid.tokens);
     if (overQuota) return verdict('failed', [overQuota]);
@@ -97,6 +98,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
     };
   } catch (error) {
     if (error instanceof InvalidInput) return verdict('failed', error.errors);
+    if (error instanceof TooManyGrammars) return verdict('failed', [error.asBatchError()]);
     if (errorCode(error) !== 'input_changed') throw error;
     return verdict('failed', [
       { code: 'input_changed', message: inputChanged().message, param: 'file_id', line: null },

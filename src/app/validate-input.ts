@@ -198,11 +198,13 @@ export async function validateInput(source: AsyncIterable<Uint8Array>, rules: Va
     const checked = checker.check(line);
     // Once a strict file has an error no shard will be cut: the rest is only checked.
     if (rules.mode === 'strict' && checker.errorsTotal > 0 && !rules.observer) continue;
-    window.push(
+    const counted =
       'index' in checked
         ? Promise.resolve({ line, rejected: checked, outcome: null })
-        : readBody(checked, rules).then((outcome) => ({ line, rejected: null, outcome })),
-    );
+        : readBody(checked, rules).then((outcome) => ({ line, rejected: null, outcome }));
+    // Looked at with its window; until then a failure must not count as unhandled.
+    counted.catch(() => undefined);
+    window.push(counted);
     bytes += line.length;
     if (window.length >= windowLines || bytes >= windowBytes) await flush();
   }

@@ -19,6 +19,8 @@ export const bounds = Object.freeze({
   /** Body of a batch whose requests stand in it: some 50,000 short prompts. Held whole in memory, so no more; larger ones are files. */
   inlineBodyBytesMax: 16 * 1024 * 1024,
   promptsPerLineMax: 128,
+  /** The answer to a line as it is estimated before anything is generated: a worker holds it whole. */
+  lineAnswerBytesMax: 64 * 1024 * 1024,
   choicesPerPromptMax: 16,
   stopStringsMax: 16,
   stopCharsMax: 128,
@@ -60,7 +62,7 @@ export const bounds = Object.freeze({
   liveAnswerBytesMax: 8 * 1024 * 1024,
   /** Open calls of one tenant in one API process, streams included. */
   liveCallsPerTenant: 512,
-  /** Of the places and slots of a worker one tenant's live calls hold at most this share, so that another's call is taken at once. */
+  /** Of the places and slots of a worker one tenant's live calls hold at most this share, at least one, so that another's call is taken at once. */
   liveTenantShare: 0.75,
   /** A call that finds its tenant at its share of a worker comes again after this; others are taken meanwhile. */
   livePutBackMs: 500,

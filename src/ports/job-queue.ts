@@ -12,6 +12,18 @@ export interface Job {
   /** Orders jobs of equal priority, lower first: what rounding took from a priority that is finer than a float64. 0 when absent. */
   readonly rest?: number;
   readonly delayMs?: number;
+  /** Whose job it is and how much of the tenant's share it takes: kinds without an order of their own are shared out by it. */
+  readonly flow?: { readonly tenant: string; readonly cost: number; readonly weight: number };
+}
+
+/** Thrown by a handler: the job is put back and comes again after `delayMs`, as if it had not been started. */
+export class PutBack extends Error {
+  readonly delayMs: number;
+
+  constructor(delayMs: number) {
+    super('put back');
+    this.delayMs = delayMs;
+  }
 }
 
 export interface RunningJob {
@@ -25,7 +37,7 @@ export interface RunningJob {
 
 /**
  * Does a job. Resolving removes the job. Throwing a retryable error lets the queue try again with a delay, up to its limit of
- * attempts; any other error removes the job (the janitor puts back what the object store still asks for). `signal.reason` is a
+ * attempts, `PutBack` puts it back; any other error removes the job (the janitor puts back what the object store still asks for). `signal.reason` is a
  * `StopCause`: `lease_lost` or `shutdown`.
  */
 export type JobHandler = (job: RunningJob, signal: AbortSignal) => Promise<void>;

@@ -1,4 +1,6 @@
-import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
+import { planInLanes } from '../../src/app/attempts/plan-in-lanes.js';
+import { TenantLanes } from '../../src/app/fair/tenant-lanes.js';
+import { FairGrammars } from '../../src/app/grammars/fair-grammars.js';
 import { toWorld } from '../../src/app/world.js';
 import { finishWithinBounds } from '../../src/app/finish-batch.js';
 import { sweepLive } from '../../src/app/live/sweep-live.js';
@@ -19,6 +21,7 @@ import { readControlSettings } from '../../src/config/read-environment.js';
 import { Metrics } from '../../src/observe/metrics.js';
 import { observeProgram } from '../../src/observe/observe-program.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
+import { bounds } from '../../src/domain/bounds.js';
 
 /** Uploads, files and what calls leave behind live for long; a minute more or less does not matter. */
 const slowSweepMs = 60_000;
@@ -32,7 +35,9 @@ await runProgram('control', async (_end, fail) => {
   metrics.watchRefusals(() => world.refusals.counts());
   metrics.watchQueue(world.queue);
   const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
-  const planner = { ...world, tokenizer: world.openedModel.tokenizer, grammars: world.openedModel.grammars };
+  const { tokenizer } = world.openedModel;
+  const grammars = new FairGrammars(world.openedModel.grammars, world.tenants);
+  const planLanes = new TenantLanes({ perTenant: bounds.plansPerTenant, remembered: bounds.plansRememberedMax });
   const notifier = {
     ...world,
     sender,
@@ -42,9 +47,11 @@ await runProgram('control', async (_end, fail) => {
   const { queue } = world;
 
   const consumers = [
-    queue.consume('plan', { concurrency: 2 }, (job) =>
-      planWithinBounds(planner, batchJob.parse(job.payload), job.stalls),
-    ),
+    queue.consume('plan', { concurrency: bounds.plansMax }, (job) => {
+      const batch = batchJob.parse(job.payload);
+      const planner = { ...world, tokenizer, grammars: grammars.ofFile(batch.tenant) };
+      return planInLanes(planner, planLanes, batch, job.stalls);
+    }),
     queue.consume('finish', { concurrency: 4 }, (job) =>
       finishWithinBounds(world, batchJob.parse(job.payload), job.stalls),
     ),
