@@ -20,6 +20,8 @@ const serverMessages: Partial<Record<ErrorCode, string>> = {
   generation_timeout:
     'No answer so far: workers are starting, or busy with other calls. Try again; for many prompts use a batch.',
   worker_lost: 'The worker that was making this answer has ended. Try again.',
+  worker_crashed:
+    'The worker was lost while it made this answer. The call may be the reason, so it is not made again by itself. Send it as a batch, which finds requests that cannot be carried out, or once more by hand.',
   service_unavailable: 'The service cannot take this request right now. Try again.',
 };
 
