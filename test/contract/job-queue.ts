@@ -370,7 +370,7 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
       consume('live', 1, (job) => {
         if (job.id === 'early' && puts < 7) {
           puts++;
-          throw new PutBack(retryDelayMs / 2);
+          return Promise.reject(new PutBack(retryDelayMs / 2));
         }
         done.push(`${job.id} ${job.attempt} ${job.stalls}`);
         return Promise.resolve();
