@@ -16,6 +16,8 @@ export class UnreadBytes {
     let total = 0;
     let most = stream;
     for (const other of streams) {
+      // Its `close` is still to come.
+      if (other.destroyed) continue;
       total += other.readableLength;
       if (other.readableLength > most.readableLength) most = other;
     }

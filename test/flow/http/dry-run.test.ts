@@ -148,19 +148,21 @@ describe('a dry run', () => {
     const server = await listening({ tokenizer: new ByteTokenizer(), grammars });
     const guided = { requests: [line('a', { guided_regex: 'a+' })] };
     const bob = server.client.withOptions({ apiKey: keyB });
-    const ofMallory = [1, 2, 3].map(() => dryRun(server, guided));
-    await eventually('one is at work', () => grammars.asked === 1);
-    const refused = server.client.withOptions({ maxRetries: 0 });
-    const waiting = eventually('the others wait, and a fourth is refused', async () => {
-      const error: unknown = await dryRun({ ...server, client: refused }, { requests: [] }).catch((e: unknown) => e);
-      return (error as { code?: string }).code === 'rate_limit_exceeded';
-    });
-    await waiting;
+    const once = { ...server, client: server.client.withOptions({ maxRetries: 0 }) };
+    const refused: unknown[] = [];
+    const ofMallory = [1, 2, 3, 4].map(() =>
+      dryRun(once, guided).catch((error: unknown) => {
+        refused.push(error);
+        return null;
+      }),
+    );
+    await eventually('one is at work, two wait, and one is refused', () => refused.length === 1);
+    expect(refused).toMatchObject([{ status: 429, code: 'rate_limit_exceeded' }]);
     expect([...server.world.refusals.counts().keys()]).toEqual(['dryRunsWaitingMax']);
     expect((await dryRun({ ...server, client: bob }, { requests: lines(1) })).eyrie.valid).toBe(true);
     expect(grammars.asked).toBe(1);
     grammars.open();
-    expect((await Promise.all(ofMallory)).every(({ eyrie }) => eyrie.valid)).toBe(true);
+    expect((await Promise.all(ofMallory)).filter((answer) => answer?.eyrie.valid === true)).toHaveLength(3);
   });
 
   test('tell of a file with too many different grammars', async () => {

@@ -52,7 +52,7 @@ describe('a call that waits for its answer', () => {
   });
 
   test('is refused for the log-probabilities of a chat too', async () => {
-    const most = await chat({ logprobs: true, top_logprobs: 20, n: 16, max_tokens: 1900 });
+    const most = await chat({ logprobs: true, top_logprobs: 20, n: 8, max_tokens: 1900 });
     expect(() => checkLiveSize(most, tokenizer)).toThrow(passes('liveAnswerBytesMax'));
     const fine = await chat({ logprobs: true, top_logprobs: 20, max_tokens: 2000 });
     expect(() => checkLiveSize(fine, tokenizer)).not.toThrow();

@@ -39,7 +39,7 @@ test('equal prompts that are scored are read once, for all their candidates', as
 });
 
 test('with an answer behind it, a prompt is scored once and each candidate generated', async () => {
-  const { engine, results } = await run({ n: 4, max_tokens: 8 });
+  const { engine, results } = await run({ n: 4, max_tokens: 40 });
   expect(engine.requests).toHaveLength(12);
   expect(engine.requests.filter(({ promptLogprobs }) => promptLogprobs)).toHaveLength(2);
   for (const { chosen } of results)
