@@ -5,7 +5,7 @@ import { toLineRequest } from '../../../src/app/line/line-request.js';
 import { responseJson } from '../../../src/app/line/response-json.js';
 import { runSequences } from '../../../src/app/line/run-sequences.js';
 import { checkLiveSize, checkSequences } from '../../../src/app/live/live-size.js';
-import { bounds, type BoundName } from '../../../src/domain/bounds.js';
+import type { BoundName } from '../../../src/domain/bounds.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
 import { testModel } from '../../support/fake-world.js';
