@@ -153,12 +153,10 @@ export const bounds = Object.freeze({
   /** Batches that a `control` process plans at once, and of these of one tenant. */
   plansMax: 8,
   plansPerTenant: 2,
-  /** Plans of one tenant that a process remembers while the tenant is at its bound; the sweep brings those it forgets. */
-  plansRememberedMax: 1000,
 
   // Queue.
   jobsPerAddMax: 500,
-  /** An idle consumer looks for shards this often at first, then half as often each time; most are told sooner (`ShardOrder`). */
+  /** An idle consumer looks for jobs this often at first, then half as often each time; most are told sooner (`JobOrder`). */
   feedPollMsMin: 100,
   feedPollMsMax: 1000,
   /** While shards end faster than this, as many as are done at once wait ready: a batch that comes now waits for them no longer. */

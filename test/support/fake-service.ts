@@ -4,8 +4,7 @@ import { BatchRecords } from '../../src/app/batch-records.js';
 import { digestContent } from '../../src/app/files/content-digest.js';
 import { finishWithinBounds } from '../../src/app/finish-batch.js';
 import { generateShard } from '../../src/app/generate-shard.js';
-import { planInLanes } from '../../src/app/attempts/plan-in-lanes.js';
-import { TenantLanes } from '../../src/app/fair/tenant-lanes.js';
+import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
 import { WorkGate } from '../../src/app/attempts/work-gate.js';
 import { Janitor } from '../../src/app/reconcile.js';
 import { repeat } from '../../src/app/repeat.js';
@@ -114,12 +113,10 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
       lanes: new EndpointLanes(),
       webhookTimeoutMs: bounds.webhookTimeoutMs,
     };
-    const lanes = new TenantLanes({ perTenant: bounds.plansPerTenant, remembered: bounds.plansRememberedMax });
     const consumers = [
-      world.queue.consume('plan', { concurrency: bounds.plansMax }, (job) =>
-        planInLanes(
+      world.queue.consume('plan', { concurrency: bounds.plansMax, perTenant: bounds.plansPerTenant }, (job) =>
+        planWithinBounds(
           { ...world, tokenizer: this.#tokenizer, grammars: this.#grammars },
-          lanes,
           batchJob.parse(job.payload),
           job.stalls,
         ),

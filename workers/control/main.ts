@@ -1,5 +1,4 @@
-import { planInLanes } from '../../src/app/attempts/plan-in-lanes.js';
-import { TenantLanes } from '../../src/app/fair/tenant-lanes.js';
+import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
 import { FairGrammars } from '../../src/app/grammars/fair-grammars.js';
 import { toWorld } from '../../src/app/world.js';
 import { finishWithinBounds } from '../../src/app/finish-batch.js';
@@ -37,7 +36,6 @@ await runProgram('control', async (_end, fail) => {
   const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
   const { tokenizer } = world.openedModel;
   const grammars = new FairGrammars(world.openedModel.grammars, world.tenants);
-  const planLanes = new TenantLanes({ perTenant: bounds.plansPerTenant, remembered: bounds.plansRememberedMax });
   const notifier = {
     ...world,
     sender,
@@ -47,10 +45,10 @@ await runProgram('control', async (_end, fail) => {
   const { queue } = world;
 
   const consumers = [
-    queue.consume('plan', { concurrency: bounds.plansMax }, (job) => {
+    queue.consume('plan', { concurrency: bounds.plansMax, perTenant: bounds.plansPerTenant }, (job) => {
       const batch = batchJob.parse(job.payload);
       const planner = { ...world, tokenizer, grammars: grammars.ofFile(batch.tenant) };
-      return planInLanes(planner, planLanes, batch, job.stalls);
+      return planWithinBounds(planner, batch, job.stalls);
     }),
     queue.consume('finish', { concurrency: 4 }, (job) =>
       finishWithinBounds(world, batchJob.parse(job.payload), job.stalls),

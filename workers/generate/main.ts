@@ -5,7 +5,7 @@ import { generateShard } from '../../src/app/generate-shard.js';
 import { WorkGate } from '../../src/app/attempts/work-gate.js';
 import { FairGrammars } from '../../src/app/grammars/fair-grammars.js';
 import { answerCall } from '../../src/app/live/answer-call.js';
-import { LiveShares } from '../../src/app/live/live-shares.js';
+import { LiveShares, placesOfTenant } from '../../src/app/live/live-shares.js';
 import { repeat } from '../../src/app/repeat.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { SpeedMeter } from '../../src/app/speed-meter.js';
@@ -96,7 +96,10 @@ await runProgram('generate', async (end, fail) => {
     ),
     world.queue.consume(
       'live',
-      { concurrency: settings.EYRIE_LIVE_CALLS_IN_FLIGHT },
+      {
+        concurrency: settings.EYRIE_LIVE_CALLS_IN_FLIGHT,
+        perTenant: placesOfTenant(settings.EYRIE_LIVE_CALLS_IN_FLIGHT),
+      },
       noted((job, signal) => {
         // It was on its way when the worker stopped fetching: whoever waits for it is served sooner by another one.
         if (gate.isHeld) throw new EyrieError('service_unavailable', 'This worker runs a suspect shard alone.');

@@ -4,7 +4,7 @@ import type { Tenants } from '../../ports/tenants.js';
 import { FairShare } from '../fair/fair-share.js';
 
 /** A tenant's part of so many places: others always find one. */
-const ofTenant = (places: number): number => Math.max(1, Math.floor(places * bounds.liveTenantShare));
+export const placesOfTenant = (places: number): number => Math.max(1, Math.floor(places * bounds.liveTenantShare));
 
 const refusal = (): EyrieError =>
   new EyrieError('service_unavailable', 'This worker has too many sequences that wait.');
@@ -18,14 +18,14 @@ export class LiveShares {
     const weightOf = (tenant: string): number => tenants.weight(tenant);
     this.#calls = new FairShare({
       places: calls,
-      placesPerTenant: ofTenant(calls),
+      placesPerTenant: placesOfTenant(calls),
       waitingPerTenant: 0,
       weightOf,
       refusal,
     });
     this.#slots = new FairShare({
       places: slots,
-      placesPerTenant: ofTenant(slots),
+      placesPerTenant: placesOfTenant(slots),
       waitingPerTenant: calls * bounds.liveSequencesMax,
       weightOf,
       refusal,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { planInLanes } from '../../../src/app/attempts/plan-in-lanes.js';
-import { TenantLanes } from '../../../src/app/fair/tenant-lanes.js';
+import { planWithinBounds } from '../../../src/app/attempts/plan-within-bounds.js';
+import { planJob } from '../../../src/app/jobs.js';
 import { batchJob, type BatchJob } from '../../../src/contract/queue-payload.js';
 import type { SubmitObject } from '../../../src/contract/stored-objects.js';
 import { bounds } from '../../../src/domain/bounds.js';
@@ -47,7 +47,6 @@ async function accepted(world: ReturnType<typeof fakeWorld>, tenant: string): Pr
 
 test("plans of one tenant leave places for another's, and each of them is made", async () => {
   const world = fakeWorld();
-  const lanes = new TenantLanes({ perTenant: bounds.plansPerTenant, remembered: bounds.plansRememberedMax });
   const many = await Promise.all(Array.from({ length: 20 }, () => accepted(world, 'mallory')));
   const other = await accepted(world, 'alice');
   // Reading mallory's inputs takes a minute each.
@@ -55,11 +54,10 @@ test("plans of one tenant leave places for another's, and each of them is made",
     operation.startsWith('get') && key.includes('mallory') && key.includes('content') ? { delayMs: 60_000 } : undefined;
   const isPlanned = ({ tenant, batchId }: BatchJob): boolean => world.store.text(keys.plan(tenant, batchId)) !== null;
   const grammars = new FakeGrammars();
-  world.queue.consume('plan', { concurrency: bounds.plansMax }, (job) =>
-    planInLanes({ ...world, tokenizer: new ByteTokenizer(), grammars }, lanes, batchJob.parse(job.payload), job.stalls),
+  world.queue.consume('plan', { concurrency: bounds.plansMax, perTenant: bounds.plansPerTenant }, (job) =>
+    planWithinBounds({ ...world, tokenizer: new ByteTokenizer(), grammars }, batchJob.parse(job.payload), job.stalls),
   );
-  for (const batch of [...many, other])
-    await world.queue.add('plan', [{ id: `plan-${batch.batchId}`, payload: batch }]);
+  for (const batch of [...many, other]) await world.queue.add('plan', [planJob(batch, world)]);
   await eventually('the other one is planned', () => isPlanned(other));
   expect(world.clock.monotonic()).toBe(0);
   expect(many.filter(isPlanned)).toEqual([]);
