@@ -365,14 +365,14 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
 
     it('puts a job back that its handler cannot take yet, as often as it says so, and takes others meanwhile', async () => {
       const { queue, until } = await start();
-      const done: string[] = [];
+      const ended: string[] = [];
       let puts = 0;
       consume('live', 1, (job) => {
         if (job.id === 'early' && puts < 7) {
           puts++;
           return Promise.reject(new PutBack(retryDelayMs / 2));
         }
-        done.push(`${job.id} ${job.attempt} ${job.stalls}`);
+        ended.push(`${job.id} ${job.attempt} ${job.stalls}`);
         return Promise.resolve();
       });
       await queue.add('live', [{ id: 'early', payload: {} }]);
@@ -380,7 +380,7 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
       await queue.add('live', [{ id: 'other', payload: {} }]);
       await until('all are done', () => emptied('live'));
       expect(puts).toBe(7);
-      expect(done).toEqual(['other 0 0', 'early 0 0']);
+      expect(ended).toEqual(['other 0 0', 'early 0 0']);
     });
 
     it('removes a job at once after an error that is not retryable', async () => {
