@@ -1,7 +1,16 @@
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
-import type { LineRequest } from './line-request.js';
+
+/** What an answer's size follows from, of a `LineRequest`. */
+export interface AnswerShape {
+  readonly format: 'completion' | 'chat';
+  readonly prompts: readonly { readonly ids: Uint32Array; readonly maxTokens: number }[];
+  readonly choices: number;
+  readonly echo: boolean;
+  readonly logprobs: number | null;
+  readonly returnTokenIds: boolean;
+}
 
 /** Bytes in JSON of what is not known before it is generated: a token's text, and a number. Above the mean of every language. */
 const textBytes = 24;
@@ -21,7 +30,7 @@ function promptTextBytes(ids: Uint32Array, tokenizer: Tokenizer): number {
 }
 
 /** How large the answer becomes at most, all tokens generated; estimated by the means above. */
-export function answerBytesMost(line: LineRequest, tokenizer: Tokenizer): number {
+export function answerBytesMost(line: AnswerShape, tokenizer: Tokenizer): number {
   const { format, prompts, choices, echo, logprobs, returnTokenIds } = line;
   const entryBytes = logprobs === null ? 0 : format === 'chat' ? chatEntryBytes(logprobs) : legacyEntryBytes(logprobs);
   let bytes = 0;
@@ -35,7 +44,7 @@ export function answerBytesMost(line: LineRequest, tokenizer: Tokenizer): number
 }
 
 /** The bound of every answer, of a batch line's too: it is made whole in a worker's memory. Throws `invalid_value`. */
-export function checkAnswerSize(line: LineRequest, tokenizer: Tokenizer): void {
+export function checkAnswerSize(line: AnswerShape, tokenizer: Tokenizer): void {
   const bytes = answerBytesMost(line, tokenizer);
   if (bytes > bounds.lineAnswerBytesMax)
     throw new EyrieError(
