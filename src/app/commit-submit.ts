@@ -27,7 +27,7 @@ export async function commitSubmit(world: World, submit: SubmitObject): Promise<
   await store.put(marker, Buffer.of());
   await putInLists(store, submit);
   try {
-    await world.queue.add('plan', [planJob(submit)]);
+    await world.queue.add('plan', [planJob(submit, world, submit.input?.bytes)]);
   } catch (error) {
     // Accepted all the same: the janitor queues it as soon as the queue is back.
     world.log.warn('batch.enqueue_failed', { tenant, batchId, code: errorCode(error) });

@@ -11,7 +11,9 @@ import { virtualTime } from '../domain/shard-priority.js';
 import type { FleetState } from '../ports/progress-board.js';
 import { findInput, inlineRequestsOf } from './accept-batch.js';
 import { deadlineWithin, expiresAfterWindow, priceOf } from './batch-terms.js';
+import { CountedGrammars, TooManyGrammars } from './grammars/counted-grammars.js';
 import { openInput, toInputRef } from './input-content.js';
+import { inSteps } from './in-steps.js';
 import { lineSize, type LineRequest, type LineSize } from './line/line-request.js';
 import { fleetSpeed, readFleet } from './open-work.js';
 import { tokenLimitError } from './quotas/queued-tokens.js';
@@ -88,7 +90,7 @@ async function examine(
       mode,
       model: world.model,
       tokenizer: world.tokenizer,
-      grammars: world.grammars,
+      grammars: new CountedGrammars(world.grammars),
       clock: world.clock,
       observer: survey.observe,
     });
@@ -108,6 +110,14 @@ async function examine(
   } catch (error) {
     if (error instanceof TimeIsUp)
       return { valid: null, complete: false, noRequests: 0, lines: survey.requests, errors: [] };
+    if (error instanceof TooManyGrammars)
+      return {
+        valid: null,
+        complete: true,
+        noRequests: 0,
+        lines: survey.requests,
+        errors: [error.asBatchError()],
+      };
     if (!(error instanceof InvalidInput)) throw error;
     const { lines, badLines, errors } = error;
     return { valid: null, complete: true, noRequests: badLines, lines, errors };
@@ -181,9 +191,15 @@ async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
 
 /**
  * Says what a batch would be, with the code that would validate it: its bad lines, tokens, shards, padding, time and cost. Creates
- * nothing and takes no time of a worker. Throws what a create would throw for wrong terms.
+ * nothing and takes no time of a worker. Throws what a create would throw for wrong terms, and the signal's
+ * reason when nobody wants to know any more.
  */
-export async function dryRun(world: Planner, tenant: string, request: CreateBatchRequest): Promise<DryRunObject> {
+export async function dryRun(
+  world: Planner,
+  tenant: string,
+  request: CreateBatchRequest,
+  signal: AbortSignal,
+): Promise<DryRunObject> {
   const nowMs = world.clock.now();
   const completionWindow = request.completion_window ?? defaultWindow;
   const expiresMs = expiresAfterWindow(world, completionWindow, nowMs);
@@ -194,7 +210,14 @@ export async function dryRun(world: Planner, tenant: string, request: CreateBatc
   const source = requests ? once(requests.content(request.endpoint)) : input;
   const survey = new Survey(() => world.clock.monotonic());
   const found: Findings = source
-    ? await examine(world, tenant, source, survey, request, request.eyrie?.validation ?? 'strict')
+    ? await examine(
+        world,
+        tenant,
+        inSteps(world.clock, source, signal),
+        survey,
+        request,
+        request.eyrie?.validation ?? 'strict',
+      )
     : { valid: null, complete: true, noRequests: 0, lines: 0, errors: [noSuchInput(request.input_file_id ?? '')] };
   const { valid } = found;
   const fleet = await readFleet(world);

@@ -2,11 +2,23 @@ import type { PlannedShard } from '../contract/stored-objects.js';
 import type { BatchJob, DeliveryJob, LiveJob, ShardJob } from '../contract/queue-payload.js';
 import { priorityRest, shardPriority, type QueueOrder } from '../domain/shard-priority.js';
 import type { Job } from '../ports/job-queue.js';
+import type { World } from './world.js';
 
 /** The jobs of a batch. Their ids follow from what they do, so that adding one twice is adding it once. */
 const pointer = ({ tenant, batchId }: BatchJob): BatchJob => ({ tenant, batchId });
 
-export const planJob = (batch: BatchJob): Job => ({ id: `plan-${batch.batchId}`, payload: pointer(batch) });
+export const planJobId = ({ batchId }: BatchJob): string => `plan-${batchId}`;
+
+/** A plan costs what reading its input costs; unknown ones count as a megabyte. */
+export const planJob = (batch: BatchJob, { tenants }: Pick<World, 'tenants'>, inputBytes = 2 ** 20): Job => ({
+  id: planJobId(batch),
+  payload: pointer(batch),
+  flow: {
+    tenant: batch.tenant,
+    cost: Math.max(1, Math.ceil(inputBytes / 2 ** 16)),
+    weight: tenants.weight(batch.tenant),
+  },
+});
 
 export const finishJob = (batch: BatchJob): Job => ({ id: `fin-${batch.batchId}`, payload: pointer(batch) });
 
@@ -19,9 +31,12 @@ export const shardJobOf = (batch: BatchJob, order: QueueOrder, { n }: Pick<Plann
   rest: priorityRest(order, n),
 });
 
-export const liveJobOf = ({ tenant, callId }: LiveJob): Job => ({
-  id: `live-${callId}`,
+export const liveJobId = ({ callId }: LiveJob): string => `live-${callId}`;
+
+export const liveJobOf = ({ tenant, callId }: LiveJob, flow: NonNullable<Job['flow']>): Job => ({
+  id: liveJobId({ tenant, callId }),
   payload: { tenant, callId } satisfies LiveJob,
+  flow,
 });
 
 /** `weight`: of the tenant, whose deliveries take turns with those of others. */

@@ -7,6 +7,7 @@ import { errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { orderNow, queueOrder, type QueueOrder } from '../domain/shard-priority.js';
 import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
+import { CountedGrammars, TooManyGrammars } from './grammars/counted-grammars.js';
 import { inputChanged, openInput } from './input-content.js';
 import { finishJob, shardJobOf } from './jobs.js';
 import { noteOpenWork } from './open-work.js';
@@ -92,7 +93,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       mode: submit.validation,
       model: world.model,
       tokenizer: world.tokenizer,
-      grammars: world.grammars,
+      grammars: new CountedGrammars(world.grammars),
       clock: world.clock,
     });
     return {
@@ -107,6 +108,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
   } catch (error) {
     if (error instanceof InvalidInput) return ends('failed', error.errors);
     if (errorCode(error) === 'input_unreadable') return ends('failed', [unreadableInput]);
+    if (error instanceof TooManyGrammars) return ends('failed', [error.asBatchError()]);
     if (errorCode(error) !== 'input_changed') throw error;
     return ends('failed', [{ code: 'input_changed', message: inputChanged().message, param: 'file_id', line: null }]);
   }

@@ -9,7 +9,7 @@ import type { FleetState } from '../ports/progress-board.js';
 import { decidedShards, repairLists } from './batch-records.js';
 import { closeBatch } from './close-batch.js';
 import { giveUpShard } from './give-up-shard.js';
-import { finishJob, planJob, shardJobId } from './jobs.js';
+import { finishJob, planJob, planJobId, shardJobId } from './jobs.js';
 import { listAll } from './list-all.js';
 import { noteOpenWork, readFleet } from './open-work.js';
 import { queueShards } from './plan-batch.js';
@@ -142,7 +142,7 @@ export class Janitor {
   }
 
   async #restorePlan(submit: SubmitObject, { lost }: Sweep): Promise<Found> {
-    const job = planJob(submit);
+    const job = planJob(submit, this.#world, submit.input?.bytes);
     const restored = (await lost.restore('plan', [job])) > 0;
     return { found: 'accepted', watched: { kind: 'plan', id: job.id }, restored };
   }
@@ -232,7 +232,7 @@ export class Janitor {
     const missing = await lost.among('shard', ids);
     if (missing.length === 0) return false;
     // As long as the queue holds the plan's job, whoever does it adds them all.
-    const plannerGone = await lost.among('plan', [planJob(submit).id]);
+    const plannerGone = await lost.among('plan', [planJobId(submit)]);
     if (plannerGone.length === 0) return false;
     // Some were decided since the parts were listed.
     const since = await decidedShards(store, tenant, batchId);

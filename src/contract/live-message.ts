@@ -14,8 +14,8 @@ const place = { run: z.string().max(64), n: z.number().int().min(0) };
 
 /** What a worker tells the one who waits. The channel is Redis, which is not trusted: each message is parsed before use. */
 export const liveMessage = z.discriminatedUnion('kind', [
-  /** At work. */
-  z.object({ kind: z.literal('pulse'), ...place }),
+  /** At work. `begun`: the engine is about to see the call; what is lost from then on may be lost because of it. */
+  z.object({ kind: z.literal('pulse'), ...place, begun: z.boolean().optional() }),
   /** More of a stream: JSON texts, one for each event. */
   z.object({ kind: z.literal('chunks'), ...place, chunks: z.array(z.string()) }),
   z.object({ kind: z.literal('end'), ...place }),

@@ -31,6 +31,8 @@ export const bounds = Object.freeze({
   chatPartsMax: 1024,
   /** Above the vocabulary of every Falcon. */
   logitBiasMax: 100_000,
+  /** The answer to a line as it is estimated before anything is generated: a worker holds it whole. */
+  lineAnswerBytesMax: 64 * 1024 * 1024,
   choicesPerPromptMax: 16,
   stopStringsMax: 16,
   stopCharsMax: 128,
@@ -42,8 +44,18 @@ export const bounds = Object.freeze({
   grammarLarkCharsMax: 16 * 1024,
   grammarChoicesMax: 1000,
   grammarChoiceCharsMax: 1000,
-  /** Compiled grammars kept for the next line that asks for the same. */
+  /** Named members of a schema, at all its depths. What compiling costs grows with the square: some 0.25 s for a thousand optional ones. */
+  grammarMembersMax: 2048,
+  /** `minimum`, `maximum` and the like in a schema: half a millisecond each. */
+  grammarRangesMax: 512,
+  /** Compiled grammars kept for the next line that asks for the same; when there are more, the tenant that has most loses its oldest. */
   grammarsKept: 256,
+  /** Grammars compiled at once: half of Node's four pool threads, which files and tokenizers need too. */
+  grammarCompilesMax: 2,
+  /** Live calls of one tenant that wait for a grammar; further ones are refused. Files wait one line at a time, and are not. */
+  grammarsWaitingMax: 32,
+  /** Different grammars in one batch: each is compiled before the batch is planned. */
+  grammarsPerBatchMax: 1000,
   completionTokensDefault: 16,
   chatTokensDefault: 256,
 
@@ -57,10 +69,29 @@ export const bounds = Object.freeze({
   /** Token ids that `/detokenize` takes. */
   detokenizeTokensMax: 128 * 1024,
 
-  // Live calls: somebody holds a connection open for the answer.
+  // Live calls: somebody holds a connection open for the answer. What is larger is work for a batch.
+  /** Prompts times candidates: all slots of a worker twice. */
+  liveSequencesMax: 64,
+  /** Prompt tokens that are computed, each prompt once for each of its candidates: 16 full contexts of 2048. */
+  livePromptTokensMax: 32 * 1024,
+  /** Tokens that may be generated, all candidates together. */
+  liveOutputTokensMax: 32 * 1024,
+  /** An answer as it is estimated before anything is generated. */
+  liveAnswerBytesMax: 8 * 1024 * 1024,
+  /** Open calls of one tenant in one API process, streams included. */
+  liveCallsPerTenant: 512,
+  /** Of the places and slots of a worker one tenant's live calls hold at most this share, at least one, so that another's call is taken at once. */
+  liveTenantShare: 0.75,
+  /** A call that finds its tenant at its share of a worker comes again after this; others are taken meanwhile. */
+  livePutBackMs: 500,
+  /** Large answers that are being given out of the store at once in an API process, and of these of one tenant. */
+  liveLargeAnswersMax: 32,
+  liveLargeAnswersPerTenant: 8,
+  /** A client has so long to take a large answer: 8 MB at 28 KB/s. */
+  liveLargeAnswerMs: 300_000,
   /** A call that is not answered, or a stream that has not begun, by then is given up: below the 300 s that clients wait at most. */
   liveWaitMs: 285_000,
-  /** How often a call is given to a worker: another time when the first one ended before it had said anything. */
+  /** How often a call is given to a worker: another time when the first one ended in order, or before it had begun with the call. */
   liveAttemptsMax: 2,
   /** Longest life of a stream. */
   liveStreamMs: 3_600_000,
@@ -75,6 +106,8 @@ export const bounds = Object.freeze({
   liveMessageBytesMax: 4 * 1024 * 1024,
   /** Chunks kept for a client that does not read them; then its connection is cut. */
   liveUnreadBytesMax: 8 * 1024 * 1024,
+  /** The same for all streams of a tenant in an API process together: the one with most of them is cut. */
+  liveUnreadPerTenantBytesMax: 32 * 1024 * 1024,
   /** Objects of a call older than this were left behind by a crash: every call is taken up or given up long before. */
   liveObjectMs: 600_000,
   /** Calls that one worker takes at once, as the scaler counts; also the default of the worker's setting. */
@@ -127,10 +160,19 @@ export const bounds = Object.freeze({
   // Dry runs: checked by the API itself, while the caller waits.
   /** What was read by then is the answer: below the 300 s that clients wait. */
   dryRunMs: 120_000,
-  /** Dry runs at once in a process; more are told to come back. */
+  /** Dry runs at once in a process, one of a tenant; further ones wait. */
   dryRunsMax: 2,
+  /** Dry runs of one tenant that wait; further ones are refused. */
+  dryRunsWaitingMax: 2,
+  /** Bytes of an input between two pauses of a dry run, each as long as what was done since the last: other calls get half of the time. */
+  dryRunStepBytes: 64 * 1024,
   /** Padding is estimated for no more sequences: their shapes are held in memory. */
   dryRunSequencesMax: 200_000,
+
+  // Planning.
+  /** Batches that a `control` process plans at once, and of these of one tenant. */
+  plansMax: 8,
+  plansPerTenant: 2,
 
   // Queue.
   jobsPerAddMax: 500,

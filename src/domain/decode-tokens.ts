@@ -77,7 +77,3 @@ export class TextOffsets {
     });
   }
 }
-
-/** The offsets of all tokens of a text of `codePointsMax` code points. */
-export const textOffsets = (tokens: readonly Uint8Array[], codePointsMax: number): number[] =>
-  new TextOffsets().next(tokens, codePointsMax);

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import type { LiveNews } from '../app/live/call-worker.js';
-import { bounds } from '../domain/bounds.js';
 
 export const eventStreamHeaders = Object.freeze({
   'content-type': 'text/event-stream; charset=utf-8',
@@ -16,22 +15,29 @@ const escaped = (json: string): string =>
 
 const event = (json: string): string => `data: ${escaped(json)}\n\n`;
 
-function toText(news: LiveNews): string {
+/** News of a stream: whole answers are none. */
+export type StreamNews = Exclude<LiveNews, { kind: 'answer' | 'large answer' }>;
+
+function toText(news: StreamNews): string {
   // A comment: readers skip it, and proxies see that the connection lives.
   if (news.kind === 'alive') return ': at work\n\n';
-  return news.kind === 'chunks' ? news.chunks.map(event).join('') : event(news.json);
+  return news.chunks.map(event).join('');
 }
 
 /**
  * The news of a call as server-sent events, in OpenAI's form: `data: JSON`, and `data: [DONE]` behind the last. A stream that
  * fails ends with an event that holds the error, and without [DONE]. News are taken as they come, whether or not the client reads:
- * one that has too much unread is cut off.
+ * one that has too much unread is cut off by `pushed`, which is told of each push.
  */
-export function toEventStream(news: AsyncIterable<LiveNews>, toErrorBody: (error: unknown) => object): Readable {
+export function toEventStream(
+  news: AsyncIterable<StreamNews>,
+  toErrorBody: (error: unknown) => object,
+  pushed: (body: Readable) => void,
+): Readable {
   const body = new Readable({ read: () => undefined });
   const push = (text: string): void => {
     body.push(text);
-    if (body.readableLength > bounds.liveUnreadBytesMax) body.destroy();
+    pushed(body);
   };
   const pump = async (): Promise<void> => {
     try {

@@ -1,5 +1,6 @@
 import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { FairGrammars } from '../app/grammars/fair-grammars.js';
 import { KeyRing } from '../app/keys/key-ring.js';
 import { FilesQuota } from '../app/quotas/files-quota.js';
 import { QuickShared } from '../app/quotas/quick-shared.js';
@@ -8,7 +9,7 @@ import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { plainScopes, scopes } from '../domain/scopes.js';
-import type { Grammars } from '../ports/grammars.js';
+import type { GrammarCompiler } from '../ports/grammars.js';
 import type { Tokenizer } from '../ports/tokenizer.js';
 import type { ApiRoute } from './api-route.js';
 import type { BodyRate } from './body-rate.js';
@@ -53,7 +54,7 @@ export interface ServerOptions {
   /** null: `/tokenize` and its companions are not offered. */
   readonly tokenizer?: Tokenizer | null;
   /** null here or above: dry runs and calls that wait for their answer are not offered. */
-  readonly grammars?: Grammars | null;
+  readonly grammars?: GrammarCompiler | null;
   /** The keys of the configuration may make and revoke keys of their own tenant. */
   readonly configuredKeysAdmin?: boolean;
 }
@@ -67,17 +68,21 @@ function allRoutes(
   options: ServerOptions,
 ): ApiRoute[] {
   const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = 'unknown' } = options;
-  const rules = tokenizer && grammars && { model: world.model, tokenizer, grammars };
   const changes = changeShare(world);
+  const rules = tokenizer && grammars && { model: world.model, tokenizer };
+  const fair = grammars && new FairGrammars(grammars, world.tenants);
+  const forFile = rules && fair && ((tenant: string) => ({ ...rules, grammars: fair.ofFile(tenant) }));
+  const forCall =
+    rules && fair && ((tenant: string, signal: AbortSignal) => ({ ...rules, grammars: fair.ofCall(tenant, signal) }));
   const routes = [
     ...modelRoutes(world),
     ...fileRoutes(world, fileBytesMax, filesQuota),
     ...fileContentRoutes(world, places),
     ...uploadRoutes(world, filesQuota),
-    ...batchRoutes(world, rules, filesQuota),
+    ...batchRoutes(world, forFile, filesQuota),
     ...batchResultRoutes(world),
     ...batchRetryRoutes(world),
-    ...(rules ? completionRoutes(world, rules, calls) : []),
+    ...(forCall ? completionRoutes(world, forCall, calls) : []),
     ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
     ...webhookEndpointRoutes(world, changes),
     ...webhookDeliveryRoutes(world, changes),

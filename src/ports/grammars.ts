@@ -7,3 +7,11 @@ export interface Grammars {
    */
   check(grammar: Grammar): Promise<void>;
 }
+
+/** Grammars of one process, for all tenants. */
+export interface GrammarCompiler {
+  /** Whether `check` is done without work: it was compiled, or found wrong, and is kept. */
+  isKept(grammar: Grammar): boolean;
+  /** As `Grammars.check`; what is kept is kept for this tenant. */
+  check(grammar: Grammar, tenant: string): Promise<void>;
+}

@@ -20,6 +20,16 @@ export interface Job {
   readonly delayMs?: number;
 }
 
+/** Thrown by a handler: the job is put back and comes again after `delayMs`, as if it had not been started. */
+export class PutBack extends Error {
+  readonly delayMs: number;
+
+  constructor(delayMs: number) {
+    super('put back');
+    this.delayMs = delayMs;
+  }
+}
+
 export interface RunningJob {
   readonly id: string;
   readonly payload: unknown;
@@ -31,7 +41,7 @@ export interface RunningJob {
 
 /**
  * Does a job. Resolving removes the job. Throwing a retryable error lets the queue try again with a delay, up to its limit of
- * attempts; any other error removes the job (the janitor puts back what the object store still asks for). `signal.reason` is a
+ * attempts, `PutBack` puts it back; any other error removes the job (the janitor puts back what the object store still asks for). `signal.reason` is a
  * `StopCause`: `lease_lost` or `shutdown`.
  */
 export type JobHandler = (job: RunningJob, signal: AbortSignal) => Promise<void>;

@@ -1,6 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { EyrieError } from '../../src/domain/errors.js';
-import type { Consumer, JobHandler, JobKind, JobQueue, RunningJob } from '../../src/ports/job-queue.js';
+import {
+  PutBack,
+  type Consumer,
+  type JobHandler,
+  type JobKind,
+  type JobQueue,
+  type RunningJob,
+} from '../../src/ports/job-queue.js';
 
 /** A queue under test. Times are short in the real one and fake in the other, so the suite waits for conditions only. */
 export interface QueueHarness {
@@ -354,6 +361,26 @@ export function describeJobQueue(name: string, open: () => Promise<QueueHarness>
       const gaps = tries.slice(1).map(({ ms }, i) => ms - (tries[i]?.ms ?? 0));
       // At least half of the full delay: jitter takes off at most that.
       gaps.forEach((gap, i) => expect(gap).toBeGreaterThanOrEqual((retryDelayMs * 2 ** i) / 2 - 1));
+    });
+
+    it('puts a job back that its handler cannot take yet, as often as it says so, and takes others meanwhile', async () => {
+      const { queue, until } = await start();
+      const ended: string[] = [];
+      let puts = 0;
+      consume('live', 1, (job) => {
+        if (job.id === 'early' && puts < 7) {
+          puts++;
+          return Promise.reject(new PutBack(retryDelayMs / 2));
+        }
+        ended.push(`${job.id} ${job.attempt} ${job.stalls}`);
+        return Promise.resolve();
+      });
+      await queue.add('live', [{ id: 'early', payload: {} }]);
+      await until('it was put back', () => puts > 0);
+      await queue.add('live', [{ id: 'other', payload: {} }]);
+      await until('all are done', () => emptied('live'));
+      expect(puts).toBe(7);
+      expect(ended).toEqual(['other 0 0', 'early 0 0']);
     });
 
     it('removes a job at once after an error that is not retryable', async () => {

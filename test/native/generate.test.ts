@@ -224,3 +224,23 @@ describe('a request that cannot be', () => {
     expect(await drawn(3n)).not.toEqual(await drawn(4n));
   });
 });
+
+it('what is generated does not depend on whether its prompt was scored: one sequence can score it for all', async () => {
+  const engine = await openTiny({ slots: 8 });
+  const random = seededRandom(11);
+  for (let i = 0; i < 20; i++) {
+    const request = tinyRequest({
+      promptIds: randomPrompt(random, 1 + Math.floor(random() * 40)),
+      maxTokens: 12,
+      temperature: i % 2,
+      seed: BigInt(i),
+      logprobs: 3,
+    });
+    const [scored, plain] = await Promise.all([
+      engine.generate(2 * i, { ...request, promptLogprobs: true }),
+      engine.generate(2 * i + 1, { ...request, promptLogprobs: false }),
+    ]);
+    expect(scored.promptLogprobs).not.toBeNull();
+    expect(plain).toEqual({ ...scored, promptLogprobs: null, promptTopIds: null, promptTopLogprobs: null });
+  }
+});

@@ -1,10 +1,14 @@
 import { EyrieError } from '../../src/domain/errors.js';
 import type { Grammar } from '../../src/domain/grammar.js';
-import type { Grammars } from '../../src/ports/grammars.js';
+import type { GrammarCompiler, Grammars } from '../../src/ports/grammars.js';
 
-/** Takes every grammar but those whose text says `unsatisfiable`. */
-export class FakeGrammars implements Grammars {
+/** Takes every grammar but those whose text says `unsatisfiable`. Keeps none. */
+export class FakeGrammars implements Grammars, GrammarCompiler {
   readonly checked: Grammar[] = [];
+
+  isKept(): boolean {
+    return false;
+  }
 
   check(grammar: Grammar): Promise<void> {
     this.checked.push(grammar);

@@ -117,7 +117,7 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
       webhookTimeoutMs: bounds.webhookTimeoutMs,
     };
     const consumers = [
-      world.queue.consume('plan', { concurrency: 2 }, (job) =>
+      world.queue.consume('plan', { concurrency: bounds.plansMax, perTenant: bounds.plansPerTenant }, (job) =>
         planWithinBounds(
           { ...world, tokenizer: this.#tokenizer, grammars: this.#grammars },
           batchJob.parse(job.payload),

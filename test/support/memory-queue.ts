@@ -1,13 +1,14 @@
 import { EyrieError, isRetryable } from '../../src/domain/errors.js';
 import type { Clock } from '../../src/ports/clock.js';
-import type {
-  Backlog,
-  ConsumeOptions,
-  Consumer,
-  Job,
-  JobHandler,
-  JobKind,
-  JobQueue,
+import {
+  PutBack,
+  type Backlog,
+  type ConsumeOptions,
+  type Consumer,
+  type Job,
+  type JobHandler,
+  type JobKind,
+  type JobQueue,
 } from '../../src/ports/job-queue.js';
 
 interface Entry {
@@ -237,6 +238,7 @@ export class MemoryQueue implements JobQueue {
     if (entries.get(id) === entry && entry.hold === hold) {
       if (!failure) entries.delete(id);
       else if (abort.signal.reason === 'shutdown') entry.state = 'waiting';
+      else if (failure.error instanceof PutBack) this.#delay(kind, entry, failure.error.delayMs);
       else if (isRetryable(failure.error) && ++entry.attempt < this.#settings.attemptsMax)
         this.#delay(kind, entry, this.#settings.retryDelayMs * 2 ** (entry.attempt - 1));
       else entries.delete(id);

@@ -1,4 +1,5 @@
 import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
+import { FairGrammars } from '../../src/app/grammars/fair-grammars.js';
 import { toWorld } from '../../src/app/world.js';
 import { finishWithinBounds } from '../../src/app/finish-batch.js';
 import { sweepLive } from '../../src/app/live/sweep-live.js';
@@ -19,8 +20,8 @@ import { readControlSettings } from '../../src/config/read-environment.js';
 import { readVersion } from '../../src/config/read-version.js';
 import { Metrics } from '../../src/observe/metrics.js';
 import { observeProgram } from '../../src/observe/observe-program.js';
-import { bounds } from '../../src/domain/bounds.js';
 import { batchJob } from '../../src/contract/queue-payload.js';
+import { bounds } from '../../src/domain/bounds.js';
 
 /** Uploads, files and what calls leave behind live for long; a minute more or less does not matter. */
 const slowSweepMs = 60_000;
@@ -38,9 +39,10 @@ await runProgram('control', async (_end, fail) => {
     names: world.names.lookup,
     userAgent: `Eyrie/${readVersion()}`,
   });
-  const planner = { ...world, tokenizer: world.openedModel.tokenizer, grammars: world.openedModel.grammars };
   const deliveries = new SharedDeliveries(world);
   metrics.watchShares({ name_lookups: world.names.places, webhooks: deliveries.posts, copies: deliveries.copies });
+  const { tokenizer } = world.openedModel;
+  const grammars = new FairGrammars(world.openedModel.grammars, world.tenants);
   const notifier = {
     ...world,
     sender,
@@ -50,9 +52,11 @@ await runProgram('control', async (_end, fail) => {
   const { queue } = world;
 
   const consumers = [
-    queue.consume('plan', { concurrency: 2 }, (job) =>
-      planWithinBounds(planner, batchJob.parse(job.payload), job.stalls),
-    ),
+    queue.consume('plan', { concurrency: bounds.plansMax, perTenant: bounds.plansPerTenant }, (job) => {
+      const batch = batchJob.parse(job.payload);
+      const planner = { ...world, tokenizer, grammars: grammars.ofFile(batch.tenant) };
+      return planWithinBounds(planner, batch, job.stalls);
+    }),
     queue.consume('finish', { concurrency: 4 }, (job) =>
       finishWithinBounds(world, batchJob.parse(job.payload), job.stalls),
     ),

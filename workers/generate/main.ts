@@ -3,7 +3,9 @@ import { BatchWatches } from '../../src/app/batch-watch.js';
 import { toWorld } from '../../src/app/world.js';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { WorkGate } from '../../src/app/attempts/work-gate.js';
+import { FairGrammars } from '../../src/app/grammars/fair-grammars.js';
 import { answerCall } from '../../src/app/live/answer-call.js';
+import { LiveShares, placesOfTenant } from '../../src/app/live/live-shares.js';
 import { repeat } from '../../src/app/repeat.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { SpeedMeter } from '../../src/app/speed-meter.js';
@@ -13,6 +15,7 @@ import { openEngine } from '../../src/compose/open-engine.js';
 import { openWorld } from '../../src/compose/open-world.js';
 import { runProgram, tellParent } from '../../src/compose/run-program.js';
 import { readGenerateSettings } from '../../src/config/read-environment.js';
+import { liveJob, shardJob } from '../../src/contract/queue-payload.js';
 import { Metrics } from '../../src/observe/metrics.js';
 import { observeProgram } from '../../src/observe/observe-program.js';
 import { EyrieError } from '../../src/domain/errors.js';
@@ -59,6 +62,8 @@ await runProgram('generate', async (end, fail) => {
     loadMs: Math.round(world.clock.monotonic() - startedMs),
   });
   const gate = new WorkGate();
+  const fairGrammars = new FairGrammars(world.openedModel.grammars, world.tenants);
+  const shares = new LiveShares(settings.EYRIE_LIVE_CALLS_IN_FLIGHT, engine.info.slots, world.tenants);
   const generator = {
     ...world,
     gate,
@@ -68,7 +73,6 @@ await runProgram('generate', async (end, fail) => {
       ),
     engine,
     tokenizer: world.openedModel.tokenizer,
-    grammars: world.openedModel.grammars,
     meter: new ShapeMeter(() => engine.totals()),
     planned: world.records,
     watches: new BatchWatches(world),
@@ -85,15 +89,23 @@ await runProgram('generate', async (end, fail) => {
     world.queue.consume(
       'shard',
       { concurrency: settings.EYRIE_SHARDS_IN_FLIGHT },
-      noted((job, signal) => generateShard(generator, job, signal)),
+      noted((job, signal) => {
+        const { tenant } = shardJob.parse(job.payload);
+        return generateShard({ ...generator, grammars: fairGrammars.ofFile(tenant) }, job, signal);
+      }),
     ),
     world.queue.consume(
       'live',
-      { concurrency: settings.EYRIE_LIVE_CALLS_IN_FLIGHT },
+      {
+        concurrency: settings.EYRIE_LIVE_CALLS_IN_FLIGHT,
+        perTenant: placesOfTenant(settings.EYRIE_LIVE_CALLS_IN_FLIGHT),
+      },
       noted((job, signal) => {
         // It was on its way when the worker stopped fetching: whoever waits for it is served sooner by another one.
         if (gate.isHeld) throw new EyrieError('service_unavailable', 'This worker runs a suspect shard alone.');
-        return gate.shared(signal, () => answerCall(generator, job, signal));
+        const { tenant } = liveJob.parse(job.payload);
+        const answerer = { ...generator, shares, grammars: fairGrammars.ofCall(tenant, signal) };
+        return gate.shared(signal, () => answerCall(answerer, job, signal));
       }),
     ),
   ];

@@ -1,6 +1,6 @@
-import { UnrecoverableError, WaitingError, type Job } from 'bullmq';
+import { DelayedError, UnrecoverableError, WaitingError, type Job } from 'bullmq';
 import { errorCode, isRetryable } from '../../domain/errors.js';
-import type { JobHandler, JobKind } from '../../ports/job-queue.js';
+import { PutBack, type JobHandler, type JobKind } from '../../ports/job-queue.js';
 import type { Log } from '../../ports/log.js';
 
 type Processor = (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<void>;
@@ -23,6 +23,12 @@ export function toProcessor(kind: JobKind, handler: JobHandler, log: Log): Proce
           log.warn('job.hand_back_failed', { kind, job: id, code: errorCode(cause) });
         });
         throw new WaitingError('shutdown');
+      }
+      if (error instanceof PutBack) {
+        await job.moveToDelayed(Date.now() + error.delayMs, token).catch((cause: unknown) => {
+          log.warn('job.hand_back_failed', { kind, job: id, code: errorCode(cause) });
+        });
+        throw new DelayedError();
       }
       const code = errorCode(error);
       const retryable = isRetryable(error);

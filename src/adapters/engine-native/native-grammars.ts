@@ -1,21 +1,21 @@
-import { bounds } from '../../domain/bounds.js';
 import { EyrieError, errorCode } from '../../domain/errors.js';
 import type { Grammar } from '../../domain/grammar.js';
-import type { Grammars } from '../../ports/grammars.js';
+import type { GrammarCompiler } from '../../ports/grammars.js';
 import { fromNative } from './from-native.js';
+import { KeptGrammars } from './kept-grammars.js';
 import { loadAddon } from './load-addon.js';
 import type { NativeGrammar, NativeGrammarOptions, NativeGrammars as NativeCompiler } from './native-types.js';
 
 const keyOf = ({ kind, text, leadingSpace }: Grammar): string => `${kind} ${leadingSpace} ${text}`;
 
 /**
- * Compiles grammars for one vocabulary, off the main thread, one at a time so that the other threads of Node's pool stay free. Lines of
- * a batch tend to share a schema, so the latest ones are kept, compiled or refused. Nothing is loaded before the first grammar.
+ * Compiles grammars for one vocabulary, off the main thread. Who may compile when is shared out by the caller (`FairGrammars`); what an
+ * engine has to compile again, because it is not kept any more, goes one at a time. Lines of a batch tend to share a schema, so the
+ * latest ones are kept, compiled or refused. Nothing is loaded before the first grammar.
  */
-export class NativeGrammars implements Grammars {
+export class NativeGrammars implements GrammarCompiler {
   readonly #options: NativeGrammarOptions | null;
-  /** Oldest use first. */
-  readonly #kept = new Map<string, Promise<NativeGrammar>>();
+  readonly #kept = new KeptGrammars<Promise<NativeGrammar>>();
   #compiler: Promise<NativeCompiler> | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -24,24 +24,29 @@ export class NativeGrammars implements Grammars {
     this.#options = options;
   }
 
-  async check(grammar: Grammar): Promise<void> {
-    await this.compiled(grammar);
+  isKept(grammar: Grammar): boolean {
+    return this.#kept.has(keyOf(grammar));
+  }
+
+  async check(grammar: Grammar, tenant = ''): Promise<void> {
+    await this.#of(grammar, tenant, () => this.#compile(grammar));
   }
 
   /** Rejects as `check` does. */
   compiled(grammar: Grammar): Promise<NativeGrammar> {
+    return this.#of(grammar, '', () => this.#inTurn(grammar));
+  }
+
+  #of(grammar: Grammar, tenant: string, compile: () => Promise<NativeGrammar>): Promise<NativeGrammar> {
     const key = keyOf(grammar);
-    const compiled = this.#kept.get(key) ?? this.#inTurn(grammar);
-    this.#kept.delete(key);
-    this.#kept.set(key, compiled);
+    const kept = this.#kept.get(key);
+    if (kept) return kept;
+    const compiled = compile();
+    this.#kept.add(key, tenant, compiled);
     // What is wrong with a grammar stays wrong; other failures may pass.
     compiled.catch((error: unknown) => {
-      if (errorCode(error) !== 'invalid_request' && this.#kept.get(key) === compiled) this.#kept.delete(key);
+      if (errorCode(error) !== 'invalid_request') this.#kept.remove(key, compiled);
     });
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= bounds.grammarsKept) break;
-      this.#kept.delete(oldest);
-    }
     return compiled;
   }
 

@@ -1,8 +1,12 @@
+import type { Clock } from '../../ports/clock.js';
 import type { SequenceResult, TokenNews } from '../../ports/engine.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
+import { Breather } from '../breather.js';
+import { choiceJson } from './choice-json.js';
 import { ChoiceStream, type ChoicePiece } from './choice-stream.js';
 import type { LineRequest } from './line-request.js';
-import { completionChoice, concatTokens, tokenIdsOf, toRecipe, toUsage, type ResponseFrame } from './response-body.js';
+import { concatTokens, tokenIdsOf, toRecipe, toUsage, type ResponseFrame } from './response-body.js';
+import { inTurns, joined } from './response-json.js';
 import type { PromptResult, SequenceWatcher } from './run-sequences.js';
 
 /**
@@ -52,13 +56,15 @@ export class AnswerStream implements SequenceWatcher {
     this.#sendLast({ index, delta: {}, logprobs: null, ...ending });
   }
 
-  /** When all sequences have ended. */
-  finish(results: readonly PromptResult[]): void {
+  /** When all sequences have ended. Gives others their turn between the choices that were not given out yet. */
+  async finish(results: readonly PromptResult[], clock: Pick<Clock, 'monotonic' | 'turn'>): Promise<void> {
+    const breather = new Breather(clock);
     if (!this.#inPieces)
       for (const [prompt, { chosen }] of results.entries())
         for (const [k, result] of chosen.entries()) {
           const index = prompt * this.#line.choices + k;
-          this.#sendLast(completionChoice(this.#line, this.#promptIds(prompt), result, index, this.#tokenizer));
+          const pieces = choiceJson(this.#line, this.#promptIds(prompt), result, index, this.#tokenizer);
+          this.#emit(this.#chunk(await joined(inTurns(breather, pieces)), { eyrie: toRecipe(this.#line) }));
         }
     if (this.#withUsage) this.#send([], { usage: toUsage(this.#line, results) });
   }
@@ -91,18 +97,16 @@ export class AnswerStream implements SequenceWatcher {
   }
 
   #send(choices: readonly object[], more: object = {}): void {
+    this.#emit(this.#chunk(JSON.stringify(choices).slice(1, -1), more));
+  }
+
+  /** `choices`: those of the chunk as JSON. */
+  #chunk(choices: string, more: object): string {
     const { id, created, model, fingerprint } = this.#frame;
-    const chunk = {
-      id,
-      object: this.#line.format === 'chat' ? 'chat.completion.chunk' : 'text_completion',
-      created,
-      model,
-      choices,
-      system_fingerprint: fingerprint,
-      // The official API shows it in every event once it was asked for, and its value in the last one.
-      ...(this.#withUsage ? { usage: null } : {}),
-      ...more,
-    };
-    this.#emit(JSON.stringify(chunk));
+    const object = this.#line.format === 'chat' ? 'chat.completion.chunk' : 'text_completion';
+    // The official API shows `usage` in every event once it was asked for, and its value in the last one.
+    const rest = { system_fingerprint: fingerprint, ...(this.#withUsage ? { usage: null } : {}), ...more };
+    const head = JSON.stringify({ id, object, created, model }).slice(0, -1);
+    return `${head},"choices":[${choices}],${JSON.stringify(rest).slice(1)}`;
   }
 }

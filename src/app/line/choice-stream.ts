@@ -3,7 +3,7 @@ import { heldBack } from '../../domain/held-back.js';
 import type { SequenceResult, TokenNews } from '../../ports/engine.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
 import type { LineRequest } from './line-request.js';
-import { toChatLogprobs, toLegacyLogprobs, type TokenRun } from './logprobs-body.js';
+import { cutRun, toChatLogprobs, toLegacyColumns, type TokenRun } from './logprobs-body.js';
 import { toAnswerText } from './response-body.js';
 
 /** What is new of a choice since its last piece. */
@@ -12,17 +12,6 @@ export interface ChoicePiece {
   /** As in the whole answer, for the tokens that this piece is about; null when there are none or none were asked for. */
   readonly logprobs: object | null;
 }
-
-/** The tokens `from` up to `to` of a run. */
-const cut = ({ ids, logprobs: { chosen, topIds, topLogprobs, k } }: TokenRun, from: number, to: number): TokenRun => ({
-  ids: ids.subarray(from, to),
-  logprobs: {
-    chosen: chosen.subarray(from, to),
-    topIds: topIds.subarray(from * k, to * k),
-    topLogprobs: topLogprobs.subarray(from * k, to * k),
-    k,
-  },
-});
 
 /** Tokens that have come and whose log-probabilities were not given out yet. */
 class WaitingTokens {
@@ -39,8 +28,8 @@ class WaitingTokens {
       const stop = run.ids.findIndex((id) => !may(id));
       if (stop === -1) taken.push(run);
       else {
-        if (stop > 0) taken.push(cut(run, 0, stop));
-        this.#runs.unshift(cut(run, stop, run.ids.length));
+        if (stop > 0) taken.push(cutRun(run, 0, stop));
+        this.#runs.unshift(cutRun(run, stop, run.ids.length));
         break;
       }
     }
@@ -98,7 +87,7 @@ export class ChoiceStream {
     const text = this.#newText(generated);
     const { tokenIds: ids, logprobs } = result;
     if (this.#line.logprobs === null || !logprobs) return { text, logprobs: null };
-    const rest = cut({ ids, logprobs }, this.#tokensGiven, ids.length);
+    const rest = cutRun({ ids, logprobs }, this.#tokensGiven, ids.length);
     return { text, logprobs: this.#toLogprobs([rest], result.textBytes.length, generated) };
   }
 
@@ -139,6 +128,6 @@ export class ChoiceStream {
     }
     if (tokens.length === 0) return null;
     const end = generated === null ? Infinity : Array.from(generated).length;
-    return { ...toLegacyLogprobs(runs, '', this.#tokenizer), text_offset: this.#offsets.next(tokens, end) };
+    return { ...toLegacyColumns(runs, this.#tokenizer), text_offset: this.#offsets.next(tokens, end) };
   }
 }

@@ -3,6 +3,7 @@ import { bounds } from '../../domain/bounds.js';
 import { EyrieError, errorCode } from '../../domain/errors.js';
 import type { Grammar, GrammarKind } from '../../domain/grammar.js';
 import { jsonExcess } from '../../domain/json-size.js';
+import { schemaExcess } from '../../domain/schema-size.js';
 import type { Grammars } from '../../ports/grammars.js';
 
 /** A constraint as a body states it. */
@@ -65,6 +66,16 @@ function textOf({ kind, param, value }: Asked): string {
   return kind === 'json_schema' ? schemaText(value, param) : checkSize(value, param);
 }
 
+/** What compiling a schema costs is bounded before it is begun. */
+function checkSchema(text: string, param: string): void {
+  const excess = schemaExcess(JSON.parse(text));
+  if (excess === null) return;
+  throw new EyrieError('invalid_value', `Invalid value for '${param}': ${excess.what}.`, {
+    param,
+    bound: excess.bound,
+  });
+}
+
 /**
  * The grammar that a body asks for, compiled once to see that it can be; null = any text. `leadingSpace`: the answer's text begins
  * with one. Throws an `EyrieError` that names the field.
@@ -78,6 +89,7 @@ export async function toGrammar(
   if (!first) return null;
   if (second) refuse(second.param, `'${first.param}' is there too; give one of them`);
   const grammar = { kind: first.kind, text: textOf(first), leadingSpace };
+  if (grammar.kind === 'json_schema') checkSchema(grammar.text, first.param);
   try {
     await grammars.check(grammar);
   } catch (error) {

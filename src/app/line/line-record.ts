@@ -23,21 +23,23 @@ interface ErrorShape {
   readonly param: string | null;
 }
 
-/** Status 200: the line ran. */
+interface RecordIds {
+  readonly id: string;
+  readonly requestId: string;
+}
+
+export const successIds = (ids: LineIds): RecordIds => ({ id: ids.next('line'), requestId: ids.next('request') });
+
+/** Status 200: the line ran. `body` is JSON. */
 export function successRecord(
-  ids: LineIds,
+  { id, requestId }: RecordIds,
   customId: string,
-  body: object,
+  body: string,
   inputTokens: number,
   outputTokens: number,
 ): LineRecord {
-  const json = JSON.stringify({
-    id: ids.next('line'),
-    custom_id: customId,
-    response: { status_code: 200, request_id: ids.next('request'), body },
-    error: null,
-  });
-  return { ok: true, json, inputTokens, outputTokens };
+  const head = JSON.stringify({ id, custom_id: customId, response: { status_code: 200, request_id: requestId } });
+  return { ok: true, json: `${head.slice(0, -2)},"body":${body}},"error":null}`, inputTokens, outputTokens };
 }
 
 /** The line was tried and refused: an HTTP status other than 200, with the error in the body. */

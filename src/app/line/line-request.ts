@@ -10,6 +10,7 @@ import type { ServedModel } from '../../domain/served-model.js';
 import type { SequenceRequest } from '../../ports/engine.js';
 import type { Grammars } from '../../ports/grammars.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
+import { checkAnswerSize } from './answer-size.js';
 import { encodePrompt } from './encode-prompt.js';
 import { toGrammar } from './line-grammar.js';
 import type { LineEnvelope } from './read-line.js';
@@ -260,6 +261,7 @@ async function toRequest(
     request = await fromChat(body, seedOf(body.seed), rules);
   }
   for (const { maxTokens } of request.prompts) checkMinTokens(request.sampling.minTokens, maxTokens);
+  checkAnswerSize(request, rules.tokenizer);
   return request;
 }
 

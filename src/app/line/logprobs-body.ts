@@ -1,4 +1,4 @@
-import { decodeText, textOffsets, tokenText } from '../../domain/decode-tokens.js';
+import { decodeText, tokenText } from '../../domain/decode-tokens.js';
 import type { TokenLogprobs } from '../../ports/engine.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
 
@@ -17,20 +17,30 @@ function topOf(logprobs: TokenLogprobs, index: number): { id: number; logprob: n
   }));
 }
 
-export interface LegacyLogprobs {
-  readonly tokens: string[];
-  readonly token_logprobs: (number | null)[];
-  readonly top_logprobs: (Record<string, number> | null)[];
-  readonly text_offset: number[];
-}
-
 export interface TokenRun {
   readonly ids: Uint32Array;
   readonly logprobs: TokenLogprobs;
 }
 
-/** Four parallel arrays as in `/v1/completions`. `text` is the text returned; offsets count its code points. */
-export function toLegacyLogprobs(runs: readonly TokenRun[], text: string, tokenizer: Tokenizer): LegacyLogprobs {
+/** The tokens `from` up to `to` of a run. */
+export const cutRun = ({ ids, logprobs: { chosen, topIds, topLogprobs, k } }: TokenRun, from: number, to: number) => ({
+  ids: ids.subarray(from, to),
+  logprobs: {
+    chosen: chosen.subarray(from, to),
+    topIds: topIds.subarray(from * k, to * k),
+    topLogprobs: topLogprobs.subarray(from * k, to * k),
+    k,
+  },
+});
+
+export interface LegacyColumns {
+  readonly tokens: string[];
+  readonly token_logprobs: (number | null)[];
+  readonly top_logprobs: (Record<string, number> | null)[];
+}
+
+/** The parallel arrays of `/v1/completions`, but for the offsets. */
+export function toLegacyColumns(runs: readonly TokenRun[], tokenizer: Tokenizer): LegacyColumns {
   const ids = runs.flatMap((run) => Array.from(run.ids));
   const textOf = (id: number): string => tokenText(tokenizer.tokenBytes(id), id);
   const tokenLogprobs: (number | null)[] = [];
@@ -53,15 +63,7 @@ export function toLegacyLogprobs(runs: readonly TokenRun[], text: string, tokeni
       if (!top.some((entry) => entry.id === id)) map[textOf(id)] = logprob;
       tops.push(map);
     });
-  return {
-    tokens: ids.map(textOf),
-    token_logprobs: tokenLogprobs,
-    top_logprobs: tops,
-    text_offset: textOffsets(
-      ids.map((id) => tokenizer.tokenBytes(id)),
-      Array.from(text).length,
-    ),
-  };
+  return { tokens: ids.map(textOf), token_logprobs: tokenLogprobs, top_logprobs: tops };
 }
 
 export interface ChatTokenLogprob {

@@ -3,10 +3,12 @@ import type { Endpoint } from '../../domain/served-model.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Engine } from '../../ports/engine.js';
 import type { Ids } from '../../ports/ids.js';
-import { failureRecord, successRecord, type LineRecord } from './line-record.js';
+import { Breather } from '../breather.js';
+import { failureRecord, successIds, successRecord, type LineRecord } from './line-record.js';
 import { toLineRequest, type LineRules } from './line-request.js';
 import { LineRejection, readLine, type LineEnvelope } from './read-line.js';
-import { toResponseBody } from './response-body.js';
+import { usageOf } from './response-body.js';
+import { inTurns, joined, responseJson } from './response-json.js';
 import { runSequences } from './run-sequences.js';
 
 export interface LineRunner extends LineRules {
@@ -46,8 +48,11 @@ async function runRequest(runner: LineRunner, envelope: LineEnvelope, signal: Ab
     model: runner.model.id,
     fingerprint: runner.engine.fingerprint,
   };
-  const { body, usage } = toResponseBody(frame, line, results, runner.tokenizer);
-  return successRecord(runner.ids, envelope.customId, body, usage.promptTokens, usage.completionTokens);
+  const recordIds = successIds(runner.ids);
+  const pieces = responseJson(frame, line, results, runner.tokenizer);
+  const body = await joined(inTurns(new Breather(runner.clock), pieces));
+  const { promptTokens, completionTokens } = usageOf(line, results);
+  return successRecord(recordIds, envelope.customId, body, promptTokens, completionTokens);
 }
 
 /**

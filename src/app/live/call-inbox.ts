@@ -14,6 +14,12 @@ function parse(text: string): LiveMessage {
   }
 }
 
+/** What a caller is told when the worker was lost: whether the call may be made again depends on what the worker was at. */
+export const workerGone = (begun: boolean): EyrieError =>
+  begun
+    ? new EyrieError('worker_crashed', 'The worker was lost while it made the answer.')
+    : new EyrieError('worker_lost', 'The worker was lost before it had begun with the call.');
+
 /**
  * The caller's side of a live call: takes messages as they arrive, each once and in order, and keeps them until they are asked for.
  * A gap means that something was lost, and an answer with a gap is worse than none. So does a second worker that begins anew.
@@ -24,6 +30,7 @@ export class CallInbox implements ListenHandlers {
   #run: string | null = null;
   #next = 0;
   #heardMs: number | null = null;
+  #begun = false;
   #failure: Error | null = null;
   #wake: AbortController | null = null;
 
@@ -34,6 +41,11 @@ export class CallInbox implements ListenHandlers {
   /** When a worker was last heard, by the monotonic clock; null: none has taken the call yet. */
   get heardMs(): number | null {
     return this.#heardMs;
+  }
+
+  /** Whether a worker's engine has, or may have, seen the call. */
+  get begun(): boolean {
+    return this.#begun;
   }
 
   readonly onMessage = (text: string): void => {
@@ -70,12 +82,14 @@ export class CallInbox implements ListenHandlers {
 
   #take(message: LiveMessage): void {
     this.#run ??= message.run;
-    if (message.run !== this.#run || message.n > this.#next)
-      throw new EyrieError('worker_lost', 'A part of the answer was lost on its way.');
+    // The job came to a second worker, because the first one was lost.
+    if (message.run !== this.#run) throw workerGone(this.#begun);
+    if (message.n > this.#next) throw new EyrieError('worker_lost', 'A part of the answer was lost on its way.');
     this.#heardMs = this.#clock.monotonic();
     // After a broken connection a message may come twice.
     if (message.n < this.#next) return;
     this.#next++;
+    if (message.kind === 'chunks' || (message.kind === 'pulse' && message.begun === true)) this.#begun = true;
     if (message.kind !== 'pulse') this.#deliveries.push(message);
   }
 }

@@ -1,8 +1,10 @@
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { acceptBatch } from '../../app/accept-batch.js';
 import { cancelBatch } from '../../app/cancel-batch.js';
 import { deleteBatch } from '../../app/delete-batch.js';
 import { dryRun } from '../../app/dry-run.js';
+import { FairShare } from '../../app/fair/fair-share.js';
 import type { LineRules } from '../../app/line/line-request.js';
 import { listBatches } from '../../app/list-batches.js';
 import { viewBatch } from '../../app/view-batch.js';
@@ -17,24 +19,37 @@ import { EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { repeatHeaders, toRepeat } from '../repeat-headers.js';
 
-/** Takes as many dry runs at once as the process has room for. */
-function dryRunner(world: World, rules: LineRules | null) {
-  let running = 0;
-  return async (tenant: string, request: CreateBatchRequest): Promise<DryRunObject> => {
-    if (!rules) throw new EyrieError('unsupported_value', 'Dry runs are not offered here.', { param: 'eyrie.dry_run' });
-    if (running >= bounds.dryRunsMax)
-      throw new EyrieError('service_unavailable', 'Other dry runs are under way. Try again.');
-    running++;
-    try {
-      return await dryRun({ ...world, ...rules }, tenant, request);
-    } finally {
-      running--;
-    }
+/** Dry runs take the time of this process: few at once, one of a tenant, each with pauses. */
+function dryRunner(world: World, rulesOf: ((tenant: string) => LineRules) | null) {
+  const share = new FairShare({
+    places: bounds.dryRunsMax,
+    placesPerTenant: 1,
+    waitingPerTenant: bounds.dryRunsWaitingMax,
+    weightOf: (tenant) => world.tenants.weight(tenant),
+    refusal: () =>
+      new EyrieError(
+        'rate_limit_exceeded',
+        `One of your dry runs is under way and ${bounds.dryRunsWaitingMax} wait, as many as are allowed. Try again when one has ended.`,
+        { bound: 'dryRunsWaitingMax' },
+      ),
+  });
+  return async (tenant: string, request: CreateBatchRequest, reply: FastifyReply): Promise<DryRunObject> => {
+    if (!rulesOf)
+      throw new EyrieError('unsupported_value', 'Dry runs are not offered here.', { param: 'eyrie.dry_run' });
+    // Nothing is read for a client that has gone away.
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort(new EyrieError('service_unavailable', 'The client has gone away.')));
+    const { signal } = gone;
+    return share.run(tenant, () => dryRun({ ...world, ...rulesOf(tenant) }, tenant, request, signal), { signal });
   };
 }
 
-export function batchRoutes(world: World, rules: LineRules | null, filesQuota: FilesQuota): ApiRoute[] {
-  const runDry = dryRunner(world, rules);
+export function batchRoutes(
+  world: World,
+  rulesOf: ((tenant: string) => LineRules) | null,
+  filesQuota: FilesQuota,
+): ApiRoute[] {
+  const runDry = dryRunner(world, rulesOf);
   return [
     defineRoute({
       method: 'POST',
@@ -46,8 +61,12 @@ export function batchRoutes(world: World, rules: LineRules | null, filesQuota: F
       bodyBytesMax: bounds.inlineBodyBytesMax,
       inlineRequests: true,
       answer: z.union([batchObject, dryRunObject]),
-      handle: ({ tenant, headers, body }) => {
-        if (body.eyrie?.dry_run === true) return runDry(tenant, body);
+      handle: async ({ tenant, headers, body, reply }) => {
+        if (body.eyrie?.dry_run === true)
+          return runDry(tenant, body, reply).catch((error: unknown) => {
+            if (reply.raw.destroyed) return reply.hijack(); // nobody is there to answer
+            throw error;
+          });
         return acceptBatch(world, { tenant, request: body, filesQuota, ...toRepeat(headers) });
       },
     }),

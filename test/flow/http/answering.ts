@@ -1,4 +1,5 @@
 import { answerCall } from '../../../src/app/live/answer-call.js';
+import { LiveShares } from '../../../src/app/live/live-shares.js';
 import type { LiveChannel } from '../../../src/ports/live-channel.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { eventually } from '../../support/eventually.js';
@@ -8,7 +9,7 @@ import { ScriptedEngine, type Script, type ScriptedEngineOptions } from '../../s
 import type { FakeWorld } from './fake-world.js';
 import { listening, type Listening } from './listening.js';
 
-type EngineTimes = Omit<ScriptedEngineOptions, 'clock'>;
+type EngineTimes = Omit<ScriptedEngineOptions, 'clock'> & { readonly slots?: number };
 
 export interface Worker {
   readonly engine: ScriptedEngine;
@@ -26,7 +27,8 @@ export function startWorker(world: FakeWorld, script: Script, times: EngineTimes
     listen: (topic, handlers) => world.live.listen(topic, handlers),
     send: (topic, text) => (killed ? never : world.live.send(topic, text)),
   };
-  const answerer = { ...world, live, engine, tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() };
+  const shares = new LiveShares(32, times.slots ?? 32, world.tenants);
+  const answerer = { ...world, live, engine, shares, tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() };
   const consumer = world.queue.consume('live', { concurrency: 32 }, (job, signal) => answerCall(answerer, job, signal));
   const kill = (): void => {
     killed = true;

@@ -2,9 +2,28 @@ import { toFile, type OpenAI } from 'openai';
 import { describe, expect, test } from 'vitest';
 import { completionWindows } from '../../../src/domain/completion-window.js';
 import { dryRunObject, type DryRunObject } from '../../../src/contract/dry-run.js';
+import { bounds } from '../../../src/domain/bounds.js';
+import type { Grammar } from '../../../src/domain/grammar.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { eventually } from '../../support/eventually.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
+import { keyB } from './fake-world.js';
 import { listening, type Listening } from './listening.js';
+
+/** Compiles nothing until it is opened. */
+class GatedGrammars extends FakeGrammars {
+  asked = 0;
+  open = (): void => undefined;
+  readonly #opened = new Promise<void>((resolve) => {
+    this.open = resolve;
+  });
+
+  override async check(grammar: Grammar): Promise<void> {
+    this.asked++;
+    await this.#opened;
+    await super.check(grammar);
+  }
+}
 
 const language = { tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() };
 const body = (change: object = {}) => ({ model: 'falcon', prompt: 'x'.repeat(10), max_tokens: 50, ...change });
@@ -122,5 +141,38 @@ describe('a dry run', () => {
       code: 'unsupported_value',
       param: 'eyrie.dry_run',
     });
+  });
+
+  test('of one tenant run one after the other, and leave a place for those of another', async () => {
+    const grammars = new GatedGrammars();
+    const server = await listening({ tokenizer: new ByteTokenizer(), grammars });
+    const guided = { requests: [line('a', { guided_regex: 'a+' })] };
+    const bob = server.client.withOptions({ apiKey: keyB });
+    const once = { ...server, client: server.client.withOptions({ maxRetries: 0 }) };
+    const refused: unknown[] = [];
+    const ofMallory = [1, 2, 3, 4].map(() =>
+      dryRun(once, guided).catch((error: unknown) => {
+        refused.push(error);
+        return null;
+      }),
+    );
+    await eventually('one is at work, two wait, and one is refused', () => refused.length === 1);
+    expect(refused).toMatchObject([{ status: 429, code: 'rate_limit_exceeded' }]);
+    expect([...server.world.refusals.counts().keys()]).toEqual(['dryRunsWaitingMax']);
+    expect((await dryRun({ ...server, client: bob }, { requests: lines(1) })).eyrie.valid).toBe(true);
+    expect(grammars.asked).toBe(1);
+    grammars.open();
+    expect((await Promise.all(ofMallory)).filter((answer) => answer?.eyrie.valid === true)).toHaveLength(3);
+  });
+
+  test('tell of a file with too many different grammars', async () => {
+    const server = await listening(language);
+    const requests = Array.from({ length: 1 + bounds.grammarsPerBatchMax }, (_, n) =>
+      line(`l-${n}`, { guided_regex: `a{${n + 1}}` }),
+    );
+    const answer = await dryRun(server, { requests });
+    expect(answer.eyrie.valid).toBe(false);
+    expect(answer.errors?.data).toMatchObject([{ code: 'invalid_request', line: null }]);
+    expect(answer.errors?.data[0]?.message).toContain('1000 different grammars');
   });
 });

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import OpenAI, { InternalServerError } from 'openai';
+import OpenAI, { InternalServerError, type APIError } from 'openai';
 import { describe, expect, test } from 'vitest';
 import { scaleFleet } from '../../../src/app/scale-fleet.js';
 import { sweepLive } from '../../../src/app/live/sweep-live.js';
@@ -96,31 +96,45 @@ describe('with a worker', () => {
     expect(world.log.of('live.done').map(({ fields: { outcome } }) => outcome)).toEqual(['caller_gone']);
   });
 
-  test('a call whose worker is killed is made again with another', async () => {
-    const { client, world, kill } = await answering(() => 'never', { sequenceMs: 3_600_000 });
+  test('a call whose worker is killed before it had begun is made again with another', async () => {
+    const { client, world, kill } = await answering(() => 'never');
+    // It reads the request for ever.
+    world.store.fault = ({ operation, key }) =>
+      operation === 'get' && key.startsWith('live/') ? { delayMs: 3_600_000 } : undefined;
     const answer = watched(client.withOptions({ maxRetries: 0 }).completions.create(request));
     await eventually('the worker has it', async () => (await world.queue.backlog('live')).active === 1);
     kill();
+    world.store.fault = () => undefined;
     startWorker(world, () => 'second');
     await passTimeUntil(world, 'the answer', answer.settled);
     expect((await answer.promise).choices[0]?.text).toBe('second');
     expect(world.log.of('live.worker_lost')).toHaveLength(1);
   });
 
-  test('a call that kills every worker ends with worker_lost', async () => {
-    const { call, world, kill } = await answering(() => 'never', { sequenceMs: 3_600_000 });
-    const answer = watched(call('/v1/completions', body()));
-    await eventually('the worker has it', async () => (await world.queue.backlog('live')).active === 1);
+  test('a call that breaks its worker is not made twice, and clients do not repeat it', async () => {
+    const { client, world, kill, engine } = await answering(() => 'never', { sequenceMs: 3_600_000 });
+    const failure = watched(client.completions.create(request).catch((error: unknown) => error));
+    await eventually('the worker has it', () => engine.active === 1);
     kill();
-    await passTimeUntil(world, 'it is made again', () => world.log.of('live.worker_lost').length === 1);
-    const { consumer: second, kill: killSecond } = startWorker(world, () => 'never', { sequenceMs: 3_600_000 });
-    await eventually('the second has it', () => second.active() === 1);
-    killSecond();
+    const { engine: second } = startWorker(world, () => 'second');
+    await passTimeUntil(world, 'the answer', failure.settled);
+    const error = await failure.promise;
+    expect(error).toMatchObject({ status: 500, code: 'worker_crashed', type: 'server_error' });
+    expect((error as APIError).headers?.get('x-should-retry')).toBe('false');
+    // Neither again by the API, nor by the queue, which gives the job of a lost worker to another one.
+    await world.clock.advance(300_000);
+    expect(second.requests).toEqual([]);
+    expect(world.log.of('live.worker_lost')).toEqual([]);
+    await nothingLeft(world);
+  });
+
+  test('a worker whose lock was lost at a call does not hand it to another one', async () => {
+    const { call, world, engine } = await answering(() => 'never', { sequenceMs: 3_600_000 });
+    const answer = watched(call('/v1/completions', body()));
+    await eventually('the worker has it', () => engine.active === 1);
+    world.queue.wipe();
     await passTimeUntil(world, 'the answer', answer.settled);
-    const response = await answer.promise;
-    expect(response.status).toBe(503);
-    expect(response.headers.get('retry-after')).toBe('1');
-    expect(await errorOf(response)).toMatchObject({ code: 'worker_lost' });
+    expect(await errorOf(await answer.promise)).toMatchObject({ code: 'worker_crashed' });
   });
 
   test('a stream whose worker is killed ends with an error, not with [DONE]', async () => {
@@ -132,7 +146,7 @@ describe('with a worker', () => {
     await passTimeUntil(world, 'the end of the stream', stream.settled);
     const events = (await stream.promise).split('\n\n').filter(Boolean);
     expect(JSON.parse(events.at(-1)?.slice('data: '.length) ?? '')).toMatchObject({
-      error: { code: 'worker_lost', type: 'server_error' },
+      error: { code: 'worker_crashed', type: 'server_error' },
     });
   });
 

@@ -125,9 +125,9 @@ test('a call is answered in the middle of a large batch, which goes on', async (
   await client.batches.cancel(id);
 }, 120_000);
 
-test('kill -9 of the worker: a call is answered by the next one, a stream ends with an error', async () => {
+test('kill -9 of the worker: a call and a stream end with an error, and neither is risked again', async () => {
   const client = service.client().withOptions({ maxRetries: 0 });
-  const quiet = client.completions.create({ model: service.modelId, ...longCall });
+  const quiet = client.completions.create({ model: service.modelId, ...longCall }).catch((cause: unknown) => cause);
   const stream = await client.completions.create({ model: service.modelId, ...longCall, stream: true });
   const [worker] = service.programs('generate');
   process.kill(worker ?? 0, 'SIGKILL');
@@ -136,7 +136,9 @@ test('kill -9 of the worker: a call is answered by the next one, a stream ends w
   };
   const error: unknown = await read().catch((cause: unknown) => cause);
   expect(error).toBeInstanceOf(APIError);
-  expect(error).toMatchObject({ code: 'worker_lost' });
-  expect((await quiet).choices).toHaveLength(8);
+  expect(error).toMatchObject({ code: 'worker_crashed' });
+  expect(await quiet).toMatchObject({ status: 500, code: 'worker_crashed' });
+  const next = await client.completions.create({ model: service.modelId, prompt: 'Hi', max_tokens: 4 });
+  expect(next.choices).toHaveLength(1);
   expect(service.programs('generate')).not.toContain(worker);
 }, 120_000);

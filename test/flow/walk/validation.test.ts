@@ -129,6 +129,8 @@ describe('an input whose object is written again after the accept', () => {
     await service.world.store.put(contentOf(service), Buffer.from(good.replace('hi', 'ho')));
     const planner = { ...service.world, tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() };
     const request = { input_file_id: fileId, endpoint: '/v1/completions' as const, completion_window: '24h' as const };
-    await expect(dryRun(planner, tenant, request)).rejects.toMatchObject({ code: 'input_changed' });
+    await expect(dryRun(planner, tenant, request, new AbortController().signal)).rejects.toMatchObject({
+      code: 'input_changed',
+    });
   });
 });

@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AnswerStream } from '../../../src/app/line/answer-stream.js';
 import { toLineRequest } from '../../../src/app/line/line-request.js';
-import { toResponseBody } from '../../../src/app/line/response-body.js';
+import { responseJson } from '../../../src/app/line/response-json.js';
 import { runSequences } from '../../../src/app/line/run-sequences.js';
 import type { Endpoint } from '../../../src/domain/served-model.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
 import { testModel } from '../../support/fake-world.js';
+import { responseObject } from '../../support/response-object.js';
 import { ScriptedEngine, type Script } from '../../support/scripted-engine.js';
 
 interface Logprobs {
@@ -54,10 +56,11 @@ async function both(
   const engine = new ScriptedEngine(script, { tokensPerNews, variedLogprobs: true });
   const events: Event[] = [];
   const stream = new AnswerStream(frame, line, true, tokenizer, (text) => events.push(JSON.parse(text) as Event));
-  stream.finish(await runSequences(line, engine, never, stream));
+  await stream.finish(await runSequences(line, engine, never, stream), new FakeClock());
   const results = await runSequences(line, engine, never);
-  const { body: whole } = toResponseBody(frame, line, results, tokenizer);
-  return { whole: JSON.parse(JSON.stringify(whole)) as Event & { choices: Choice[] }, events };
+  const json = [...responseJson(frame, line, results, tokenizer)].join('');
+  expect(json).toBe(JSON.stringify(responseObject(frame, line, results, tokenizer)));
+  return { whole: JSON.parse(json) as Event & { choices: Choice[] }, events };
 }
 
 const join = (parts: readonly (unknown[] | null | undefined)[]): unknown[] => parts.flatMap((part) => part ?? []);

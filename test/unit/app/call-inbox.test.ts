@@ -28,14 +28,22 @@ describe('the inbox of a live call', () => {
 
   test.each([
     ['a gap', chunk(2)],
-    ['a beginning that was missed', chunk(1, 'b')],
-    ['a second worker', chunk(0, 'b')],
     ['no JSON', '{'],
     ['something else', '{"kind":"chunks"}'],
   ])('after %s the answer is lost, once what came before was given', (_, message) => {
     const inbox = inboxWith(chunk(0), message, chunk(1));
     expect(inbox.shift()).toEqual(chunk(0));
     expect(() => inbox.shift()).toThrow(expect.objectContaining({ code: 'worker_lost' }) as Error);
+  });
+
+  test.each<[string, LiveMessage, string]>([
+    ['before the first one had begun', pulse(0), 'worker_lost'],
+    ['after the first one had begun', { kind: 'pulse', run: 'a', n: 0, begun: true }, 'worker_crashed'],
+    ['after the first one had given something', chunk(0), 'worker_crashed'],
+  ])('a second worker says that the first was lost: %s', (_, first, code) => {
+    const inbox = inboxWith(first, pulse(0, 'b'));
+    if (first.kind === 'chunks') inbox.shift();
+    expect(() => inbox.shift()).toThrow(expect.objectContaining({ code }) as Error);
   });
 
   test('a broken channel wakes the one who waits, and is thrown', async () => {

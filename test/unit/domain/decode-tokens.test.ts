@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeText, textOffsets, tokenText } from '../../../src/domain/decode-tokens.js';
+import { decodeText, TextOffsets, tokenText } from '../../../src/domain/decode-tokens.js';
+
+const textOffsets = (tokens: readonly Uint8Array[], codePointsMax: number): number[] =>
+  new TextOffsets().next(tokens, codePointsMax);
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.of(...values);
 

@@ -1,15 +1,18 @@
+import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import type { LiveNews } from '../../../src/app/live/call-worker.js';
 import { bounds } from '../../../src/domain/bounds.js';
-import { toEventStream } from '../../../src/http/event-stream.js';
+import { toEventStream, type StreamNews } from '../../../src/http/event-stream.js';
+import { UnreadBytes } from '../../../src/http/unread-bytes.js';
 import { eventually } from '../../support/eventually.js';
 
 const noError = (): object => ({});
+const unread = new UnreadBytes();
+const pushed = (body: Readable): void => unread.pushed('acme', body);
 
 test('a reader that does not read is cut off, and the call given up', async () => {
   let left = false;
   let made = 0;
-  async function* endless(): AsyncGenerator<LiveNews> {
+  async function* endless(): AsyncGenerator<StreamNews> {
     try {
       for (;;) {
         made += 65_536;
@@ -19,7 +22,7 @@ test('a reader that does not read is cut off, and the call given up', async () =
       left = true;
     }
   }
-  const stream = toEventStream(endless(), noError);
+  const stream = toEventStream(endless(), noError, pushed);
   await eventually('the call is left', () => left);
   expect(stream.destroyed).toBe(true);
   expect(made).toBeGreaterThan(bounds.liveUnreadBytesMax);
@@ -29,7 +32,7 @@ test('a reader that does not read is cut off, and the call given up', async () =
 test('a reader that has gone ends the call at its next news', async () => {
   let left = false;
   const more: (() => void)[] = [];
-  async function* slow(): AsyncGenerator<LiveNews> {
+  async function* slow(): AsyncGenerator<StreamNews> {
     try {
       for (;;) {
         await new Promise<void>((resolve) => {
@@ -41,19 +44,39 @@ test('a reader that has gone ends the call at its next news', async () => {
       left = true;
     }
   }
-  const stream = toEventStream(slow(), noError);
+  const stream = toEventStream(slow(), noError, pushed);
   stream.destroy();
   more.shift()?.();
   await eventually('the call is left', () => left);
 });
 
 test('an error ends the stream with an event that tells it', async () => {
-  async function* failing(): AsyncGenerator<LiveNews> {
+  async function* failing(): AsyncGenerator<StreamNews> {
     yield { kind: 'chunks', chunks: ['{"a":1}', '{"b":2}'] };
     throw new Error('lost');
   }
-  const stream = toEventStream(failing(), (error) => ({ error: (error as Error).message }));
+  const stream = toEventStream(failing(), (error) => ({ error: (error as Error).message }), pushed);
   expect(Buffer.concat(await stream.toArray()).toString()).toBe(
     'data: {"a":1}\n\ndata: {"b":2}\n\ndata: {"error":"lost"}\n\n',
   );
+});
+
+test('streams of one tenant that are not read take bounded memory together: the one with most is cut off', async () => {
+  const bytes = new UnreadBytes();
+  const open = Array.from({ length: 300 }, () => new Readable({ read: () => undefined }));
+  const other = new Readable({ read: () => undefined });
+  const held = (): number => open.reduce((sum, stream) => sum + (stream.destroyed ? 0 : stream.readableLength), 0);
+  for (let round = 0; round < 8; round++) {
+    for (const stream of open) {
+      if (stream.destroyed) continue;
+      stream.push('x'.repeat(65_536));
+      bytes.pushed('mallory', stream);
+      expect(held()).toBeLessThanOrEqual(bounds.liveUnreadPerTenantBytesMax + 65_536);
+    }
+    other.push('x'.repeat(65_536));
+    bytes.pushed('alice', other);
+  }
+  expect(other.destroyed).toBe(false);
+  expect(open.some(({ destroyed }) => destroyed)).toBe(true);
+  expect(open.every(({ destroyed }) => destroyed)).toBe(false);
 });

@@ -1,0 +1,71 @@
+import { bounds, type BoundName } from '../../domain/bounds.js';
+import { EyrieError } from '../../domain/errors.js';
+import type { Tokenizer } from '../../ports/tokenizer.js';
+import { answerBytesMost } from '../line/answer-size.js';
+import type { LineRequest } from '../line/line-request.js';
+
+/** What a body says of the number of its sequences. */
+interface SequenceFields {
+  readonly prompt?: unknown;
+  readonly n?: number | null | undefined;
+  readonly best_of?: number | null | undefined;
+}
+
+const batchHint = 'Send it as several calls, or as a batch (POST /v1/batches), which takes more.';
+
+function refuse(bound: BoundName, param: string | null, what: string): never {
+  throw new EyrieError('invalid_value', `${what} ${batchHint}`, { param, bound });
+}
+
+const promptsIn = (prompt: unknown): number =>
+  Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt.length : 1;
+
+function checkCount(prompts: number, candidates: number): void {
+  const sequences = prompts * candidates;
+  if (sequences > bounds.liveSequencesMax)
+    refuse(
+      'liveSequencesMax',
+      candidates > 1 ? 'n' : 'prompt',
+      `${prompts} prompts with ${candidates} candidates each (the larger one of n and best_of) are ${sequences} sequences; a call that waits for its answer may have ${bounds.liveSequencesMax}.`,
+    );
+}
+
+/** The bound that needs no tokens: checked before anything is tokenized. */
+export function checkSequences({ prompt, n, best_of: bestOf }: SequenceFields): void {
+  checkCount(promptsIn(prompt), Math.max(n ?? 1, bestOf ?? 1));
+}
+
+/**
+ * The bounds of a call that waits for its answer, before anything is generated: sequences, prompt tokens, generated tokens and bytes
+ * of the answer. The API checks them, and the worker again, which trusts nobody. Throws `invalid_value`.
+ */
+export function checkLiveSize(line: LineRequest, tokenizer: Tokenizer): void {
+  const { prompts, candidates, format } = line;
+  checkCount(prompts.length, candidates);
+  let promptTokens = 0;
+  let outputTokens = 0;
+  for (const { ids, maxTokens } of prompts) {
+    promptTokens += ids.length * candidates;
+    outputTokens += maxTokens * candidates;
+  }
+  const product = `${prompts.length} prompts with ${candidates} candidates each`;
+  if (promptTokens > bounds.livePromptTokensMax)
+    refuse(
+      'livePromptTokensMax',
+      format === 'chat' ? 'messages' : 'prompt',
+      `${product} are ${promptTokens} prompt tokens to compute; a call that waits for its answer may have ${bounds.livePromptTokensMax}.`,
+    );
+  if (outputTokens > bounds.liveOutputTokensMax)
+    refuse(
+      'liveOutputTokensMax',
+      'max_tokens',
+      `${product} may generate ${outputTokens} tokens; a call that waits for its answer may generate ${bounds.liveOutputTokensMax}.`,
+    );
+  const bytes = answerBytesMost(line, tokenizer);
+  if (bytes > bounds.liveAnswerBytesMax)
+    refuse(
+      'liveAnswerBytesMax',
+      line.logprobs === null ? null : format === 'chat' ? 'top_logprobs' : 'logprobs',
+      `The answer may have ${bytes} bytes, with its log-probabilities, token ids and echoed prompts; that of a call that waits may have ${bounds.liveAnswerBytesMax}. Ask for fewer of them or lower max_tokens.`,
+    );
+}
