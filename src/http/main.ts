@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { readApiSettings } from '../config/read-environment.js';
+import { lookupShare } from '../app/webhooks/lookup-share.js';
 import { toWorld } from '../app/world.js';
 import { readVersion } from '../config/read-version.js';
 import { openWorld } from '../compose/open-world.js';
@@ -35,7 +36,9 @@ await runProgram('api', async (_end, fail) => {
   const opened = await openWorld('api', settings, fail, (log) => metrics.watch(log));
   const world = toWorld(opened);
   metrics.watchRefusals(() => world.refusals.counts());
-  metrics.watchShares({ name_lookups: world.names.places });
+  const lookups = lookupShare(world);
+  world.names.shareOut(lookups);
+  metrics.watchShares({ name_lookups: lookups });
   const server = createServer(world, {
     version: readVersion(),
     tokenizer: world.openedModel.tokenizer,

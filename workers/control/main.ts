@@ -1,4 +1,5 @@
 import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
+import { lookupShare } from '../../src/app/webhooks/lookup-share.js';
 import { toWorld } from '../../src/app/world.js';
 import { finishWithinBounds } from '../../src/app/finish-batch.js';
 import { sweepLive } from '../../src/app/live/sweep-live.js';
@@ -32,15 +33,17 @@ await runProgram('control', async (_end, fail) => {
   const opened = await openWorld('control', settings, fail, (log) => metrics.watch(log));
   const world = toWorld(opened);
   metrics.watchRefusals(() => world.refusals.counts());
+  const lookups = lookupShare(world);
+  world.names.shareOut(lookups);
   metrics.watchQueue(world.queue);
   const sender = new HttpWebhookSender({
     allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE,
-    names: world.names.lookup,
+    names: world.names,
     userAgent: `Eyrie/${readVersion()}`,
   });
   const planner = { ...world, tokenizer: world.openedModel.tokenizer, grammars: world.openedModel.grammars };
   const deliveries = new SharedDeliveries(world);
-  metrics.watchShares({ name_lookups: world.names.places, webhooks: deliveries.posts, copies: deliveries.copies });
+  metrics.watchShares({ name_lookups: lookups, webhooks: deliveries.posts, copies: deliveries.copies });
   const notifier = {
     ...world,
     sender,
