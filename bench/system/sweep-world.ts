@@ -4,7 +4,7 @@ import { FolderStore } from '../../src/adapters/folder/folder-store.js';
 import { SystemClock } from '../../src/adapters/system-clock/system-clock.js';
 import { UlidIds } from '../../src/adapters/ulid-ids/ulid-ids.js';
 import { HttpEgressRules } from '../../src/adapters/webhook-http/http-egress-rules.js';
-import { openNames } from '../../src/compose/open-names.js';
+import { NameLookup } from '../../src/adapters/webhook-http/names/name-lookup.js';
 import { Refusals } from '../../src/app/fair/refusals.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
 import { Places } from '../../src/app/quotas/places.js';
@@ -93,7 +93,7 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
       inboxTenants: () => [],
     },
     sealer: new AesSealer([]),
-    egress: new HttpEgressRules({ allowPrivate: false, names: openNames({}, { weight: () => 1 }).lookup }),
+    egress: new HttpEgressRules({ allowPrivate: false, names: new NameLookup({ servers: null, search: false }) }),
     clock,
     ids,
     log: quietLog,

@@ -6,6 +6,7 @@ import { StaticTenants } from '../adapters/static-tenants/static-tenants.js';
 import { SystemClock } from '../adapters/system-clock/system-clock.js';
 import { UlidIds } from '../adapters/ulid-ids/ulid-ids.js';
 import { HttpEgressRules } from '../adapters/webhook-http/http-egress-rules.js';
+import { NameLookup } from '../adapters/webhook-http/names/name-lookup.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import type { Offer } from '../domain/offer.js';
@@ -21,7 +22,6 @@ import type { SecretSealer } from '../ports/secret-sealer.js';
 import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
 import { openModel, type OpenModel } from './open-model.js';
-import { openNames, type WebhookNames } from './open-names.js';
 import { openRedis, type RedisSettings } from './open-redis.js';
 import { openStore, type StoreSettings } from './open-store.js';
 import { readOffer, type OfferSettings } from './read-offer.js';
@@ -106,8 +106,8 @@ export interface OpenWorld {
   readonly offer: Offer;
   readonly idSecret: string;
   readonly openedModel: OpenModel;
-  /** Of webhooks' receivers. */
-  readonly names: WebhookNames;
+  /** Of webhooks' receivers. Whoever looks names up for tenants shares the look-ups out: `shareOut`. */
+  readonly names: NameLookup;
   close(): Promise<void>;
 }
 
@@ -125,7 +125,10 @@ export async function openWorld(
     readTenants(settings.EYRIE_TENANTS_FILE),
     readOffer(settings),
   ]);
-  const names = openNames(settings, tenants);
+  const names = new NameLookup({
+    servers: settings.EYRIE_DNS_SERVERS ?? null,
+    search: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE ?? false,
+  });
   const bull = await openRedis(settings, log, fail);
   return {
     store,
@@ -135,7 +138,7 @@ export async function openWorld(
     shared: bull.shared,
     tenants,
     sealer: new AesSealer(settings.EYRIE_SEALING_KEYS ?? []),
-    egress: new HttpEgressRules({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE ?? false, names: names.lookup }),
+    egress: new HttpEgressRules({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE ?? false, names }),
     names,
     clock: new SystemClock(),
     ids: new UlidIds(),

@@ -157,6 +157,10 @@ export const bounds = Object.freeze({
    */
   finishLateMs: 3_600_000,
 
+  /** Batches that a program finishes at once, and of these of one tenant: one of 10,000 parts takes seconds. */
+  finishesMax: 4,
+  finishesPerTenant: 3,
+
   // Dry runs: checked by the API itself, while the caller waits.
   /** What was read by then is the answer: below the 300 s that clients wait. */
   dryRunMs: 120_000,

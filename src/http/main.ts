@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { readApiSettings } from '../config/read-environment.js';
+import { lookupShare } from '../app/webhooks/lookup-share.js';
 import { toWorld } from '../app/world.js';
 import { readVersion } from '../config/read-version.js';
 import { openWorld } from '../compose/open-world.js';
@@ -8,7 +9,6 @@ import { EyrieError } from '../domain/errors.js';
 import { Metrics } from '../observe/metrics.js';
 import { observeProgram } from '../observe/observe-program.js';
 import { createServer } from './server.js';
-import { apiShares } from './shares.js';
 import { connectionsAllowed } from './sockets/open-files.js';
 
 const isTaken = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
@@ -37,10 +37,10 @@ await runProgram('api', async (_end, fail) => {
   const opened = await openWorld('api', settings, fail, (log) => metrics.watch(log));
   const world = toWorld(opened);
   metrics.watchRefusals(() => world.refusals.counts());
-  const shares = apiShares(world);
-  metrics.watchShares({ ...shares, name_lookups: world.names.places });
+  const lookups = lookupShare(world);
+  world.names.shareOut(lookups);
   const server = createServer(world, {
-    shares,
+    watchShares: (shares) => metrics.watchShares({ ...shares, name_lookups: lookups }),
     connections: { max: connectionsAllowed() },
     version: readVersion(),
     tokenizer: world.openedModel.tokenizer,

@@ -10,6 +10,7 @@ import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { plainScopes, scopes } from '../domain/scopes.js';
 import type { GrammarCompiler } from '../ports/grammars.js';
+import type { ShareState } from '../ports/share-state.js';
 import type { Tokenizer } from '../ports/tokenizer.js';
 import type { ApiRoute } from './api-route.js';
 import type { BodyRate } from './body-rate.js';
@@ -36,7 +37,7 @@ import { webhookDeliveryRoutes } from './routes/webhook-deliveries.js';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.js';
 import { errorSender } from './send-error.js';
 import { Places } from './places.js';
-import { apiShares, type ApiShares } from './shares.js';
+import { apiShares, dryRunShare, type ApiShares } from './shares.js';
 import { Connections, type ConnectionRules } from './sockets/connections.js';
 
 export interface ServerOptions {
@@ -47,8 +48,10 @@ export interface ServerOptions {
   readonly bodyRate?: BodyRate;
   /** How the server treats its connections; what is absent is as the bounds say. */
   readonly connections?: Partial<ConnectionRules> & { readonly headersMs?: number; readonly lookMs?: number };
-  /** What tenants share, where somebody else looks at it too. */
+  /** Places of tenants in place of those that the bounds say. */
   readonly shares?: ApiShares;
+  /** Is given all that tenants share, to look at. */
+  readonly watchShares?: (shares: Readonly<Record<string, { state(): ShareState }>>) => void;
   /** In place of every tenant's quota; null = no limit. */
   readonly requestsPerMinute?: number | null;
   /** null: `/tokenize` and its companions are not offered. */
@@ -64,6 +67,7 @@ function allRoutes(
   keyRing: KeyRing,
   calls: LiveCalls,
   filesQuota: FilesQuota,
+  shares: ApiShares,
   places: Places,
   options: ServerOptions,
 ): ApiRoute[] {
@@ -71,6 +75,14 @@ function allRoutes(
   const changes = changeShare(world);
   const rules = tokenizer && grammars && { model: world.model, tokenizer };
   const fair = grammars && new FairGrammars(grammars, world.tenants);
+  const dryRuns = dryRunShare(world);
+  options.watchShares?.({
+    ...shares,
+    ...(fair ? { grammars: fair } : {}),
+    dry_runs: dryRuns,
+    large_answers: calls.largeAnswers,
+    webhook_changes: changes,
+  });
   const forFile = rules && fair && ((tenant: string) => ({ ...rules, grammars: fair.ofFile(tenant) }));
   const forCall =
     rules && fair && ((tenant: string, signal: AbortSignal) => ({ ...rules, grammars: fair.ofCall(tenant, signal) }));
@@ -79,7 +91,7 @@ function allRoutes(
     ...fileRoutes(world, fileBytesMax, filesQuota),
     ...fileContentRoutes(world, places),
     ...uploadRoutes(world, filesQuota),
-    ...batchRoutes(world, forFile, filesQuota),
+    ...batchRoutes(world, forFile, dryRuns, filesQuota),
     ...batchResultRoutes(world),
     ...batchRetryRoutes(world),
     ...(forCall ? completionRoutes(world, forCall, calls) : []),
@@ -164,7 +176,8 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     open.closeSilent();
     void calls.close();
   });
-  const places = new Places(world, options.shares ?? apiShares(world));
-  registerRoutes(app, allRoutes(world, keyRing, calls, new FilesQuota(world, shared), places, options), places);
+  const shares = options.shares ?? apiShares(world);
+  const places = new Places(world, shares);
+  registerRoutes(app, allRoutes(world, keyRing, calls, new FilesQuota(world, shared), shares, places, options), places);
   return app;
 }

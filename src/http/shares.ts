@@ -80,3 +80,18 @@ export function apiShares({ tenants }: Pick<World, 'tenants'>): ApiShares {
     }),
   };
 }
+
+/** Dry runs take the time of this process: few at once, one of a tenant, each with pauses. */
+export const dryRunShare = ({ tenants }: Pick<World, 'tenants'>): FairShare =>
+  new FairShare({
+    places: bounds.dryRunsMax,
+    placesPerTenant: 1,
+    waitingPerTenant: bounds.dryRunsWaitingMax,
+    weightOf: (tenant) => tenants.weight(tenant),
+    refusal: () =>
+      new EyrieError(
+        'rate_limit_exceeded',
+        `One of your dry runs is under way and ${bounds.dryRunsWaitingMax} wait, as many as are allowed. Try again when one has ended.`,
+        { bound: 'dryRunsWaitingMax' },
+      ),
+  });

@@ -1,5 +1,6 @@
 import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
 import { FairGrammars } from '../../src/app/grammars/fair-grammars.js';
+import { lookupShare } from '../../src/app/webhooks/lookup-share.js';
 import { toWorld } from '../../src/app/world.js';
 import { finishWithinBounds } from '../../src/app/finish-batch.js';
 import { sweepLive } from '../../src/app/live/sweep-live.js';
@@ -33,16 +34,18 @@ await runProgram('control', async (_end, fail) => {
   const opened = await openWorld('control', settings, fail, (log) => metrics.watch(log));
   const world = toWorld(opened);
   metrics.watchRefusals(() => world.refusals.counts());
+  const lookups = lookupShare(world);
+  world.names.shareOut(lookups);
   metrics.watchQueue(world.queue);
   const sender = new HttpWebhookSender({
     allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE,
-    names: world.names.lookup,
+    names: world.names,
     userAgent: `Eyrie/${readVersion()}`,
   });
   const deliveries = new SharedDeliveries(world);
-  metrics.watchShares({ name_lookups: world.names.places, webhooks: deliveries.posts, copies: deliveries.copies });
   const { tokenizer } = world.openedModel;
   const grammars = new FairGrammars(world.openedModel.grammars, world.tenants);
+  metrics.watchShares({ name_lookups: lookups, webhooks: deliveries.posts, copies: deliveries.copies, grammars });
   const notifier = {
     ...world,
     sender,
@@ -57,7 +60,7 @@ await runProgram('control', async (_end, fail) => {
       const planner = { ...world, tokenizer, grammars: grammars.ofFile(batch.tenant) };
       return planWithinBounds(planner, batch, job.stalls);
     }),
-    queue.consume('finish', { concurrency: 4 }, (job) =>
+    queue.consume('finish', { concurrency: bounds.finishesMax, perTenant: bounds.finishesPerTenant }, (job) =>
       finishWithinBounds(world, batchJob.parse(job.payload), job.stalls),
     ),
     // Posts mostly wait. More than have places, so that those without one step aside at once.

@@ -64,6 +64,8 @@ await runProgram('generate', async (end, fail) => {
   const gate = new WorkGate();
   const fairGrammars = new FairGrammars(world.openedModel.grammars, world.tenants);
   const shares = new LiveShares(settings.EYRIE_LIVE_CALLS_IN_FLIGHT, engine.info.slots, world.tenants);
+  const { calls: liveCalls, slots: liveSlots } = shares;
+  metrics.watchShares({ live_calls: liveCalls, live_slots: liveSlots, grammars: fairGrammars });
   const generator = {
     ...world,
     gate,

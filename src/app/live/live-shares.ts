@@ -1,5 +1,6 @@
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
+import type { ShareState } from '../../ports/share-state.js';
 import type { Tenants } from '../../ports/tenants.js';
 import { FairShare } from '../fair/fair-share.js';
 
@@ -42,7 +43,12 @@ export class LiveShares {
     return this.#slots.enter(tenant, { cost: tokens, signal });
   }
 
-  states(): { readonly calls: ReturnType<FairShare['state']>; readonly slots: ReturnType<FairShare['state']> } {
-    return { calls: this.#calls.state(), slots: this.#slots.state() };
+  /** To be looked at. */
+  get calls(): { state(): ShareState } {
+    return this.#calls;
+  }
+
+  get slots(): { state(): ShareState } {
+    return this.#slots;
   }
 }

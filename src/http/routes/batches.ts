@@ -4,7 +4,7 @@ import { acceptBatch } from '../../app/accept-batch.js';
 import { cancelBatch } from '../../app/cancel-batch.js';
 import { deleteBatch } from '../../app/delete-batch.js';
 import { dryRun } from '../../app/dry-run.js';
-import { FairShare } from '../../app/fair/fair-share.js';
+import type { FairShare } from '../../app/fair/fair-share.js';
 import type { LineRules } from '../../app/line/line-request.js';
 import { listBatches } from '../../app/list-batches.js';
 import { viewBatch } from '../../app/view-batch.js';
@@ -19,20 +19,7 @@ import { EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { repeatHeaders, toRepeat } from '../repeat-headers.js';
 
-/** Dry runs take the time of this process: few at once, one of a tenant, each with pauses. */
-function dryRunner(world: World, rulesOf: ((tenant: string) => LineRules) | null) {
-  const share = new FairShare({
-    places: bounds.dryRunsMax,
-    placesPerTenant: 1,
-    waitingPerTenant: bounds.dryRunsWaitingMax,
-    weightOf: (tenant) => world.tenants.weight(tenant),
-    refusal: () =>
-      new EyrieError(
-        'rate_limit_exceeded',
-        `One of your dry runs is under way and ${bounds.dryRunsWaitingMax} wait, as many as are allowed. Try again when one has ended.`,
-        { bound: 'dryRunsWaitingMax' },
-      ),
-  });
+function dryRunner(world: World, rulesOf: ((tenant: string) => LineRules) | null, share: FairShare) {
   return async (tenant: string, request: CreateBatchRequest, reply: FastifyReply): Promise<DryRunObject> => {
     if (!rulesOf)
       throw new EyrieError('unsupported_value', 'Dry runs are not offered here.', { param: 'eyrie.dry_run' });
@@ -47,9 +34,10 @@ function dryRunner(world: World, rulesOf: ((tenant: string) => LineRules) | null
 export function batchRoutes(
   world: World,
   rulesOf: ((tenant: string) => LineRules) | null,
+  dryRuns: FairShare,
   filesQuota: FilesQuota,
 ): ApiRoute[] {
-  const runDry = dryRunner(world, rulesOf);
+  const runDry = dryRunner(world, rulesOf, dryRuns);
   return [
     defineRoute({
       method: 'POST',

@@ -20,9 +20,12 @@ export interface Names {
   find(tenant: string, name: string, withinMs: number): Promise<FoundName>;
 }
 
+/** Shares look-ups out among tenants. What `enter` gives leaves the place. */
+export interface LookupPlaces {
+  enter(tenant: string): Promise<() => void>;
+}
+
 export interface NameLookupOptions {
-  /** Shares the look-ups out among tenants. What it gives leaves the place. */
-  readonly places: { enter(tenant: string): Promise<() => void> };
   /** `address:port` of name servers; null: those of the system. */
   readonly servers: readonly string[] | null;
   /** Names that are not complete are tried in the system's search domains, and `*.localhost` is this machine. */
@@ -43,10 +46,16 @@ export class NameLookup implements Names {
   readonly #options: NameLookupOptions;
   readonly #hosts: Pick<HostsFile, 'addresses'>;
   readonly #failing = new FailingNames();
+  #places: LookupPlaces = { enter: () => Promise.resolve(() => undefined) };
 
   constructor(options: NameLookupOptions) {
     this.#options = options;
     this.#hosts = options.hosts ?? new HostsFile();
+  }
+
+  /** From then on look-ups wait for their places. */
+  shareOut(places: LookupPlaces): void {
+    this.#places = places;
   }
 
   async find(tenant: string, name: string, withinMs: number): Promise<FoundName> {
@@ -55,7 +64,7 @@ export class NameLookup implements Names {
     if (known.length > 0) return { addresses: known.map((address) => ({ address, family: isIP(address) })), ms: 0 };
     if (this.#options.search && /(^|\.)localhost\.?$/i.test(name)) return { addresses: loopback, ms: 0 };
     if (this.#failing.has(tenant, name)) throw new NameFailed('ETIMEOUT');
-    const leave = await this.#options.places.enter(tenant);
+    const leave = await this.#places.enter(tenant);
     const started = performance.now();
     try {
       // One that waited may have been behind a look-up of the same name.

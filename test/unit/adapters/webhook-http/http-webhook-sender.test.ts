@@ -19,11 +19,10 @@ async function receiver(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
 }
 
-const free = { enter: () => Promise.resolve(() => undefined) };
 const local = new HttpWebhookSender({
   allowPrivate: true,
   userAgent: 'Eyrie/1.2.3',
-  names: new NameLookup({ places: free, servers: ['127.0.0.1:9'], search: true }),
+  names: new NameLookup({ servers: ['127.0.0.1:9'], search: true }),
 });
 const post = (url: string, timeoutMs = 5000) =>
   local.post({

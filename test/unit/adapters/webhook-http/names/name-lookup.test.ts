@@ -5,11 +5,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { HostsFile, parseHosts } from '../../../../../src/adapters/webhook-http/names/hosts-file.js';
 import { NameLookup } from '../../../../../src/adapters/webhook-http/names/name-lookup.js';
 import { candidates, parseSearchList } from '../../../../../src/adapters/webhook-http/names/search-list.js';
-import { openNames } from '../../../../../src/compose/open-names.js';
 import { bounds } from '../../../../../src/domain/bounds.js';
 import type { EyrieError } from '../../../../../src/domain/errors.js';
 import { DnsServer, type DnsAnswer } from '../../../../support/dns-server.js';
 import { eventually } from '../../../../support/eventually.js';
+import { openNames } from '../../../../support/open-names.js';
 import { tempFolder } from '../../../../support/temp-folder.js';
 
 async function server(answer: (name: string, asked: number) => DnsAnswer): Promise<DnsServer> {
@@ -18,8 +18,7 @@ async function server(answer: (name: string, asked: number) => DnsAnswer): Promi
   return started;
 }
 
-const open = ({ address }: DnsServer) =>
-  openNames({ EYRIE_DNS_SERVERS: [address], EYRIE_WEBHOOK_ALLOW_PRIVATE: false }, { weight: () => 1 });
+const open = ({ address }: DnsServer) => openNames(address);
 
 test('the addresses of both families are found, IPv4 first', async () => {
   const { lookup } = open(await server(() => ['2001:db8::7', '192.0.2.7', '192.0.2.8']));
@@ -86,8 +85,7 @@ test('literals are themselves, and the hosts file goes before the name servers',
     hosts,
     '127.0.0.1 localhost\n# nobody\n192.0.2.9\treceiver.test Alias # here\n::1 localhost\nrubbish x\n',
   );
-  const free = { enter: () => Promise.resolve(() => undefined) };
-  const lookup = new NameLookup({ places: free, servers: [dns.address], search: false, hosts: new HostsFile(hosts) });
+  const lookup = new NameLookup({ servers: [dns.address], search: false, hosts: new HostsFile(hosts) });
   const found = async (name: string) => (await lookup.find('acme', name, 5000)).addresses.map(({ address }) => address);
   expect(await found('192.0.2.77')).toEqual(['192.0.2.77']);
   expect(await found('2001:db8::1')).toEqual(['2001:db8::1']);

@@ -8,10 +8,10 @@ import { HttpWebhookSender } from '../../../../../src/adapters/webhook-http/http
 import { checkBatchWebhook } from '../../../../../src/app/webhooks/check-batch-webhook.js';
 import { changeShare } from '../../../../../src/app/webhooks/change-share.js';
 import { updateEndpoint } from '../../../../../src/app/webhooks/update-endpoint.js';
-import { openNames } from '../../../../../src/compose/open-names.js';
 import type { CreateBatchRequest } from '../../../../../src/contract/create-batch.js';
 import { DnsServer } from '../../../../support/dns-server.js';
 import { fakeWorld } from '../../../../support/fake-world.js';
+import { openNames } from '../../../../support/open-names.js';
 import { makeEndpoint } from '../../../../support/webhook-calls.js';
 import { answerOf, internalAddresses, publicAddresses, rebinding, urls } from './targets.js';
 
@@ -57,7 +57,7 @@ for (const address of publicAddresses)
   });
 
 const dns = await DnsServer.start(answerOf);
-const names = openNames({ EYRIE_DNS_SERVERS: [dns.address] }, { weight: () => 1 });
+const names = openNames(dns.address);
 const egress = new HttpEgressRules({ allowPrivate: false, names: names.lookup });
 const sender = new HttpWebhookSender({ allowPrivate: false, names: names.lookup, userAgent: 'Eyrie/test' });
 const post = (url: string) => sender.post({ tenant: 'mallory', url, headers: {}, body: '{}', timeoutMs: 3000 });
