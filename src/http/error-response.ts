@@ -13,7 +13,8 @@ export interface ErrorResponse {
 const serverMessages: Partial<Record<ErrorCode, string>> = {
   store_unavailable: 'The object store does not answer right now. Nothing that was accepted is lost. Try again.',
   queue_unavailable: 'The work queue does not answer right now. Nothing that was accepted is lost. Try again.',
-  disk_full: 'The object store has no space left. Delete files, batches or reports that are not needed any more: that works, and makes room within two minutes. Or ask the operator.',
+  disk_full:
+    'The object store has no space left. Delete files, batches or reports that are not needed any more: that works, and makes room within two minutes. Or ask the operator.',
   content_damaged:
     'The stored content of this file is not what was written, so it is not given out. Tell the operator, with the request id. The result lines of a batch can also be read by GET /v1/batches/{batch_id}/results.',
   engine_closed: 'The engine is shutting down. Try again.',

@@ -95,7 +95,7 @@ export class Places {
       bounds.placeKeptMs,
     );
     this.#local.set(name, state);
-    const shared = await this.#shared.ask((state) => state.claim(name, claim, bounds.placeKeptMs));
+    const shared = await this.#shared.ask((redis) => redis.claim(name, claim, bounds.placeKeptMs));
     return shared ? [...earlier, ...shared] : earlier;
   }
 

@@ -39,7 +39,10 @@ describe('a tokenizer that goes to the library', () => {
       'pre_tokenizer',
       (file) =>
         file.pre_tokenizer.pretokenizers.push({
-          ...{ type: 'Split', pattern: { Regex: '(a+)+$' }, behavior: 'Isolated', invert: false },
+          type: 'Split',
+          pattern: { Regex: '(a+)+$' },
+          behavior: 'Isolated',
+          invert: false,
         }),
     ],
     ['another way to cut', 'pre_tokenizer', (file) => file.pre_tokenizer.pretokenizers.push({ type: 'Metaspace' })],
