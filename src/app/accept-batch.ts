@@ -155,8 +155,8 @@ export async function acceptBatch(world: World, input: CreateBatch): Promise<Bat
   const { stored, isNew } = await takeOpenBatch(world, tenant, batchId, async () => {
     if (repeated === null) await noteRecent(world, tenant, requestHash, batchId);
     const submit = await toSubmit(world, input, batchId, requestHash);
-    const stored = await commitSubmit(world, submit);
-    return { stored, isNew: stored === submit };
+    const committed = await commitSubmit(world, submit);
+    return { stored: committed, isNew: committed === submit };
   });
   checkSameRequest(stored, requestHash);
   return isNew ? viewAccepted(world, stored) : viewBatch(world, tenant, batchId);

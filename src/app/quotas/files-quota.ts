@@ -23,6 +23,7 @@ const usedUp = (others: number, filesBytes: number): EyrieError =>
   new EyrieError(
     'insufficient_quota',
     `Files take ${others} of ${filesBytes} bytes already. Delete files that are not needed any more.`,
+    { bound: 'filesBytesDefault' },
   );
 
 /**

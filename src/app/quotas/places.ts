@@ -1,8 +1,12 @@
 import { bounds } from '../../domain/bounds.js';
 import { addClaim, dropClaim, type Claim, type ClaimsState } from '../../domain/claims.js';
-import type { World } from '../world.js';
-import { QuickShared } from './quick-shared.js';
+import type { Ids } from '../../ports/ids.js';
+import { QuickShared, type SharedWorld } from './quick-shared.js';
 import { WaitingLine } from './waiting-line.js';
+
+interface PlacesWorld extends SharedWorld {
+  readonly ids: Ids;
+}
 
 /** Amount by id of what lies in the store. */
 export type Held = ReadonlyMap<string, number>;
@@ -46,7 +50,7 @@ function sumOf(held: Held, earlier: readonly Claim[], ownId: string): number {
  * Claims lie in Redis and in the process. While Redis is away a process sees its own claims only, and what others have in the store.
  */
 export class Places {
-  readonly #world: Pick<World, 'clock' | 'ids'>;
+  readonly #world: PlacesWorld;
   readonly #shared: QuickShared;
   readonly #local = new Map<string, ClaimsState>();
   /** A claim reads all others under its name: of one process no more than these are made at once, the rest wait. */
@@ -54,7 +58,7 @@ export class Places {
   #self: string | null = null;
   #made = 0;
 
-  constructor(world: Pick<World, 'shared' | 'clock' | 'log' | 'ids'>) {
+  constructor(world: PlacesWorld) {
     this.#world = world;
     this.#shared = new QuickShared(world);
   }
@@ -95,7 +99,7 @@ export class Places {
       bounds.placeKeptMs,
     );
     this.#local.set(name, state);
-    const shared = await this.#shared.ask((state) => state.claim(name, claim, bounds.placeKeptMs));
+    const shared = await this.#shared.ask((redis) => redis.claim(name, claim, bounds.placeKeptMs));
     return shared ? [...earlier, ...shared] : earlier;
   }
 

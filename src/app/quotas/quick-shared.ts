@@ -1,7 +1,14 @@
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError, errorCode } from '../../domain/errors.js';
 import type { SharedState } from '../../ports/shared-state.js';
-import type { World } from '../world.js';
+import type { Clock } from '../../ports/clock.js';
+import type { Log } from '../../ports/log.js';
+
+export interface SharedWorld {
+  readonly shared: SharedState;
+  readonly clock: Clock;
+  readonly log: Log;
+}
 
 /**
  * Asks what the processes share, on behalf of requests: none waits long for it. After a call that failed or was late the shared
@@ -9,12 +16,12 @@ import type { World } from '../world.js';
  * process alone.
  */
 export class QuickShared {
-  readonly #world: Pick<World, 'shared' | 'clock' | 'log'>;
+  readonly #world: SharedWorld;
   #away = false;
   /** By the monotonic clock. */
   #restUntilMs = -Infinity;
 
-  constructor(world: Pick<World, 'shared' | 'clock' | 'log'>) {
+  constructor(world: SharedWorld) {
     this.#world = world;
   }
 

@@ -62,13 +62,15 @@ async function onSmallDisk() {
   };
   const filler = path.join(folder, 'filler');
   return {
-    ...{ service, store, world: service.world },
+    service,
+    store,
+    world: service.world,
     upload: async (bytes: number) => {
       async function* content(): AsyncGenerator<Uint8Array> {
         for (let left = bytes; left > 0; left -= 65_536) yield Buffer.alloc(Math.min(left, 65_536), 'x');
       }
-      const describe = () => Promise.resolve({ filename: 'a', purpose: 'batch', expires_after: undefined } as const);
-      return (await storeFile(service.world, { tenant, content: content(), describe })).id;
+      const described = () => Promise.resolve({ filename: 'a', purpose: 'batch', expires_after: undefined } as const);
+      return (await storeFile(service.world, { tenant, content: content(), describe: described })).id;
     },
     fill: async () => {
       for (const size of [1_000_000, 4096, 1])

@@ -32,7 +32,12 @@ async function inboxes() {
   };
   const keysUnder = async (prefix: string) => (await store.list(prefix)).objects.map(({ key }) => key);
   return {
-    ...{ folder, mallory, alice, store, world, poll },
+    folder,
+    mallory,
+    alice,
+    store,
+    world,
+    poll,
     batchesOf: async (tenant: string) =>
       (await keysUnder(`t/${tenant}/b/`)).filter((key) => key.endsWith('/submit.json')).length,
     rejectionsOf: async (tenant: string) => {

@@ -218,3 +218,24 @@ it('a full disk gives disk_full, shows nothing of the write, and heals', async (
   await store.put('small', bytes);
   expect((await stat(path.join(folder, 'small'))).size).toBe(bytes.length);
 });
+
+it('keeps what it writes for its own user, whatever the umask, and closes what an earlier version left open', async () => {
+  const folder = path.join(await tempFolder(), 'store');
+  const before = process.umask(0);
+  onTestFinished(() => void process.umask(before));
+  await mkdir(path.join(folder, 't/acme'), { recursive: true, mode: 0o777 });
+  const store = await FolderStore.open(folder);
+  await store.put('t/acme/files/a', bytes);
+  await store.create('keys/b', bytes);
+  await store.putStream(
+    'inbox/acme/c',
+    (async function* () {
+      yield bytes;
+    })(),
+  );
+  const mode = async (name: string) => ((await stat(path.join(folder, name))).mode & 0o777).toString(8);
+  for (const name of ['t', 't/acme/files', 'keys', '.tmp', '.spare', 'inbox'])
+    expect(await mode(name), name).toBe('700');
+  for (const name of ['t/acme/files/a', 'keys/b', 'inbox/acme/c']) expect(await mode(name), name).toBe('600');
+  expect(await mode('.'), 'an operator’s own').toBe('777');
+});

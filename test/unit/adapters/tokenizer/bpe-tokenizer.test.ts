@@ -118,7 +118,10 @@ describe('BpeTokenizer on the tiny vocabulary', () => {
 
   it('refuses the tokenizer of a model with more tokens', () => {
     expect(() => BpeTokenizer.fromJson(tinyJson, 300)).toThrow(
-      expect.objectContaining({ code: 'model_invalid', message: expect.stringContaining('319') as string }),
+      expect.objectContaining({
+        code: 'model_invalid',
+        message: expect.stringMatching(/'model\.vocab'.* at most 300 tokens/) as string,
+      }),
     );
   });
 });

@@ -67,7 +67,10 @@ describe('a limit on how many things there may be', () => {
     const { world, here, there, make, settle, things } = twoProcesses(1);
     const failing = here.take(
       {
-        ...{ kind: 'things', tenant: 'acme', id: 'x', limit: 1 },
+        kind: 'things',
+        tenant: 'acme',
+        id: 'x',
+        limit: 1,
         held: () => Promise.resolve(new Map()),
         refusal: () => new Error('full'),
       },
@@ -119,7 +122,11 @@ describe('a limit on how many things there may be', () => {
     const { world, here, there, make, settle, most } = twoProcesses(1000);
     const failing = here.take(
       {
-        ...{ kind: 'things', tenant: 'acme', id: 'x', amount: 900, limit: 1000 },
+        kind: 'things',
+        tenant: 'acme',
+        id: 'x',
+        amount: 900,
+        limit: 1000,
         held: () => Promise.resolve(new Map()),
         refusal: () => new Error('full'),
       },
