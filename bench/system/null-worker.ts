@@ -1,6 +1,6 @@
 import { WorkGate } from '../../src/app/attempts/work-gate.js';
 import { BatchWatches } from '../../src/app/batch-watch.js';
-import { BatchRecords } from '../../src/app/batch-records.js';
+import { toWorld } from '../../src/app/world.js';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { openWorld } from '../../src/compose/open-world.js';
@@ -12,7 +12,7 @@ import { NullEngine } from './null-engine.js';
 await runProgram('generate', async (_end, fail) => {
   const settings = readGenerateSettings(process.env);
   const opened = await openWorld('generate', settings, fail);
-  const world = { ...opened, records: new BatchRecords(opened.store) };
+  const world = toWorld(opened);
   const engine = new NullEngine();
   const gate = new WorkGate();
   const generator = {

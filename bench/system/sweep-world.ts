@@ -4,6 +4,7 @@ import { FolderStore } from '../../src/adapters/folder/folder-store.js';
 import { SystemClock } from '../../src/adapters/system-clock/system-clock.js';
 import { UlidIds } from '../../src/adapters/ulid-ids/ulid-ids.js';
 import { HttpEgressRules } from '../../src/adapters/webhook-http/http-egress-rules.js';
+import { Refusals } from '../../src/app/fair/refusals.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
 import type { World } from '../../src/app/world.js';
 import { plainOffer } from '../../src/domain/offer.js';
@@ -69,6 +70,7 @@ function counting(queue: JobQueue, count: (jobs: number) => void): JobQueue {
 export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorldOptions): Promise<SweepWorld> {
   const store = new SlowStore(await FolderStore.open(folder), latencyMs);
   const bull = openBullmq({ redisUrl, log: quietLog });
+  const clock = new ShiftedClock();
   let added = 0;
   return {
     progress: bull.progress,
@@ -76,6 +78,7 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
     shared: bull.shared,
     store,
     records: new BatchRecords(store),
+    refusals: new Refusals({ clock, log: quietLog }),
     queue: counting(bull.queue, (jobs) => (added += jobs)),
     added: () => added,
     tenants: {
@@ -83,11 +86,12 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
       webhookEndpoints: () => Promise.resolve([]),
       signingSecrets: () => Promise.resolve([]),
       quotas: () => defaultQuotas,
+      weight: () => 1,
       inboxTenants: () => [],
     },
     sealer: new AesSealer([]),
     egress: new HttpEgressRules({ allowPrivate: false }),
-    clock: new ShiftedClock(),
+    clock,
     ids: new UlidIds(),
     log: quietLog,
     model: {

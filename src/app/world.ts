@@ -11,7 +11,8 @@ import type { ProgressBoard } from '../ports/progress-board.js';
 import type { SecretSealer } from '../ports/secret-sealer.js';
 import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
-import type { BatchRecords } from './batch-records.js';
+import { BatchRecords } from './batch-records.js';
+import { Refusals } from './fair/refusals.js';
 
 /**
  * All that the steps may touch. `app` has no other way to the world: no timer, date, random number, file or process of its own,
@@ -21,6 +22,8 @@ export interface World {
   readonly store: ObjectStore;
   /** Over `store`. */
   readonly records: BatchRecords;
+  /** What was refused because of a bound. */
+  readonly refusals: Refusals;
   readonly queue: JobQueue;
   readonly progress: ProgressBoard;
   readonly live: LiveChannel;
@@ -36,3 +39,10 @@ export interface World {
   /** Key of the derived ids; never changed, or repeated creates would make second batches. */
   readonly idSecret: string;
 }
+
+/** Adds what the steps keep beside the ports. */
+export const toWorld = <Ports extends Omit<World, 'records' | 'refusals'>>(ports: Ports): Ports & World => ({
+  ...ports,
+  records: new BatchRecords(ports.store),
+  refusals: new Refusals(ports),
+});

@@ -6,6 +6,7 @@ import { StaticTenants } from '../adapters/static-tenants/static-tenants.js';
 import { SystemClock } from '../adapters/system-clock/system-clock.js';
 import { UlidIds } from '../adapters/ulid-ids/ulid-ids.js';
 import { HttpEgressRules } from '../adapters/webhook-http/http-egress-rules.js';
+import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import type { Offer } from '../domain/offer.js';
 import type { Clock } from '../ports/clock.js';
@@ -38,6 +39,8 @@ export interface WorldSettings extends StoreSettings, OfferSettings, RedisSettin
 
 const limit = z.number().int().min(1, '1 and above, or null for no limit, is allowed').nullable().optional();
 
+const weightAllowed = `a number from ${bounds.weightMin} to ${bounds.weightMax} is allowed`;
+
 /** The tenants file. Unknown members are refused: a misspelt one would silently be without effect. */
 const tenantsFile = z.strictObject({
   pepper: z.string().min(32),
@@ -49,6 +52,11 @@ const tenantsFile = z.strictObject({
       endpoints: z.array(z.strictObject({ id: z.string().regex(/^(?!outbox$)[a-z0-9_]{1,64}$/), url: z.url() })),
       signingSecrets: z.array(z.string()),
       watchInbox: z.boolean(),
+      weight: z
+        .number(weightAllowed)
+        .min(bounds.weightMin, weightAllowed)
+        .max(bounds.weightMax, weightAllowed)
+        .optional(),
       quotas: z
         .strictObject({ queuedTokens: limit, filesBytes: limit, openBatches: limit, requestsPerMinute: limit })
         .optional(),
@@ -79,7 +87,7 @@ async function readTenants(file: string): Promise<Tenants> {
   );
 }
 
-/** All that a program's steps need, and what closes it again. Has the members of `World` but `records`, which its `main.ts` adds. */
+/** All that a program's steps need, and what closes it again. Has the members of `World` but those that `toWorld` adds. */
 export interface OpenWorld {
   readonly store: ObjectStore;
   readonly queue: JobQueue;

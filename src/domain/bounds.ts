@@ -300,4 +300,14 @@ export const bounds = Object.freeze({
   bodyGraceMs: 30_000,
   /** Rest of a refused body that is read and dropped, so that the client gets to see the answer. */
   drainBytesMax: 256 * 1024 * 1024,
+
+  // What tenants share.
+  /** Share of a tenant for which the tenants file names none, and what it may name. */
+  weightDefault: 1,
+  weightMin: 0.01,
+  weightMax: 100,
+  /** Refused work of one tenant is logged this often at most. */
+  refusalLogMs: 60_000,
 });
+
+export type BoundName = keyof typeof bounds;

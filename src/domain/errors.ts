@@ -1,3 +1,5 @@
+import type { BoundName } from './bounds.js';
+
 /**
  * All errors a user can meet. A code is stable, its HTTP status and retryability are decided here and nowhere else, and
  * `docs/errors.md` explains each. Compare codes, never classes or messages.
@@ -94,18 +96,22 @@ export type ErrorCode = keyof typeof errorKinds;
 export interface ErrorDetails {
   /** Path of the field that is wrong, e.g. `body.max_tokens`. */
   readonly param?: string | null;
+  /** The bound that the call would pass: refusals are counted by it. */
+  readonly bound?: BoundName | null;
   readonly cause?: unknown;
 }
 
 export class EyrieError extends Error {
   readonly code: ErrorCode;
   readonly param: string | null;
+  readonly bound: BoundName | null;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'EyrieError';
     this.code = code;
     this.param = details.param ?? null;
+    this.bound = details.bound ?? null;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { readApiSettings } from '../config/read-environment.js';
-import { BatchRecords } from '../app/batch-records.js';
+import { toWorld } from '../app/world.js';
 import { readVersion } from '../config/read-version.js';
 import { openWorld } from '../compose/open-world.js';
 import { runProgram, tellParent } from '../compose/run-program.js';
@@ -33,7 +33,8 @@ await runProgram('api', async (_end, fail) => {
   const settings = readApiSettings(process.env);
   const metrics = new Metrics('api');
   const opened = await openWorld('api', settings, fail, (log) => metrics.watch(log));
-  const world = { ...opened, records: new BatchRecords(opened.store) };
+  const world = toWorld(opened);
+  metrics.watchRefusals(() => world.refusals.counts());
   const server = createServer(world, {
     version: readVersion(),
     tokenizer: world.openedModel.tokenizer,

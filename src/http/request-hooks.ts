@@ -43,6 +43,7 @@ async function countRequest(
   throw new EyrieError(
     'rate_limit_exceeded',
     `Too many requests: ${state.limit} per minute are allowed. Try again in ${state.retryAfterSeconds} s.`,
+    { bound: 'requestsPerMinute' },
   );
 }
 

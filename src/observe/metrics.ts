@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ShareState } from '../ports/share-state.js';
 import type { EngineTotals } from '../ports/engine.js';
 import { jobKinds, type JobQueue } from '../ports/job-queue.js';
 import type { Log, LogFields } from '../ports/log.js';
@@ -91,6 +92,49 @@ export class Metrics {
         tokens.inc({ kind: 'overrun' }, now.overrunTokens);
       },
     });
+  }
+
+  /** Refused work by the bound that caused it, read at each scrape. */
+  watchRefusals(counts: () => ReadonlyMap<string, number>): void {
+    const refused = new Counter({
+      name: 'eyrie_refused_total',
+      help: 'Work that was refused, by the bound that it would pass',
+      labelNames: ['bound'] as const,
+      registers: [this.#registry],
+      collect() {
+        refused.reset();
+        for (const [bound, count] of counts()) refused.inc({ bound }, count);
+      },
+    });
+  }
+
+  /** What this program shares out among tenants, by what it is, read at each scrape. No tenant is named. */
+  watchShares(shares: Readonly<Record<string, { state(): ShareState }>>): void {
+    const registers = [this.#registry];
+    const labelNames = ['share'] as const;
+    const steps = new Gauge({
+      name: 'eyrie_share_steps',
+      help: 'Steps of tenants by what they share and whether they wait or run',
+      labelNames: ['share', 'state'] as const,
+      registers,
+      collect() {
+        for (const [share, { state }] of all) {
+          const { waiting, active } = state();
+          steps.set({ share, state: 'waiting' }, waiting);
+          steps.set({ share, state: 'active' }, active);
+        }
+      },
+    });
+    const busiest = new Gauge({
+      name: 'eyrie_busiest_tenant_share',
+      help: 'Part of the places in use that the tenant with the most of them holds, 0 to 1',
+      labelNames,
+      registers,
+      collect() {
+        for (const [share, { state }] of all) busiest.set({ share }, state().busiestShare);
+      },
+    });
+    const all = Object.entries(shares).map(([name, share]) => [name, { state: () => share.state() }] as const);
   }
 
   /** Jobs in the queue by kind and state, read at each scrape; absent while the queue cannot be asked. */

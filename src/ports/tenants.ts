@@ -16,6 +16,8 @@ export interface Tenants {
   signingSecrets(tenant: string): Promise<readonly string[]>;
   /** What it may take up; for an unknown tenant the defaults. */
   quotas(tenant: string): Quotas;
+  /** Its share of what tenants share, against others that wait for it too; for an unknown tenant `weightDefault`. */
+  weight(tenant: string): number;
   /** Tenants whose inbox is watched. */
   inboxTenants(): readonly string[];
 }

@@ -1,3 +1,4 @@
+import { Refusals } from '../../src/app/fair/refusals.js';
 import { BatchRecords } from '../../src/app/batch-records.js';
 import type { World } from '../../src/app/world.js';
 import { plainOffer, type Offer } from '../../src/domain/offer.js';
@@ -50,9 +51,11 @@ export function fakeWorld(
 ): FakeWorld {
   const clock = new FakeClock();
   const store = new MemoryStore(clock);
+  const log = new MemoryLog();
   return {
     store,
     records: new BatchRecords(store),
+    refusals: new Refusals({ clock, log }),
     queue: new MemoryQueue(clock, options.queue),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
@@ -60,7 +63,7 @@ export function fakeWorld(
     sealer: testSealer,
     egress: new FakeEgress(),
     clock,
-    log: new MemoryLog(),
+    log,
     ids: new CountingIds(),
     model: testModel,
     offer: options.offer ?? plainOffer,
@@ -70,6 +73,7 @@ export function fakeWorld(
       webhookEndpoints: () => Promise.resolve(options.endpoints ?? []),
       signingSecrets: () => Promise.resolve([testSecret]),
       quotas: () => ({ ...defaultQuotas, ...options.quotas }),
+      weight: () => 1,
       inboxTenants: () => ['acme'],
     },
   };

@@ -1,5 +1,5 @@
 import { planWithinBounds } from '../../src/app/attempts/plan-within-bounds.js';
-import { BatchRecords } from '../../src/app/batch-records.js';
+import { toWorld } from '../../src/app/world.js';
 import { finishWithinBounds } from '../../src/app/finish-batch.js';
 import { sweepLive } from '../../src/app/live/sweep-live.js';
 import { Janitor } from '../../src/app/reconcile.js';
@@ -28,7 +28,8 @@ await runProgram('control', async (_end, fail) => {
   const settings = readControlSettings(process.env);
   const metrics = new Metrics('control');
   const opened = await openWorld('control', settings, fail, (log) => metrics.watch(log));
-  const world = { ...opened, records: new BatchRecords(opened.store) };
+  const world = toWorld(opened);
+  metrics.watchRefusals(() => world.refusals.counts());
   metrics.watchQueue(world.queue);
   const sender = new HttpWebhookSender({ allowPrivate: settings.EYRIE_WEBHOOK_ALLOW_PRIVATE });
   const planner = { ...world, tokenizer: world.openedModel.tokenizer, grammars: world.openedModel.grammars };

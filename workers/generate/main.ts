@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { BatchWatches } from '../../src/app/batch-watch.js';
-import { BatchRecords } from '../../src/app/batch-records.js';
+import { toWorld } from '../../src/app/world.js';
 import { generateShard } from '../../src/app/generate-shard.js';
 import { WorkGate } from '../../src/app/attempts/work-gate.js';
 import { answerCall } from '../../src/app/live/answer-call.js';
@@ -28,7 +28,8 @@ await runProgram('generate', async (end, fail) => {
   const settings = readGenerateSettings(process.env);
   const metrics = new Metrics('generate');
   const opened = await openWorld('generate', settings, fail, (log) => metrics.watch(log));
-  const world = { ...opened, records: new BatchRecords(opened.store) };
+  const world = toWorld(opened);
+  metrics.watchRefusals(() => world.refusals.counts());
   const startedMs = world.clock.monotonic();
   if (settings.EYRIE_DEVICE !== 'cpu') {
     // Before the model takes the cards' memory.

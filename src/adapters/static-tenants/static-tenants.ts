@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { isTenant } from '../../domain/object-keys.js';
 import { defaultQuotas, type Quotas } from '../../domain/quotas.js';
@@ -13,6 +14,8 @@ export interface StaticTenant {
   /** `whsec_` and base64 of 24 to 64 bytes; the first signs first. */
   readonly signingSecrets: readonly string[];
   readonly watchInbox: boolean;
+  /** Share against other tenants; absent: `weightDefault`. */
+  readonly weight?: number | undefined;
   /** Those that are absent have their defaults. */
   readonly quotas?: { readonly [name in keyof Quotas]?: number | null | undefined } | undefined;
 }
@@ -90,6 +93,10 @@ export class StaticTenants implements Tenants {
     const own = this.#tenants.get(tenant)?.quotas ?? {};
     const given = Object.entries(own).filter(([, limit]) => limit !== undefined);
     return { ...defaultQuotas, ...Object.fromEntries(given) };
+  }
+
+  weight(tenant: string): number {
+    return this.#tenants.get(tenant)?.weight ?? bounds.weightDefault;
   }
 
   inboxTenants(): readonly string[] {

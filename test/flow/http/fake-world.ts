@@ -1,3 +1,4 @@
+import { Refusals } from '../../../src/app/fair/refusals.js';
 import { BatchRecords } from '../../../src/app/batch-records.js';
 import type { World } from '../../../src/app/world.js';
 import type { ManifestObject } from '../../../src/contract/stored-objects.js';
@@ -37,23 +38,26 @@ export interface FakeWorld extends World {
 export function fakeWorld(offer: Offer = plainOffer, quotas: Partial<Quotas> = {}): FakeWorld {
   const clock = new FakeClock();
   const store = new MemoryStore(clock);
+  const log = new MemoryLog();
   return {
     clock,
     store,
     records: new BatchRecords(store),
+    refusals: new Refusals({ clock, log }),
     queue: new MemoryQueue(clock),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
     shared: new MemorySharedState(clock),
     sealer: testSealer,
     egress: new FakeEgress(),
-    log: new MemoryLog(),
+    log,
     ids: new CountingIds(),
     tenants: {
       tenantOfKey: (key) => Promise.resolve(tenantOf.get(key) ?? null),
       webhookEndpoints: () => Promise.resolve([]),
       signingSecrets: () => Promise.resolve([]),
       quotas: () => ({ ...defaultQuotas, ...quotas }),
+      weight: () => 1,
       inboxTenants: () => [],
     },
     model: {
