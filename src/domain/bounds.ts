@@ -110,7 +110,7 @@ export const bounds = Object.freeze({
 
   // Queue.
   jobsPerAddMax: 500,
-  /** An idle consumer looks for shards this often at first, then half as often each time; most are told sooner (`ShardOrder`). */
+  /** An idle consumer looks for jobs this often at first, then half as often each time; most are told sooner (`JobOrder`). */
   feedPollMsMin: 100,
   feedPollMsMax: 1000,
   /** While shards end faster than this, as many as are done at once wait ready: a batch that comes now waits for them no longer. */

@@ -11,6 +11,12 @@ export interface Job {
   readonly priority?: number;
   /** Orders jobs of equal priority, lower first: what rounding took from a priority that is finer than a float64. 0 when absent. */
   readonly rest?: number;
+  /**
+   * Of jobs of all kinds but `shard`: whose they are, how much of its share one takes, and the tenant's weight, both above 0. Tenants that
+   * wait are served in turn, by their weights; a tenant's own jobs keep their order. The payload has the same `tenant`. Those without
+   * come last. A job that is delayed, tried again or handed back has no flow any more.
+   */
+  readonly flow?: { readonly tenant: string; readonly cost: number; readonly weight: number };
   readonly delayMs?: number;
 }
 
@@ -46,6 +52,15 @@ export interface Backlog {
   readonly delayed: number;
 }
 
+export interface ConsumeOptions {
+  readonly concurrency: number;
+  /**
+   * Jobs of one tenant at once, of those with a flow; absent: any number. Others wait, and those of other tenants pass them. With several
+   * consumers of a kind, one may now and then hold a few more.
+   */
+  readonly perTenant?: number;
+}
+
 /** The work queue: a cache of what the object store says is to be done. Every failure throws `queue_unavailable`. */
 export interface JobQueue {
   /** Adds jobs in their order. Not atomic: after an error some may have been added; adding all of them again is right. */
@@ -66,7 +81,7 @@ export interface JobQueue {
   clock(kind: JobKind): Promise<number | null>;
   /** Sets the clock, which from then on follows what is given out. It never goes back: a lower value changes nothing. */
   raiseClock(kind: JobKind, value: number): Promise<void>;
-  consume(kind: JobKind, options: { readonly concurrency: number }, handler: JobHandler): Consumer;
+  consume(kind: JobKind, options: ConsumeOptions, handler: JobHandler): Consumer;
   /** Watches for jobs of dead workers although this process does none of that kind. */
   watchStalled(kind: JobKind): Consumer;
 }

@@ -2,9 +2,10 @@ import { expect, it } from 'vitest';
 import { EyrieError } from '../../src/domain/errors.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { MemoryQueue } from '../support/memory-queue.js';
-import { describeJobQueue, retryDelayMs } from './job-queue.js';
+import { describeJobFlows } from './job-flows.js';
+import { describeJobQueue, retryDelayMs, type QueueHarness } from './job-queue.js';
 
-describeJobQueue('MemoryQueue', () => {
+const open = (): Promise<QueueHarness> => {
   const clock = new FakeClock();
   const queue = new MemoryQueue(clock, { retryDelayMs });
   return Promise.resolve({
@@ -23,7 +24,10 @@ describeJobQueue('MemoryQueue', () => {
     },
     close: () => Promise.resolve(),
   });
-});
+};
+
+describeJobQueue('MemoryQueue', open);
+describeJobFlows('MemoryQueue', open);
 
 it('MemoryQueue tells its holders when it is emptied', async () => {
   const clock = new FakeClock();

@@ -6,7 +6,8 @@ import type { RedisTls } from '../../src/adapters/bullmq/redis/redis-target.js';
 import { ChildScript } from '../support/child-script.js';
 import { eventually } from '../support/eventually.js';
 import { MemoryLog } from '../support/memory-log.js';
-import { describeJobQueue, retryDelayMs } from './job-queue.js';
+import { describeJobFlows } from './job-flows.js';
+import { describeJobQueue, retryDelayMs, type QueueHarness } from './job-queue.js';
 import { describeLiveChannel } from './live-channel.js';
 import { describeProgressBoard } from './progress-board.js';
 import { describeSharedState } from './shared-state.js';
@@ -61,7 +62,7 @@ export function describeRedis(name: string, redis: () => RedisUnderTest): void {
     return child;
   };
 
-  describeJobQueue(`BullMQ on ${name}`, () => {
+  const openQueue = (): Promise<QueueHarness> => {
     const settings = nextSettings();
     const opened = open(settings);
     return Promise.resolve({
@@ -72,7 +73,9 @@ export function describeRedis(name: string, redis: () => RedisUnderTest): void {
       startHangingProcess: (kind) => startProcess('./hanging-worker.ts', settings, kind),
       close: () => opened.close(),
     });
-  });
+  };
+  describeJobQueue(`BullMQ on ${name}`, openQueue);
+  describeJobFlows(`BullMQ on ${name}`, openQueue);
 
   describeProgressBoard(name, () => {
     const settings = nextSettings();

@@ -1,10 +1,20 @@
 import { EyrieError, isRetryable } from '../../src/domain/errors.js';
 import type { Clock } from '../../src/ports/clock.js';
-import type { Backlog, Consumer, Job, JobHandler, JobKind, JobQueue } from '../../src/ports/job-queue.js';
+import type {
+  Backlog,
+  ConsumeOptions,
+  Consumer,
+  Job,
+  JobHandler,
+  JobKind,
+  JobQueue,
+} from '../../src/ports/job-queue.js';
 
 interface Entry {
   readonly job: Job;
   readonly seq: number;
+  /** Virtual time at which it is due among the jobs with a flow; Infinity for one without. */
+  readonly dueAt: number;
   state: 'waiting' | 'delayed' | 'active';
   /** Put back after a stall: before all others, as in the real queue. */
   front: boolean;
@@ -40,6 +50,8 @@ export class MemoryQueue implements JobQueue {
   readonly #settings: MemoryQueueSettings;
   readonly #kinds = new Map<JobKind, Map<string, Entry>>();
   readonly #consumers = new Set<MemoryConsumer>();
+  /** Of each kind: the virtual time reached, and when the next job of each tenant is due. */
+  readonly #flows = new Map<JobKind, { clock: number; readonly next: Map<string, number> }>();
   #seq = 0;
   #reached: number | null = null;
 
@@ -58,6 +70,7 @@ export class MemoryQueue implements JobQueue {
           // As through JSON: what is added later cannot be changed by the adder.
           job: { ...job, payload: JSON.parse(JSON.stringify(job.payload)) as unknown },
           seq: this.#seq++,
+          dueAt: this.#due(kind, job),
           state: 'waiting',
           front: false,
           attempt: 0,
@@ -112,8 +125,8 @@ export class MemoryQueue implements JobQueue {
     });
   }
 
-  consume(kind: JobKind, { concurrency }: { readonly concurrency: number }, handler: JobHandler): MemoryConsumer {
-    const consumer = new MemoryConsumer(kind, concurrency, handler, this.#clock, {
+  consume(kind: JobKind, options: ConsumeOptions, handler: JobHandler): MemoryConsumer {
+    const consumer = new MemoryConsumer(kind, options, handler, this.#clock, {
       gone: (ended) => this.#consumers.delete(ended),
       pump: () => this.#pump(),
     });
@@ -136,6 +149,7 @@ export class MemoryQueue implements JobQueue {
   /** Redis was emptied: all jobs are gone, and those who hold one learn it. */
   wipe(): void {
     this.#kinds.clear();
+    this.#flows.clear();
     this.#reached = null;
     for (const consumer of this.#consumers) for (const { abort } of consumer.held.values()) abort.abort('lease_lost');
   }
@@ -160,6 +174,21 @@ export class MemoryQueue implements JobQueue {
     return entries;
   }
 
+  #flowsOf(kind: JobKind): { clock: number; readonly next: Map<string, number> } {
+    const flows = this.#flows.get(kind) ?? { clock: 0, next: new Map<string, number>() };
+    this.#flows.set(kind, flows);
+    return flows;
+  }
+
+  /** When a job of a tenant is due: one `cost / weight` after the one before, and not before the time that is reached. */
+  #due(kind: JobKind, { flow, delayMs }: Job): number {
+    if (!flow || delayMs) return Infinity;
+    const flows = this.#flowsOf(kind);
+    const due = Math.max(flows.clock, flows.next.get(flow.tenant) ?? 0);
+    flows.next.set(flow.tenant, due + flow.cost / flow.weight);
+    return due;
+  }
+
   #delay(kind: JobKind, entry: Entry, ms: number): void {
     entry.state = 'delayed';
     void this.#clock.sleep(ms).then(() => {
@@ -179,7 +208,8 @@ export class MemoryQueue implements JobQueue {
       return undefined;
     let best: Entry | undefined;
     for (const entry of this.#entries(consumer.kind).values())
-      if (entry.state === 'waiting' && (!best || before(consumer.kind, entry, best))) best = entry;
+      if (entry.state === 'waiting' && consumer.mayTake(entry.job) && (!best || before(consumer.kind, entry, best)))
+        best = entry;
     return best;
   }
 
@@ -190,6 +220,8 @@ export class MemoryQueue implements JobQueue {
     const hold = ++entry.hold;
     entry.state = 'active';
     entry.front = false;
+    const flows = this.#flowsOf(kind);
+    if (entry.dueAt < Infinity) flows.clock = Math.max(flows.clock, entry.dueAt);
     if (kind === 'shard' && this.#reached !== null)
       this.#reached = Math.max(this.#reached, entry.job.priority ?? -Infinity);
     consumer.held.set(id, { entry, hold, abort });
@@ -219,10 +251,10 @@ export class MemoryQueue implements JobQueue {
   }
 }
 
-/** Only shards have an order of their own. */
+/** Shards go by priority, other jobs by when they are due. */
 function before(kind: JobKind, a: Entry, b: Entry): boolean {
   if (a.front !== b.front) return a.front;
-  if (kind !== 'shard') return a.seq < b.seq;
+  if (kind !== 'shard') return a.dueAt === b.dueAt ? a.seq < b.seq : a.dueAt < b.dueAt;
   const [ofA, ofB] = [a.job.priority ?? Infinity, b.job.priority ?? Infinity];
   if (ofA !== ofB) return ofA < ofB;
   const [restOfA, restOfB] = [a.job.rest ?? 0, b.job.rest ?? 0];
@@ -238,6 +270,7 @@ interface Hold {
 export class MemoryConsumer implements Consumer {
   readonly kind: JobKind;
   readonly concurrency: number;
+  readonly #perTenant: number;
   readonly handler: JobHandler;
   readonly held = new Map<string, Hold>();
   closing = false;
@@ -249,13 +282,14 @@ export class MemoryConsumer implements Consumer {
 
   constructor(
     kind: JobKind,
-    concurrency: number,
+    { concurrency, perTenant = Infinity }: ConsumeOptions,
     handler: JobHandler,
     clock: Clock,
     queue: { readonly gone: (consumer: MemoryConsumer) => void; readonly pump: () => void },
   ) {
     this.kind = kind;
     this.concurrency = concurrency;
+    this.#perTenant = perTenant;
     this.handler = handler;
     this.#clock = clock;
     this.#queue = queue;
@@ -263,6 +297,12 @@ export class MemoryConsumer implements Consumer {
 
   active(): number {
     return this.held.size;
+  }
+
+  mayTake({ flow }: Job): boolean {
+    if (!flow) return true;
+    const own = [...this.held.values()].filter(({ entry }) => entry.job.flow?.tenant === flow.tenant);
+    return own.length < this.#perTenant;
   }
 
   pause(): void {

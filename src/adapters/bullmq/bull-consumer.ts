@@ -1,18 +1,19 @@
 import { bounds } from '../../domain/bounds.js';
-import type { Backlog, Consumer, JobHandler, JobKind } from '../../ports/job-queue.js';
+import type { Consumer, JobHandler, JobKind } from '../../ports/job-queue.js';
 import { HeldWorker, type WorkerSetup } from './held-worker.js';
 import { toProcessor } from './process-job.js';
 import { within } from './queue-connection.js';
 import { SampledErrors } from './sampled-errors.js';
-import { ShardFeeder, type FeederSetup } from './order/shard-feeder.js';
+import { JobFeeder, type FeederSetup } from './order/job-feeder.js';
+import { tenantOf } from './order/job-order.js';
 import { reasonOf } from './redis/reason-of.js';
 
 export interface ConsumerSetup extends WorkerSetup {
   readonly kind: JobKind;
   readonly concurrency: number;
-  readonly backlog: () => Promise<Backlog>;
-  /** Set for a kind whose jobs wait outside BullMQ. */
-  readonly feed?: FeederSetup['feed'];
+  /** How many jobs wait in BullMQ, for a consumer to start them. */
+  readonly atBull: () => Promise<number>;
+  readonly feed: FeederSetup['feed'];
 }
 
 /**
@@ -25,7 +26,8 @@ export class BullConsumer implements Consumer {
   readonly #running = new Set<Promise<void>>();
   readonly #workers = new Set<HeldWorker>();
   readonly #watchdog: NodeJS.Timeout;
-  readonly #feeder: ShardFeeder | null;
+  readonly #feeder: JobFeeder;
+  readonly #held = new Map<string, number>();
   #lastTakenMs = performance.now();
   /** How long the job that ended last took. */
   #lastJobMs = Infinity;
@@ -37,16 +39,17 @@ export class BullConsumer implements Consumer {
     this.#handler = handler;
     this.#start();
     const { feed, log, kind, concurrency } = setup;
-    this.#feeder = feed
-      ? new ShardFeeder({
-          free: () => {
-            if (this.#paused) return 0;
-            return concurrency - this.#running.size + (this.#lastJobMs < bounds.feedAheadMs ? concurrency : 0);
-          },
-          feed,
-          onError: new SampledErrors(log, 'queue.feed_failed', kind).note,
-        })
-      : null;
+    this.#feeder = new JobFeeder({
+      free: () => {
+        if (this.#paused) return 0;
+        // Of other kinds one place less in use for a moment matters less than who comes next.
+        const ahead = kind === 'shard' && this.#lastJobMs < bounds.feedAheadMs ? concurrency : 0;
+        return concurrency - this.#running.size + ahead;
+      },
+      held: () => this.#held,
+      feed,
+      onError: new SampledErrors(log, 'queue.feed_failed', kind).note,
+    });
     this.#watchdog = setInterval(() => void this.#watch(), setup.settings.watchdogMs / 4);
     this.#watchdog.unref();
   }
@@ -65,7 +68,7 @@ export class BullConsumer implements Consumer {
     this.#lastTakenMs = performance.now();
     if (this.#closing) return;
     for (const worker of this.#workers) void worker.fetchAgain();
-    this.#feeder?.nudge();
+    this.#feeder.nudge();
   }
 
   close(graceMs: number): Promise<void> {
@@ -77,15 +80,18 @@ export class BullConsumer implements Consumer {
     const { kind, log, concurrency } = this.#setup;
     const tracked: JobHandler = (job, signal) => {
       const startedMs = performance.now();
+      const tenant = tenantOf(job.payload);
+      this.#count(tenant, 1);
       const run = this.#handler(job, signal);
       const end = (): void => {
         this.#running.delete(ended);
+        this.#count(tenant, -1);
         this.#lastJobMs = performance.now() - startedMs;
-        this.#feeder?.nudge();
+        this.#feeder.nudge();
       };
       const ended: Promise<void> = run.then(end, end);
       this.#running.add(ended);
-      this.#feeder?.started();
+      this.#feeder.started(tenant);
       return run;
     };
     const worker = new HeldWorker(this.#setup, toProcessor(kind, tracked, log), concurrency);
@@ -102,16 +108,19 @@ export class BullConsumer implements Consumer {
     });
   }
 
+  #count(tenant: string, change: number): void {
+    const count = (this.#held.get(tenant) ?? 0) + change;
+    if (count > 0) this.#held.set(tenant, count);
+    else this.#held.delete(tenant);
+  }
+
   async #watch(): Promise<void> {
-    const { kind, log, concurrency, settings, backlog } = this.#setup;
+    const { kind, log, concurrency, settings, atBull } = this.#setup;
     const now = performance.now();
     if (this.#paused || this.#running.size >= concurrency) this.#lastTakenMs = now;
     if (this.#closing || now - this.#lastTakenMs < settings.watchdogMs) return;
     // While Redis cannot be asked there is nothing to conclude.
-    const waiting = await backlog().then(
-      (counts) => counts.waiting,
-      () => 0,
-    );
+    const waiting = await atBull().catch(() => 0);
     this.#lastTakenMs = now;
     if (this.#closing || this.#paused || waiting === 0) return;
     log.warn('queue.worker_replaced', { kind, waiting, active: this.#running.size });
@@ -134,10 +143,7 @@ export class BullConsumer implements Consumer {
   async #close(graceMs: number): Promise<void> {
     clearInterval(this.#watchdog);
     // What it leaves undone stays in the order.
-    if (this.#feeder)
-      await within(this.#setup.settings.closeTimeoutMs, this.#feeder.close(), 'no answer in time').catch(
-        () => undefined,
-      );
+    await within(this.#setup.settings.closeTimeoutMs, this.#feeder.close(), 'no answer in time').catch(() => undefined);
     const workers = [...this.#workers];
     await Promise.all(workers.map((worker) => worker.stopFetching()));
     let timer: NodeJS.Timeout | undefined;

@@ -1,7 +1,8 @@
 import { Queue } from 'bullmq';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
-import type { Backlog, Consumer, Job, JobHandler, JobKind, JobQueue } from '../../ports/job-queue.js';
+import type { Backlog, ConsumeOptions, Consumer, Job, JobHandler, JobKind, JobQueue } from '../../ports/job-queue.js';
+import { isTenant } from '../../domain/object-keys.js';
 import type { Log } from '../../ports/log.js';
 import { BullConsumer } from './bull-consumer.js';
 import type { WorkerSetup } from './held-worker.js';
@@ -9,7 +10,7 @@ import type { QueueConnection } from './queue-connection.js';
 import type { QueueSettings } from './queue-settings.js';
 import type { RedisTarget } from './redis/redis-target.js';
 import { SampledErrors } from './sampled-errors.js';
-import { ShardOrder } from './order/shard-order.js';
+import { JobOrder, tenantOf, type Need, type TakenJob } from './order/job-order.js';
 import { StallWatcher } from './stall-watcher.js';
 
 const idPattern = /^(?!\d+$)[A-Za-z0-9_-]{1,256}$/;
@@ -19,13 +20,19 @@ const eventsKept = 1000;
 const liveStates: ReadonlySet<string> = new Set(['waiting', 'prioritized', 'delayed', 'active']);
 
 function check(job: Job): void {
-  const { id, priority } = job;
+  const { id, priority, flow } = job;
   if (!idPattern.test(id))
     throw new EyrieError('invalid_value', `Invalid job id '${id.slice(0, 80)}'.`, { param: 'id' });
   if (priority !== undefined && !(Number.isFinite(priority) && priority >= 0))
     throw new EyrieError('invalid_value', `Invalid job priority ${priority}: a finite number from 0 on is allowed.`, {
       param: 'priority',
     });
+  if (flow && !(isTenant(flow.tenant) && flow.tenant === tenantOf(job.payload) && flow.cost > 0 && flow.weight > 0))
+    throw new EyrieError(
+      'invalid_value',
+      `Invalid flow of job '${id}': it needs the payload's tenant, and a cost and a weight above 0.`,
+      { param: 'flow' },
+    );
   if (Buffer.byteLength(JSON.stringify(job.payload)) > payloadBytesMax)
     throw new EyrieError('invalid_value', `The payload of job '${id}' is larger than ${payloadBytesMax} bytes.`, {
       param: 'payload',
@@ -34,7 +41,7 @@ function check(job: Job): void {
 
 /**
  * The work queue on BullMQ, one BullMQ queue per kind of job. Ended jobs are removed at once, so that their ids can be used again.
- * Shards wait in the `ShardOrder` until a consumer is about to do them; what is said of shards counts both places.
+ * Jobs wait in the `JobOrder` of their kind until a consumer is about to do them; what is said of jobs counts both places.
  */
 export class BullQueue implements JobQueue {
   readonly #connection: QueueConnection;
@@ -42,28 +49,27 @@ export class BullQueue implements JobQueue {
   readonly #settings: QueueSettings;
   readonly #log: Log;
   readonly #queues = new Map<JobKind, Queue>();
-  readonly #order: ShardOrder;
+  readonly #orders = new Map<JobKind, JobOrder>();
 
   constructor(connection: QueueConnection, redis: RedisTarget, settings: QueueSettings, log: Log) {
     this.#connection = connection;
     this.#redis = redis;
     this.#settings = settings;
     this.#log = log;
-    this.#order = new ShardOrder(connection, settings);
   }
 
   async add(kind: JobKind, jobs: readonly Job[]): Promise<void> {
     jobs.forEach(check);
-    if (kind !== 'shard') return this.#addToBull(kind, jobs);
+    const order = this.#order(kind);
     const atOnce = jobs.filter(({ delayMs }) => !delayMs);
     for (let from = 0; from < atOnce.length; from += bounds.jobsPerAddMax) {
-      const idle = await this.#order.add(atOnce.slice(from, from + bounds.jobsPerAddMax));
+      const idle = await order.add(atOnce.slice(from, from + bounds.jobsPerAddMax));
       // Wakes one of them. If that fails it looks for itself a little later.
-      if (idle) await this.#feed(1, 0, 0, () => undefined).catch(() => undefined);
+      if (idle) await this.#move(kind, () => order.takeForIdle()).catch(() => undefined);
     }
     if (atOnce.length === jobs.length) return;
     const later = jobs.filter(({ delayMs }) => delayMs);
-    const unknown = new Set(await this.#order.missing(later.map(({ id }) => id)));
+    const unknown = new Set(await order.missing(later.map(({ id }) => id)));
     await this.#addToBull(
       kind,
       later.filter(({ id }) => unknown.has(id)),
@@ -72,61 +78,48 @@ export class BullQueue implements JobQueue {
 
   async has(kind: JobKind, id: string): Promise<boolean> {
     // In this order: a job moves from the one to the other.
-    if (kind === 'shard' && (await this.#order.has(id))) return true;
+    if (await this.#order(kind).has(id)) return true;
     return liveStates.has(await this.#call(kind, (queue) => queue.getJobState(id)));
   }
 
   async remove(kind: JobKind, id: string): Promise<void> {
-    if (kind === 'shard') await this.#order.remove(id);
+    await this.#order(kind).remove(id);
     await this.#call(kind, (queue) => queue.remove(id));
   }
 
   async backlog(kind: JobKind): Promise<Backlog> {
-    if (kind === 'shard') return this.#order.backlog();
-    // `prioritized`: jobs that an earlier version has added.
-    const counts = await this.#call(kind, (queue) => queue.getJobCounts('wait', 'prioritized', 'active', 'delayed'));
-    return {
-      waiting: (counts['wait'] ?? 0) + (counts['prioritized'] ?? 0),
-      active: counts['active'] ?? 0,
-      delayed: counts['delayed'] ?? 0,
-    };
+    const { waiting, active, delayed } = await this.#order(kind).backlog();
+    return { waiting, active, delayed };
   }
 
-  async missing(kind: JobKind, ids: readonly string[]): Promise<string[]> {
-    if (ids.length === 0) return [];
-    if (kind === 'shard') return this.#order.missing(ids);
-    return this.#call(kind, async (queue) => {
-      const { redis } = this.#connection;
-      const keys = ids.map((id) => queue.toKey(id));
-      // Ended jobs are removed at once: whatever has a key is held. Mostly all are, and one command says so.
-      if ((await redis.exists(...keys)) === keys.length) return [];
-      const present = await Promise.all(keys.map((key) => redis.exists(key)));
-      return ids.filter((_, at) => present[at] === 0);
-    });
+  missing(kind: JobKind, ids: readonly string[]): Promise<string[]> {
+    return this.#order(kind).missing(ids);
   }
 
   async front(kind: JobKind): Promise<number | null> {
-    return kind === 'shard' ? this.#order.front() : null;
+    return kind === 'shard' ? this.#order(kind).front() : null;
   }
 
   async clock(kind: JobKind): Promise<number | null> {
-    return kind === 'shard' ? this.#order.clock() : null;
+    return kind === 'shard' ? this.#order(kind).clock() : null;
   }
 
   async raiseClock(kind: JobKind, value: number): Promise<void> {
-    if (kind === 'shard') await this.#order.raiseClock(value);
+    if (kind === 'shard') await this.#order(kind).raiseClock(value);
   }
 
-  consume(kind: JobKind, { concurrency }: { readonly concurrency: number }, handler: JobHandler): Consumer {
+  consume(kind: JobKind, { concurrency, perTenant = 0 }: ConsumeOptions, handler: JobHandler): Consumer {
+    const order = this.#order(kind);
     return new BullConsumer(
       {
         ...this.#setup(kind),
         kind,
         concurrency,
-        backlog: () => this.backlog(kind),
-        ...(kind === 'shard'
-          ? { feed: (free, expected, onTaken) => this.#feed(free, expected, bounds.feedIdleMs, onTaken) }
-          : {}),
+        atBull: async () => (await order.backlog()).atBull,
+        feed: (free, expected, held, onTaken) => {
+          const need: Need = { free, expected, idleMs: bounds.feedIdleMs, perTenant, held };
+          return this.#move(kind, () => order.take(need), onTaken);
+        },
       },
       handler,
     );
@@ -136,15 +129,20 @@ export class BullQueue implements JobQueue {
     return new StallWatcher(this.#setup(kind));
   }
 
-  /** Moves the next shards to BullMQ. One that is added but not confirmed is confirmed or added again when its claim has ended. */
-  async #feed(free: number, expected: number, idleMs: number, onTaken: (count: number) => void): Promise<void> {
+  /** Moves jobs to BullMQ. One that is added but not confirmed is confirmed or added again when its claim has ended. */
+  async #move(
+    kind: JobKind,
+    take: () => Promise<readonly TakenJob[]>,
+    onTaken: (tenants: readonly string[]) => void = () => undefined,
+  ): Promise<void> {
+    const order = this.#order(kind);
     const started = performance.now();
-    const taken = await this.#order.take(free, expected, idleMs);
+    const taken = await take();
     // A process that was stopped for long must not add what others may have done meanwhile.
-    if (taken.length === 0 || performance.now() - started > this.#order.claimMs / 2) return;
-    onTaken(taken.length);
-    await this.#addToBull('shard', taken);
-    await this.#order.confirm(taken);
+    if (taken.length === 0 || performance.now() - started > order.claimMs / 2) return;
+    onTaken(taken.map(({ payload }) => tenantOf(payload)));
+    await this.#addToBull(kind, taken);
+    await order.confirm(taken);
   }
 
   async #addToBull(kind: JobKind, jobs: readonly Pick<Job, 'id' | 'payload' | 'delayMs'>[]): Promise<void> {
@@ -165,6 +163,12 @@ export class BullQueue implements JobQueue {
       }));
       await this.#call(kind, (queue) => queue.addBulk(chunk));
     }
+  }
+
+  #order(kind: JobKind): JobOrder {
+    let order = this.#orders.get(kind);
+    if (!order) this.#orders.set(kind, (order = new JobOrder(this.#connection, this.#settings, kind)));
+    return order;
   }
 
   #setup(kind: JobKind): WorkerSetup {

@@ -1,4 +1,4 @@
-import type { Job } from '../../../ports/job-queue.js';
+import type { Job, JobKind } from '../../../ports/job-queue.js';
 import type { QueueConnection } from '../queue-connection.js';
 import type { QueueSettings } from '../queue-settings.js';
 import {
@@ -9,7 +9,20 @@ import {
   removeScript,
   takeScript,
   tieChars,
-} from './shard-order-scripts.js';
+} from './job-order-scripts.js';
+
+/** What a consumer asks the order for. */
+export interface Need {
+  /** Jobs that it can do now, and how many of them it expects already. */
+  readonly free: number;
+  readonly expected: number;
+  /** It counts as idle for so long when it gets less; 0: it does not. */
+  readonly idleMs: number;
+  /** Jobs of one tenant that it does at once; 0 = any number. */
+  readonly perTenant: number;
+  /** Of each tenant, how many it does or expects. */
+  readonly held: ReadonlyMap<string, number>;
+}
 
 /** A job on its way from the order to BullMQ. */
 export interface TakenJob {
@@ -35,63 +48,91 @@ export function sortable(value: number): string {
   return ordered.toString(16).padStart(16, '0');
 }
 
+/** The tenant of a job that has a flow: the queue checks that the payload names it. */
+export const tenantOf = (payload: unknown): string => {
+  const { tenant } = (payload ?? {}) as { readonly tenant?: unknown };
+  return typeof tenant === 'string' ? tenant : '';
+};
+
 /**
- * The shards that wait, in a sorted set of our own: BullMQ's priorities are integers of 21 bits, too few for the range of shares and a
- * clock that only goes forward. BullMQ gets a shard when a consumer is about to do it, and has it from then on: locks, stalls,
- * retries and hand-backs are BullMQ's.
+ * The jobs of one kind that wait, in a sorted set of our own: BullMQ's priorities are integers of 21 bits, too few for the range of
+ * shares and a clock that only goes forward, and it knows no tenants. BullMQ gets a job when a consumer is about to do it, and has it
+ * from then on: locks, stalls, retries and hand-backs are BullMQ's.
  *
- *     order      sorted set   tie-break and id, by priority
- *     jobs       hash         id -> tie-break and payload, of all that is in the order or claimed
+ *     order      sorted set   tie-break and id, by priority or, with a flow, by when it is due
+ *     jobs       hash         id -> tie-break, flow and payload, of all that wait or are claimed
  *     claims     hash         tie-break and id -> end of the claim and priority: taken out, not known to be BullMQ's yet
  *     clock      string       highest priority ever taken; absent until it is told
- *     seq, idle  strings      counter of the tie-break; whether a consumer has nothing to do
+ *     flows      hash         of jobs with a flow: the clock, and of each tenant when its next is due and which one is in the order
+ *     line:…     list         of a tenant: its jobs that wait after the one in the order
+ *     seq, idle  strings      counter of the tie-break; whether a consumer has nothing to do, and of which tenants it has enough
  *
- * A job is in the order, then claimed, then BullMQ's. A consumer that dies in between leaves a claim, which ends after a while: the
- * job is back in the order then, and if BullMQ had it already, adding it a second time does nothing.
+ * A job is in the order or a line, then claimed, then BullMQ's. A consumer that dies in between leaves a claim, which ends after a
+ * while: the job is back in the order then, and if BullMQ had it already, adding it a second time does nothing.
+ *
+ * Jobs with a flow are shared out among tenants as in `app/fair/fair-share.ts` (start-time fair queueing), by all processes together.
+ * Only one job of each tenant is in the order, so that one who may take no more of a tenant passes over it in one step.
  */
-export class ShardOrder {
+export class JobOrder {
   readonly #connection: QueueConnection;
   readonly #claimMs: number;
-  readonly #keys: Readonly<Record<'order' | 'jobs' | 'claims' | 'clock' | 'seq' | 'idle', string>>;
+  readonly #kind: JobKind;
+  readonly #keys: Readonly<Record<'order' | 'jobs' | 'claims' | 'clock' | 'seq' | 'idle' | 'flows' | 'lines', string>>;
   /** Start of BullMQ's keys of this kind. */
   readonly #bull: string;
 
-  constructor(connection: QueueConnection, { prefix, lockMs }: QueueSettings) {
+  constructor(connection: QueueConnection, { prefix, lockMs }: QueueSettings, kind: JobKind) {
     this.#connection = connection;
     this.#claimMs = lockMs;
-    // Not under BullMQ's `{prefix}:shard:`, where a job's id is a key.
-    const key = (name: string): string => `${prefix}:shard-order:${name}`;
+    this.#kind = kind;
+    // Not under BullMQ's `{prefix}:KIND:`, where a job's id is a key.
+    const key = (name: string): string => `${prefix}:${kind}-order:${name}`;
     this.#keys = {
-      order: `${prefix}:shard-order`,
+      order: `${prefix}:${kind}-order`,
       jobs: key('jobs'),
       claims: key('claims'),
       clock: key('clock'),
       seq: key('seq'),
       idle: key('idle'),
+      flows: key('flows'),
+      lines: key('line:'),
     };
-    this.#bull = `${prefix}:shard:`;
+    this.#bull = `${prefix}:${kind}:`;
   }
 
   /** Returns whether a consumer has nothing to do. */
   async add(jobs: readonly Job[]): Promise<boolean> {
-    const { order, jobs: payloads, seq, idle } = this.#keys;
-    const args = jobs.flatMap(({ id, payload, priority, rest }) => [
+    const { order, jobs: entries, seq, idle, flows, lines } = this.#keys;
+    const args = jobs.flatMap(({ id, payload, priority, rest, flow }) => [
       id,
-      toScore(priority),
+      toScore(this.#kind === 'shard' ? priority : undefined),
       sortable(rest ?? 0),
-      JSON.stringify(payload),
+      `${flow ? `${flow.tenant} ${flow.cost / flow.weight}` : ''}\n${JSON.stringify(payload)}`,
     ]);
-    return (await this.#eval(addScript, [order, payloads, seq, idle], [this.#bull, ...args])) === 1;
+    return (await this.#eval(addScript, [order, entries, seq, idle, flows], [this.#bull, lines, ...args])) === 1;
   }
 
-  /**
-   * Takes the next jobs for a consumer that can do `free` more, `counted` of which it expects already. It counts as idle for `idleMs`
-   * when there are less. What is returned must be given to BullMQ and confirmed within `claimMs`.
-   */
-  async take(free: number, counted: number, idleMs: number): Promise<TakenJob[]> {
-    const { order, jobs, claims, clock, idle } = this.#keys;
-    const keys = [order, jobs, claims, clock, idle, `${this.#bull}wait`, `${this.#bull}prioritized`];
-    const answer = (await this.#eval(takeScript, keys, [free, counted, this.#claimMs, idleMs])) as string[];
+  /** Takes the next jobs for a consumer. What is returned must be given to BullMQ and confirmed within `claimMs`. */
+  take({ free, expected, idleMs, perTenant, held }: Need): Promise<TakenJob[]> {
+    return this.#take(free, expected, idleMs, perTenant, [...held].flat());
+  }
+
+  /** Takes a job for a consumer that has nothing to do, to wake it. */
+  takeForIdle(): Promise<TakenJob[]> {
+    return this.#take(1, 0, 0, this.#kind === 'shard' ? 0 : -1, []);
+  }
+
+  async #take(
+    free: number,
+    expected: number,
+    idleMs: number,
+    perTenant: number,
+    held: readonly (string | number)[],
+  ): Promise<TakenJob[]> {
+    const { order, jobs, claims, clock, idle, flows, lines } = this.#keys;
+    const keys = [order, jobs, claims, clock, idle, `${this.#bull}wait`, `${this.#bull}prioritized`, flows];
+    const args = [free, expected, this.#claimMs, idleMs, lines, perTenant, ...held];
+    const answer = (await this.#eval(takeScript, keys, args)) as string[];
     const taken: TakenJob[] = [];
     for (let at = 0; at < answer.length; at += 2) {
       const [member = '', payload = 'null'] = answer.slice(at, at + 2);
@@ -116,8 +157,8 @@ export class ShardOrder {
   }
 
   async remove(id: string): Promise<void> {
-    const { order, jobs, claims } = this.#keys;
-    await this.#eval(removeScript, [order, jobs, claims], [id]);
+    const { order, jobs, claims, flows, lines } = this.#keys;
+    await this.#eval(removeScript, [order, jobs, claims, flows], [id, lines]);
   }
 
   /** Those of the ids that neither wait here nor are BullMQ's. Mostly there are none, and one or two commands say so. */
@@ -138,16 +179,16 @@ export class ShardOrder {
     return missing;
   }
 
-  /** All shards, BullMQ's too. */
-  async backlog(): Promise<{ waiting: number; active: number; delayed: number }> {
+  /** All jobs of the kind, BullMQ's too, and how many of those that wait are BullMQ's. */
+  async backlog(): Promise<{ waiting: number; active: number; delayed: number; atBull: number }> {
     const lists = ['wait', 'prioritized', 'active', 'delayed'].map((name) => this.#bull + name);
     const counts = (await this.#eval(
       countScript,
-      [this.#keys.order, this.#keys.claims, ...lists],
+      [this.#keys.jobs, this.#keys.claims, ...lists],
       [this.#bull],
     )) as number[];
-    const [waiting = 0, active = 0, delayed = 0] = counts;
-    return { waiting, active, delayed };
+    const [waiting = 0, active = 0, delayed = 0, atBull = 0] = counts;
+    return { waiting, active, delayed, atBull };
   }
 
   front(): Promise<number | null> {

@@ -7,7 +7,7 @@ import { QueueConnection } from '../../../../src/adapters/bullmq/queue-connectio
 import { defaultQueueSettings } from '../../../../src/adapters/bullmq/queue-settings.js';
 import { connectForCalls } from '../../../../src/adapters/bullmq/redis/connect-redis.js';
 import { parseRedisTarget } from '../../../../src/adapters/bullmq/redis/redis-target.js';
-import { ShardOrder, sortable } from '../../../../src/adapters/bullmq/order/shard-order.js';
+import { JobOrder, sortable } from '../../../../src/adapters/bullmq/order/job-order.js';
 import { startRedisChild, type RedisChild } from '../../../../src/adapters/redis-child/redis-child.js';
 import { shardJobOf } from '../../../../src/app/jobs.js';
 import { queueOrder, shardPriority } from '../../../../src/domain/shard-priority.js';
@@ -43,14 +43,14 @@ function closing(consumer: Consumer): Consumer {
 }
 
 /** The order alone, as a consumer's process has it. */
-function orderOf(prefix: string): ShardOrder {
+function orderOf(prefix: string): JobOrder {
   const connection = new QueueConnection(
     connectForCalls(parseRedisTarget(redis.url)),
     settingsOf(prefix),
     new MemoryLog(),
   );
   onTestFinished(() => connection.close());
-  return new ShardOrder(connection, settingsOf(prefix));
+  return new JobOrder(connection, settingsOf(prefix), 'shard');
 }
 
 function bullOf(prefix: string): Queue {
@@ -164,7 +164,7 @@ describe('the order that a consumer sees', () => {
     expect(await bull.getWaitingCount()).toBe(0);
     // A consumer that can do two more and finds one counts as idle for a while.
     const idle = orderOf(prefix);
-    const taken = await idle.take(2, 0, 60_000);
+    const taken = await idle.take({ free: 2, expected: 0, idleMs: 60_000, perTenant: 0, held: new Map() });
     expect(taken.map(({ id }) => id)).toEqual(['s-0']);
     await idle.confirm(taken);
     await queue.add('shard', [
@@ -185,7 +185,11 @@ describe('a consumer that dies', () => {
       { id: 'a', payload: { n: 1 }, priority: 1 },
       { id: 'b', payload: {}, priority: 2 },
     ]);
-    expect((await orderOf(prefix).take(1, 0, 0)).map(({ id }) => id)).toEqual(['a']);
+    expect(
+      (await orderOf(prefix).take({ free: 1, expected: 0, idleMs: 0, perTenant: 0, held: new Map() })).map(
+        ({ id }) => id,
+      ),
+    ).toEqual(['a']);
     expect(await queue.backlog('shard')).toEqual({ waiting: 2, active: 0, delayed: 0 });
     expect(await queue.missing('shard', ['a', 'b'])).toEqual([]);
     // Added again by the janitor: nothing to do.
@@ -205,7 +209,7 @@ describe('a consumer that dies', () => {
   it('before it said that BullMQ has a shard: it is not given out a second time while it runs', async () => {
     const { queue, prefix } = open();
     await queue.add('shard', [{ id: 'a', payload: {}, priority: 1 }]);
-    const [taken] = await orderOf(prefix).take(1, 0, 0);
+    const [taken] = await orderOf(prefix).take({ free: 1, expected: 0, idleMs: 0, perTenant: 0, held: new Map() });
     await bullOf(prefix).add('shard', taken?.payload, { jobId: 'a', removeOnComplete: true });
     let letGo = (): void => undefined;
     const held = new Promise<void>((resolve) => (letGo = resolve));

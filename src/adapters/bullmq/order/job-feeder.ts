@@ -3,11 +3,19 @@ import { bounds } from '../../../domain/bounds.js';
 export interface FeederSetup {
   /** Jobs that the consumer could start now, and as many as it has places when they are done in no time. */
   readonly free: () => number;
+  /** Of each tenant, how many jobs the consumer holds. */
+  readonly held: () => ReadonlyMap<string, number>;
   /**
-   * Gives BullMQ the next jobs for `free` places, less those of its waiting ones that are not among the `expected`. Says how many
-   * before BullMQ has them: they may be started before this resolves.
+   * Gives BullMQ the next jobs for `free` places, less those of its waiting ones that are not among the `expected`; `held` counts, of
+   * each tenant, those that are done or expected. Says of which tenants they are before BullMQ has them: they may be started before
+   * this resolves.
    */
-  readonly feed: (free: number, expected: number, onTaken: (count: number) => void) => Promise<void>;
+  readonly feed: (
+    free: number,
+    expected: number,
+    held: ReadonlyMap<string, number>,
+    onTaken: (tenants: readonly string[]) => void,
+  ) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -17,10 +25,11 @@ export interface FeederSetup {
  * that were moved a moment ago; only jobs that are done in no time are moved ahead, or places would be empty for longer than full. A
  * consumer that dies leaves nothing behind but jobs that others take.
  */
-export class ShardFeeder {
+export class JobFeeder {
   readonly #setup: FeederSetup;
   /** Jobs moved that this consumer has not started. Others may take them: the next look starts at zero again. */
   #expected = 0;
+  readonly #expectedOf = new Map<string, number>();
   #pollMs: number = bounds.feedPollMsMin;
   #timer: NodeJS.Timeout | undefined;
   #feeding: Promise<void> | null = null;
@@ -32,8 +41,9 @@ export class ShardFeeder {
     this.nudge();
   }
 
-  started(): void {
+  started(tenant: string): void {
     this.#expected = Math.max(0, this.#expected - 1);
+    this.#expectedOf.set(tenant, Math.max(0, (this.#expectedOf.get(tenant) ?? 0) - 1));
     this.nudge();
   }
 
@@ -66,8 +76,9 @@ export class ShardFeeder {
       const free = this.#setup.free() - this.#expected;
       if (free <= 0) continue;
       try {
-        await this.#setup.feed(free, this.#expected, (count) => {
-          this.#expected += count;
+        await this.#setup.feed(free, this.#expected, this.#held(), (tenants) => {
+          this.#expected += tenants.length;
+          for (const tenant of tenants) this.#expectedOf.set(tenant, (this.#expectedOf.get(tenant) ?? 0) + 1);
         });
       } catch (error) {
         this.#setup.onError(error);
@@ -77,8 +88,17 @@ export class ShardFeeder {
     this.#timer = setTimeout(() => {
       this.#pollMs = Math.min(2 * this.#pollMs, bounds.feedPollMsMax);
       this.#expected = 0;
+      this.#expectedOf.clear();
       this.#run();
     }, this.#pollMs);
     this.#timer.unref();
+  }
+
+  #held(): ReadonlyMap<string, number> {
+    const held = new Map(this.#setup.held());
+    for (const [tenant, count] of this.#expectedOf)
+      if (count > 0) held.set(tenant, (held.get(tenant) ?? 0) + count);
+      else this.#expectedOf.delete(tenant);
+    return held;
   }
 }
