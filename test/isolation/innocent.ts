@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from './client.js';
-import { modelId } from './service.js';
+import { Client } from '../support/programs/client.js';
+import { modelId } from '../support/programs/service.js';
 
 /** What the innocent tenant does all the time. `drop` only where the store is a folder. */
 export type CallKind = 'call' | 'guided' | 'list' | 'dry run' | 'upload' | 'create' | 'batch' | 'stream start' | 'drop';
@@ -24,6 +24,12 @@ export interface Stream {
   readonly error: string | null;
   /** Longest time without a chunk. */
   readonly silenceMs: number;
+}
+
+/** A call, or a stream, without its end. */
+export interface Open {
+  readonly kind: CallKind | 'stream';
+  readonly startMs: number;
 }
 
 export interface Webhook {
@@ -76,7 +82,7 @@ export class Innocent {
   readonly #received = new Map<string, number>();
   readonly #loops: Promise<void>[] = [];
   /** Calls that have begun and not ended, by when. */
-  readonly #open = new Set<{ readonly kind: CallKind | 'stream'; readonly startMs: number }>();
+  readonly #open = new Set<Open>();
   #receiver: Server | null = null;
   #drops = 0;
 
@@ -110,7 +116,7 @@ export class Innocent {
   }
 
   /** What has begun before `ms` and goes on. */
-  openSince(ms: number): { readonly kind: string; readonly startMs: number }[] {
+  openSince(ms: number): Open[] {
     return [...this.#open].filter(({ startMs }) => startMs < ms);
   }
 

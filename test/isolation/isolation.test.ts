@@ -8,10 +8,10 @@ import { AttackerProcess, burn, type Tally } from './attacker-process.js';
 import type { Attack } from './attacks/attack.js';
 import { attacks } from './attacks/index.js';
 import { limitedQuotas } from './attacks/limits.js';
-import { Client } from './client.js';
+import { Client } from '../support/programs/client.js';
 import { Innocent } from './innocent.js';
-import { canReplaceNames, silentNameServer } from './namespaces.js';
-import { keyOf, modelId, Service, type StoreName } from './service.js';
+import { canReplaceNames, silentNameServer } from '../support/programs/namespaces.js';
+import { keyOf, modelId, Service, type StoreName } from '../support/programs/service.js';
 import { limits, look, problemsOf, row, table } from './verdict.js';
 import { ProgramWatch, type Phase } from './watch-programs.js';
 

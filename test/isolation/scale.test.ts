@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
-import { Client } from './client.js';
-import { keyOf, modelId, Service } from './service.js';
+import { Client } from '../support/programs/client.js';
+import { keyOf, modelId, Service } from '../support/programs/service.js';
 
 // Much at once, by three tenants of unlike weights: all of it comes out right, and while all three have work waiting each gets its
 // share.

@@ -34,12 +34,17 @@ const ofSteps: readonly CallKind[] = ['batch', 'drop'];
 export function look(innocent: Innocent, watch: ProgramWatch, phases: readonly Phase[]): Seen {
   const during = <T extends { startMs: number; endMs: number }>(list: readonly T[]): T[] =>
     list.filter((entry) => phases.some(({ startMs, endMs }) => entry.startMs < endMs && entry.endMs > startMs));
-  const calls = during(innocent.calls);
+  const now = performance.now();
+  // What goes on still has taken that long at least.
+  const open = innocent.openSince(Math.max(...phases.map((phase) => phase.endMs)));
+  const endless = open.flatMap(({ kind, startMs }) =>
+    kind === 'stream' ? [] : [{ kind, startMs, endMs: now, error: 'no end in sight' }],
+  );
+  const calls = during([...innocent.calls, ...endless]);
   const streams = during(innocent.streams);
   const webhooks = innocent.webhooks.filter(({ endedMs }) =>
     phases.some((phase) => endedMs >= phase.startMs && endedMs <= phase.endMs),
   );
-  const now = performance.now();
   return {
     seconds: phases.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0) / 1000,
     worstMs: worstOf(calls),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Program, ProgramName } from './service.js';
+import type { Program, ProgramName } from '../support/programs/service.js';
 
 /** A stretch of time, by `performance.now()`. */
 export interface Phase {

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, type Body, type CallOptions } from '../client.js';
+import { Client, type Body, type CallOptions } from '../../support/programs/client.js';
 
 /** What an attacker knows of the service. */
 export interface Target {
@@ -59,6 +59,7 @@ export class Attacker {
 
   /** A call whose outcome is counted and whose answer is dropped. */
   async call(method: string, path: string, body?: Body, options: CallOptions = {}): Promise<number> {
+    this.count('sent');
     try {
       const { status } = await this.client.call(method, path, body, { timeoutMs: 120_000, keep: false, ...options });
       this.count(String(status));

@@ -22,20 +22,17 @@ async function create(
   }
 }
 
-/** The file as batches, again and again: `lanes` at once, each until its end. */
-const again = (name: string, lanes: number, content: () => string | Buffer, endpoint = '/v1/completions'): Attack => ({
+/** A file as batches, again and again: `lanes` at once, each until its end. */
+const again = (name: string, lanes: number, content: () => string, endpoint = '/v1/completions'): Attack => ({
   name,
   s3: true,
-  prepare: (attacker, signal) => {
-    const bytes = Buffer.from(content());
-    return Promise.resolve(() =>
+  prepare: async (attacker, signal) => {
+    const file = await attacker.client.upload(content(), { timeoutMs: 60_000 });
+    return () =>
       attacker.lanes(lanes, signal, async () => {
-        const file = await attacker.client.upload(bytes, { signal }).catch(() => null);
-        if (file === null) return attacker.count('upload failed');
         const id = await create(attacker, file, endpoint, signal);
         if (id !== null) await attacker.ended(id, signal);
-      }),
-    );
+      });
   },
 });
 

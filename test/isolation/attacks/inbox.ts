@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack } from './attack.js';
 
@@ -45,6 +47,10 @@ export const inboxAttacks: readonly Attack[] = [
         await tooDeep(inbox);
         attacker.count('too deep');
       });
+    },
+    // By the program, as the paths are longer than a call to the system takes.
+    after: async (attacker) => {
+      await promisify(execFile)('find', [needsFolder(attacker), '-mindepth', '1', '-delete']);
     },
   },
   {

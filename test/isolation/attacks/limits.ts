@@ -1,4 +1,4 @@
-import type { Client } from '../client.js';
+import type { Client } from '../../support/programs/client.js';
 import type { Attack, Attacker } from './attack.js';
 
 /** Quotas of the tenant with `limitedKey`. */

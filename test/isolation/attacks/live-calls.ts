@@ -14,7 +14,7 @@ const texts = (count: number): string[] =>
 const ids = (count: number, length: number): number[][] =>
   Array.from({ length: count }, (_, at) => Array.from({ length }, (__, k) => 20 + ((at * 7 + k * 3) % 250)));
 
-/** Small calls that ask for much. */
+/** Small calls that ask for much. The demo model has a context and a vocabulary of 512 tokens each. */
 const wide = (): object[] => [
   { prompt: 'Once', n: 16, max_tokens: 500, ignore_eos: true },
   { prompt: texts(128), echo: true, logprobs: 5, max_tokens: 0 },
@@ -29,7 +29,7 @@ const belowBounds = (): object[] => [
   { prompt: texts(32), max_tokens: 300, ignore_eos: true },
   { prompt: ids(16, 400), echo: true, logprobs: 5, max_tokens: 1 },
   { prompt: 'Once', n: 16, best_of: 16, logprobs: 5, max_tokens: 400, ignore_eos: true },
-  { prompt: ids(1, 900), max_tokens: 100, ignore_eos: true },
+  { prompt: ids(1, 400), max_tokens: 100, ignore_eos: true },
 ];
 
 const inLanes = (
@@ -82,10 +82,11 @@ export const liveAttacks: readonly Attack[] = [
   inLanes('large logit_bias and stop', 12, () => ({
     prompt: 'Once',
     max_tokens: 200,
-    logit_bias: bias(1000),
+    ignore_eos: true,
+    logit_bias: bias(512),
     stop: stops,
   })),
-  inLanes('logit_bias of the whole vocabulary', 8, () => ({
+  inLanes('logit_bias of 50,000 tokens', 8, () => ({
     prompt: 'Once',
     n: 16,
     max_tokens: 100,
@@ -94,7 +95,7 @@ export const liveAttacks: readonly Attack[] = [
   {
     name: 'live calls whose clients leave at once',
     prepare: (attacker, signal) => {
-      const body = { model: attacker.target.model, prompt: texts(16), n: 4, max_tokens: 400, ignore_eos: true };
+      const body = { model: attacker.target.model, prompt: texts(16), n: 4, max_tokens: 250, ignore_eos: true };
       return Promise.resolve(() =>
         attacker.lanes(24, signal, (lane) => leaveAtOnce(attacker, body, 20 + lane * 10, signal)),
       );

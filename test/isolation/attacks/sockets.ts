@@ -134,7 +134,7 @@ export const socketAttacks: readonly Attack[] = [
       const body = JSON.stringify({
         model: attacker.target.model,
         prompt: 'Once',
-        max_tokens: 800,
+        max_tokens: 480,
         n: 16,
         ignore_eos: true,
         stream: true,

@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, readFileSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { keyDigest } from '../../../src/adapters/static-tenants/key-digest.js';
 import { freePort } from '../loopback-server.js';
 import { projectRoot } from '../project-imports.js';
@@ -116,7 +117,8 @@ async function startParts(
   make: (found: Pick<Service, 'url' | 'programs' | 'folder' | 'storeFolder' | 'redisUrl'>) => Service,
 ): Promise<Service> {
   const folder = await makeTempFolder();
-  stops.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  // By the program, as paths below may be longer than a call to the system takes.
+  stops.push(() => promisify(execFile)('rm', ['-rf', folder]).then(() => undefined));
   const redis = await RedisProcess.start({
     folder: path.join(folder, 'redis'),
     port: await freePort(),
