@@ -30,10 +30,17 @@ export const limits = {
 /** Kinds that consist of several steps of `control` and `generate`. */
 const ofSteps: readonly CallKind[] = ['batch', 'drop'];
 
-/** What was seen in all of these stretches of time. */
-export function look(innocent: Innocent, watch: ProgramWatch, phases: readonly Phase[]): Seen {
+/**
+ * What was seen in all of these stretches of time. A call counts that had a part in them; of quiet ones, those that lie in them
+ * entirely: the others were slowed down by the attack before or behind.
+ */
+export function look(innocent: Innocent, watch: ProgramWatch, phases: readonly Phase[], quiet: boolean): Seen {
   const during = <T extends { startMs: number; endMs: number }>(list: readonly T[]): T[] =>
-    list.filter((entry) => phases.some(({ startMs, endMs }) => entry.startMs < endMs && entry.endMs > startMs));
+    list.filter((entry) =>
+      phases.some(({ startMs, endMs }) =>
+        quiet ? entry.startMs >= startMs && entry.endMs <= endMs : entry.startMs < endMs && entry.endMs > startMs,
+      ),
+    );
   const now = performance.now();
   // What goes on still has taken that long at least.
   const open = innocent.openSince(Math.max(...phases.map((phase) => phase.endMs)));
