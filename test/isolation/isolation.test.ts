@@ -85,7 +85,11 @@ class Scene {
   async rest(ms: number): Promise<Phase> {
     const startMs = performance.now();
     const end = await burn(availableParallelism());
-    await sleep(ms).finally(end);
+    try {
+      await sleep(ms);
+    } finally {
+      await end();
+    }
     return { startMs, endMs: performance.now() };
   }
 

@@ -217,11 +217,8 @@ async function startProgram(
 ): Promise<{ program: Program; port: number }> {
   const logFile = path.join(folder, `${name}.log`);
   const log = createWriteStream(logFile);
-  const [command = process.execPath, ...args] = [
-    ...wrapper,
-    process.execPath,
-    path.join(projectRoot, 'dist', entryPoints[name]),
-  ];
+  const program = [process.execPath, path.join(projectRoot, 'dist', entryPoints[name])];
+  const [command = process.execPath, ...args] = wrapper.concat(program);
   // The channel tells the ports, and ends the program when this process dies. No session of its own: priorities of processes are
   // weighed against one another within a session only.
   const child = spawn(command, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
@@ -233,12 +230,12 @@ async function startProgram(
   const ready = new Promise<{ port?: number; operatorPort?: number }>((resolve, reject) => {
     child.on('message', (message) => resolve(message as { port?: number; operatorPort?: number }));
     child.once('error', reject);
-    child.once('exit', () =>
+    child.once('exit', () => {
       readFile(logFile, 'utf8').then(
         (text) => reject(new Error(`${name} ended while it was starting: ${text.slice(-2000)}`)),
         reject,
-      ),
-    );
+      );
+    });
     setTimeout(() => reject(new Error(`${name} was not ready within ${startMs} ms`)), startMs).unref();
   });
   const { port = 0, operatorPort = 0 } = await ready;

@@ -290,11 +290,11 @@ describe('with the ids of another tenant', () => {
       const before = stored(server.world);
       const unknown = nobodys(ids);
       const expected = attempts(unknown);
-      for (const [at, [method, attempt]] of attempts(ids).entries()) {
+      for (const [number, [method, attempt]] of attempts(ids).entries()) {
         const name = `${method} ${attempt.path} ${JSON.stringify(attempt.body ?? '')}`;
         const more = { ...attempt, headers: { ...headers, ...attempt.headers } };
         const answer = await send(method, more, keyB);
-        const nobody = await send(method, expected[at]?.[1] ?? attempt, keyB);
+        const nobody = await send(method, expected[number]?.[1] ?? attempt, keyB);
         expect(answer.text, name).not.toContain(marker);
         expect({ status: answer.status, text: plain(answer.text, ids) }, name).toEqual({
           status: nobody.status,
@@ -340,7 +340,7 @@ describe('with the ids of another tenant', () => {
       `%2e%2e%2f%2e%2e%2ft%2f${tenantA}%2ffiles%2f${ids.file_id}`,
       `${ids.file_id}%00`,
       `${ids.file_id}%2f`,
-      `${ids.file_id.toUpperCase()}`,
+      ids.file_id.toUpperCase(),
       `${ids.file_id};tenant=${tenantA}`,
       `${tenantA}%3a${ids.file_id}`,
     ];

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import OpenAI, { APIError, toFile } from 'openai';
+import { APIError, toFile, type OpenAI } from 'openai';
 import { beforeEach, expect, test } from 'vitest';
 import { BatchRecords } from '../../../../src/app/batch-records.js';
 import { FolderStore } from '../../../../src/adapters/folder/folder-store.js';
