@@ -82,6 +82,8 @@ const slowParts = {
   'lm-eval': () => vitest('lm-eval', 'test/lm-eval'),
   // One file after the other: nodes that are starved of processor time take one another for dead.
   'redis-modes': () => vitest('redis-modes', '--no-file-parallelism', 'test/redis-modes'),
+  // What is measured is one service's: no other beside it.
+  isolation: () => vitest('isolation', '--no-file-parallelism', 'test/isolation'),
 };
 
 const known = { ...parts, ...slowParts };
