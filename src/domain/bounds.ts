@@ -18,16 +18,16 @@ export const bounds = Object.freeze({
   jsonDepthMax: 64,
   /**
    * Named members of a body or of a batch line, those named by a token id aside: a parser takes up to 1.4 µs for each, so many keep
-   * it within 60 ns a byte and 5 ms. A JSON schema of `grammarBytesMax`, or 2000 chat messages, stay below.
+   * it within 60 ns a byte and 5 ms. A JSON schema of 1200 members, or 1000 chat messages, stay below.
    */
-  jsonMembersMax: 4096,
+  jsonMembersMax: 2560,
   /** Objects and arrays of a body or of a batch line: 0.2 µs each to parse and to write. */
   jsonContainersMax: 16 * 1024,
   /** Body of a batch whose requests stand in it: some 50,000 short prompts. Held whole in memory, so no more; larger ones are files. */
   inlineBodyBytesMax: 16 * 1024 * 1024,
   promptsPerLineMax: 128,
-  /** A turn takes some four tokens, and no Falcon has a context of more than 8192. */
-  chatMessagesMax: 2048,
+  /** A turn takes some ten tokens, and no Falcon has a context of more than 8192. */
+  chatMessagesMax: 1024,
   chatPartsMax: 1024,
   /** Above the vocabulary of every Falcon. */
   logitBiasMax: 100_000,

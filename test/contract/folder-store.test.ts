@@ -38,5 +38,5 @@ it('FolderStore keeps every acknowledged object whole when its process is killed
     }
   }
   // What a kill leaves behind is in the private folder only.
-  expect((await readdir(folder)).toSorted()).toEqual(['.tmp', 'w']);
+  expect((await readdir(folder)).toSorted()).toEqual(['.spare', '.tmp', 'w']);
 });
