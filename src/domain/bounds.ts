@@ -63,7 +63,14 @@ export const bounds = Object.freeze({
   /** After so long without a pause others get their turn. One line may take 45 ms more; nobody waits longer than 60. */
   turnMs: 10,
   /** Bytes of a large body that are looked at in one turn: some 5 ms. */
-  turnBytes: 1024 * 1024,
+  turnBytes: 256 * 1024,
+  /** A body below this is parsed as it comes, in a millisecond; larger ones one after the other, of each tenant one at a time. */
+  parseAtOnceBytes: 16 * 1024,
+  parsesMax: 4,
+  parsesPerTenant: 1,
+  /** After a large body its place stays taken for so many times as long as it took, and for this at most: one tenant gets a quarter of the loop. */
+  parsePauseShare: 3,
+  parsePauseMsMax: 250,
   /** Characters of a text that `/tokenize` takes: several of the largest contexts, and an answer of a megabyte. */
   tokenizeCharsMax: 128 * 1024,
   /** Token ids that `/detokenize` takes. */
@@ -174,9 +181,9 @@ export const bounds = Object.freeze({
   dryRunSequencesMax: 200_000,
 
   // Planning.
-  /** Batches that a `control` process plans at once, and of these of one tenant. */
-  plansMax: 8,
-  plansPerTenant: 2,
+  /** Batches that a `control` process plans at once, and of these of one tenant: few enough that three tenants wait for each other, by weight. */
+  plansMax: 4,
+  plansPerTenant: 3,
 
   // Queue.
   jobsPerAddMax: 500,
@@ -448,6 +455,10 @@ export const bounds = Object.freeze({
   keepAliveMs: 75_000,
   /** A whole request, upload included. Slow senders are cut far earlier, by their rate. */
   requestMs: 3_600_000,
+  /** Requests of one connection that are carried out at once: clients that send ahead get their answers one after the other anyway. */
+  pipelinedAtOnce: 2,
+  /** Requests sent ahead on one connection; then nothing more is read of it until half of them are done. */
+  pipelinedWaitingMax: 100,
   /** Headers of a request, from the opening of the connection or from their first byte. */
   headersMs: 30_000,
   /** How often that is looked at. */

@@ -50,8 +50,11 @@ const cutOff = (cause: unknown): EyrieError =>
 
 const isJson = (contentType: string): boolean => /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType);
 
-/** The bytes of the request's JSON body; null when it is empty. */
-async function readJsonBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer | null> {
+/**
+ * The bytes of the request's JSON body; null when it is empty, whatever its content type says (the Python client sends one with empty
+ * bodies). Size, encoding and type are checked.
+ */
+export async function readJsonBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer | null> {
   if (!hasBody(request)) return null;
   refuseCompressed(request);
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
@@ -64,7 +67,8 @@ async function readJsonBytes(request: IncomingMessage, bytesMax: number): Promis
   return bytes;
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+/** The value of a body. Its depth and the number of its members are checked on the bytes, before anything is parsed. */
+export function parseJson(bytes: Uint8Array): unknown {
   const excess = jsonExcess(bytes);
   if (excess)
     throw new EyrieError('invalid_json', `The body ${excess.what}. Send less at once.`, { bound: excess.bound });
@@ -74,18 +78,6 @@ function parseJson(bytes: Uint8Array): unknown {
     const reason = cause instanceof SyntaxError ? 'check commas, quotes and brackets' : 'it is not valid UTF-8';
     throw new EyrieError('invalid_json', `The body is not valid JSON: ${reason}.`, { cause });
   }
-}
-
-/**
- * The request's JSON body; `undefined` when it is empty, whatever its content type says (the Python client sends one with empty
- * bodies). Size, encoding, depth and the number of members are checked on the bytes, before anything is parsed.
- */
-export async function readJsonBody(
-  request: IncomingMessage,
-  bytesMax: number = bounds.jsonBodyBytesMax,
-): Promise<unknown> {
-  const bytes = await readJsonBytes(request, bytesMax);
-  return bytes ? parseJson(bytes) : undefined;
 }
 
 /** What stands for a list in the rest of the body: an array of its number. */
@@ -99,9 +91,7 @@ function putBack(holder: unknown, lists: readonly InlineRequests[]): void {
  * The same for a body that may hold megabytes of `requests`, at the top or in `eyrie`: these are left as they came, as
  * `InlineRequests`. Others get their turn while it is read.
  */
-export async function readInlineBody(request: IncomingMessage, bytesMax: number): Promise<unknown> {
-  const bytes = await readJsonBytes(request, bytesMax);
-  if (!bytes) return undefined;
+export async function parseInlineJson(bytes: Uint8Array): Promise<unknown> {
   if (!isUtf8(bytes)) throw new EyrieError('invalid_json', 'The body is not valid JSON: it is not valid UTF-8.');
   const reader = new InlineBodyReader(bytes);
   let body = reader.step(bounds.turnBytes);

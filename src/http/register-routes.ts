@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { parseWith } from '../contract/parse.js';
 import { shown } from '../contract/shown.js';
@@ -7,7 +7,8 @@ import { EyrieError } from '../domain/errors.js';
 import type { Access } from '../domain/scopes.js';
 import type { ApiRoute } from './api-route.js';
 import { hasBody } from './drain-body.js';
-import { readInlineBody, readJsonBody } from './json-body.js';
+import { parseInlineJson, parseJson, readJsonBytes } from './json-body.js';
+import type { ParseTurns } from './parse-turns.js';
 import type { Places } from './places.js';
 
 declare module 'fastify' {
@@ -37,7 +38,25 @@ function declaredBytes({ headers }: FastifyRequest, bytesMax: number): number {
   return Math.max(bounds.bodyBytesCounted, Math.min(length === undefined ? bytesMax : Number(length), bytesMax));
 }
 
-function register(app: FastifyInstance, route: ApiRoute, places: Places): void {
+const noBody = { json: undefined, body: undefined };
+
+/** The JSON body as it came, and as its schema has it. */
+async function readBody(
+  { inlineRequests, bodyBytesMax, bodyOptional }: ApiRoute,
+  schema: z.ZodType,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  turns: ParseTurns,
+): Promise<{ readonly json: unknown; readonly body: unknown }> {
+  const bytes = await readJsonBytes(request.raw, bodyBytesMax);
+  return turns.take(request.tenant, reply, bytes?.length ?? 0, async () => {
+    const parsed = bytes && (inlineRequests ? await parseInlineJson(bytes) : parseJson(bytes));
+    const json = toObject(parsed, bodyOptional);
+    return { json, body: parseWith(schema, json) };
+  });
+}
+
+function register(app: FastifyInstance, route: ApiRoute, places: Places, turns: ParseTurns): void {
   app.route({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: route.path,
@@ -47,9 +66,7 @@ function register(app: FastifyInstance, route: ApiRoute, places: Places): void {
       const headers = route.headers ? parseWith(route.headers, pickHeaders(route.headers, request)) : {};
       if (route.body && hasBody(request.raw))
         await places.hold('bodies', request.tenant, reply, declaredBytes(request, route.bodyBytesMax));
-      const read = route.inlineRequests ? readInlineBody : readJsonBody;
-      const json = route.body ? toObject(await read(request.raw, route.bodyBytesMax), route.bodyOptional) : undefined;
-      const body = route.body ? parseWith(route.body, json) : undefined;
+      const { json, body } = route.body ? await readBody(route, route.body, request, reply, turns) : noBody;
       const params = request.params as Record<string, string>;
       const call = { tenant: request.tenant, params, query, headers, body, json, request, reply };
       if (!route.share || request.method === 'HEAD') return route.handle(call);
@@ -76,8 +93,13 @@ function refuseOtherMethods(app: FastifyInstance, path: string, routes: readonly
   });
 }
 
-export function registerRoutes(app: FastifyInstance, routes: readonly ApiRoute[], places: Places): void {
-  for (const route of routes) register(app, route, places);
+export function registerRoutes(
+  app: FastifyInstance,
+  routes: readonly ApiRoute[],
+  places: Places,
+  turns: ParseTurns,
+): void {
+  for (const route of routes) register(app, route, places, turns);
   for (const path of new Set(routes.map((route) => route.path)))
     refuseOtherMethods(
       app,

@@ -36,9 +36,11 @@ import { uploadRoutes } from './routes/uploads.js';
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.js';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.js';
 import { errorSender } from './send-error.js';
+import { ParseTurns } from './parse-turns.js';
 import { Places } from './places.js';
 import { apiShares, dryRunShare, type ApiShares } from './shares.js';
 import { Connections, type ConnectionRules } from './sockets/connections.js';
+import { pacePipelines } from './sockets/pipelines.js';
 
 export interface ServerOptions {
   /** Shown in the API document; absent: it says `unknown`. */
@@ -155,6 +157,7 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     throw new EyrieError('not_found', `There is no ${request.method} ${path} here. GET /docs lists what there is.`);
   });
   const calls = new LiveCalls(world);
+  pacePipelines(app.server, { atOnce: bounds.pipelinedAtOnce, waitingMax: bounds.pipelinedWaitingMax });
   const open = new Connections(
     app.server,
     {
@@ -178,6 +181,7 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   });
   const shares = options.shares ?? apiShares(world);
   const places = new Places(world, shares);
-  registerRoutes(app, allRoutes(world, keyRing, calls, new FilesQuota(world, shared), shares, places, options), places);
+  const routes = allRoutes(world, keyRing, calls, new FilesQuota(world, shared), shares, places, options);
+  registerRoutes(app, routes, places, new ParseTurns(shares.parses, world.clock));
   return app;
 }

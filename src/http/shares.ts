@@ -13,6 +13,8 @@ export interface ApiShares {
   readonly uploads: FairShare;
   /** JSON bodies in memory; a place is a byte. */
   readonly bodies: FairShare;
+  /** Large bodies that are parsed and checked. */
+  readonly parses: FairShare;
   /** Lists: many small calls of the store. */
   readonly lists: FairShare;
   /** Pages of results. */
@@ -27,6 +29,7 @@ const limits: Readonly<Record<ShareName, { readonly bound: BoundName; readonly w
   openings: { bound: 'openingsPerTenant', what: 'downloads are begun at once' },
   uploads: { bound: 'uploadsPerTenant', what: 'uploads are taken at once' },
   bodies: { bound: 'bodyBytesPerTenant', what: 'bytes of request bodies are held at once' },
+  parses: { bound: 'parsesPerTenant', what: 'large bodies are checked at once' },
   lists: { bound: 'listsPerTenant', what: 'lists are read at once' },
   results: { bound: 'resultsPerTenant', what: 'pages of results are served at once' },
 };
@@ -66,6 +69,11 @@ export function apiShares({ tenants }: Pick<World, 'tenants'>): ApiShares {
     bodies: share('bodies', {
       places: bounds.bodyBytesUnderWayMax,
       placesPerTenant: bounds.bodyBytesPerTenant,
+      waitingPerTenant: bounds.bodiesWaitingMax,
+    }),
+    parses: share('parses', {
+      places: bounds.parsesMax,
+      placesPerTenant: bounds.parsesPerTenant,
       waitingPerTenant: bounds.bodiesWaitingMax,
     }),
     lists: share('lists', {

@@ -12,7 +12,7 @@ import { Client } from '../support/programs/client.js';
 import { Innocent } from './innocent.js';
 import { canReplaceNames, silentNameServer } from '../support/programs/namespaces.js';
 import { keyOf, modelId, Service, type StoreName } from '../support/programs/service.js';
-import { limits, look, problemsOf, row, table } from './verdict.js';
+import { limits, look, problemsOf, row, table, type Problems } from './verdict.js';
 import { ProgramWatch, type Phase } from './watch-programs.js';
 
 // Three tenants of the real programs: alice uses the service all the time, mallory attacks it, and nothing that mallory does may
@@ -25,7 +25,9 @@ const firstQuietMs = 8000;
 const quietPhases = 3;
 /** How long calls that began in an attack may go on until they count as never answered. */
 const lastCallsMs = 30_000;
-const testMs = 300_000;
+/** What was only late is made again so often. What is wrong with the service is late each time, what is wrong with the machine is not. */
+const attemptsMax = 3;
+const testMs = attemptsMax * 300_000;
 
 const tenants = [
   { tenant: 'alice' },
@@ -156,15 +158,64 @@ test('what is left to long runs is known', () => {
 describe.each(['folder', 's3'] as const)('over the store %s', (store) => {
   let scene: Scene | null = null;
   let spoilt = false;
-  const close = async (): Promise<void> => {
+  const closeScene = async (): Promise<void> => {
     await scene?.close();
     scene = null;
     spoilt = false;
   };
   afterEach(async () => {
-    if (spoilt) await close();
+    if (spoilt) await closeScene();
   });
-  afterAll(close);
+  afterAll(closeScene);
+
+  /** Makes an attack. */
+  async function make({ name }: Attack): Promise<Problems> {
+    // Until the end shows that it can be used again.
+    spoilt = true;
+    scene ??= await Scene.open(store, names);
+    const { service, innocent, watch } = scene;
+    const attacker = await AttackerProcess.start(name, {
+      url: service.url,
+      key: keyOf('mallory'),
+      limitedKey: keyOf('limited'),
+      model: modelId,
+      inbox: service.storeFolder === null ? null : path.join(service.storeFolder, 'inbox', 'mallory'),
+      nameServer: silentNameServer,
+    });
+    let tally: Tally;
+    let attacked: Phase;
+    try {
+      await scene.settle();
+      scene.quiet.push(await scene.rest(scene.quiet.length > 0 ? quietMs : firstQuietMs));
+      const startMs = performance.now();
+      attacker.attack();
+      await sleep(attackMs);
+      attacked = { startMs, endMs: performance.now() };
+    } finally {
+      tally = await attacker.stop();
+    }
+    await scene.settle();
+    await scene.tidy(keyOf('mallory'));
+    await scene.tidy(keyOf('limited'));
+    const ever = look(innocent, watch, scene.quiet, true);
+    const lately = look(innocent, watch, scene.quiet.slice(-quietPhases), true);
+    // What takes longer than a quiet time has lasted of late is known from an earlier one.
+    const before = { ...lately, worstMs: { ...ever.worstMs, ...lately.worstMs } };
+    const during = look(innocent, watch, [attacked], false);
+    const { late, wrong } = problemsOf(before, during);
+    wrong.push(...tally.violations);
+    if (Object.keys(tally.counts).length === 0) wrong.push('the attack did nothing');
+    const problems = [...wrong, ...late];
+    rows.push(row(`${name} (${store})`, before, during, problems.length === 0));
+    process.stdout.write(`${name} (${store}): ${JSON.stringify(tally.counts)}\n`);
+    for (const problem of problems) process.stdout.write(`  ${problem}\n`);
+    spoilt = problems.length > 0;
+    if (spoilt) {
+      for (const line of service.errorsLogged()) process.stdout.write(`  ${line}\n`);
+      await closeScene();
+    }
+    return { late, wrong };
+  }
 
   // A short run makes one attack of a kind, and over S3 only those on the store.
   const chosen = attacks.filter(
@@ -173,48 +224,15 @@ describe.each(['folder', 's3'] as const)('over the store %s', (store) => {
   );
   test.skipIf(missing[store] !== '').each(chosen.map((attack) => [attack.name, attack] as const))(
     '%s',
-    async (name, attack) => {
+    async (_name, attack) => {
       const lacking = lacks(attack, store);
       if (lacking !== '') return;
-      // Until the end shows that it can be used again.
-      spoilt = true;
-      scene ??= await Scene.open(store, names);
-      const { service, innocent, watch } = scene;
-      const attacker = await AttackerProcess.start(name, {
-        url: service.url,
-        key: keyOf('mallory'),
-        limitedKey: keyOf('limited'),
-        model: modelId,
-        inbox: service.storeFolder === null ? null : path.join(service.storeFolder, 'inbox', 'mallory'),
-        nameServer: silentNameServer,
-      });
-      let tally: Tally;
-      let attacked: Phase;
-      try {
-        await scene.settle();
-        scene.quiet.push(await scene.rest(scene.quiet.length > 0 ? quietMs : firstQuietMs));
-        const startMs = performance.now();
-        attacker.attack();
-        await sleep(attackMs);
-        attacked = { startMs, endMs: performance.now() };
-      } finally {
-        tally = await attacker.stop();
+      for (let attempt = 1; ; attempt++) {
+        const { late, wrong } = await make(attack);
+        if (wrong.length === 0 && late.length > 0 && attempt < attemptsMax) continue;
+        expect([...wrong, ...late]).toEqual([]);
+        return;
       }
-      await scene.settle();
-      await scene.tidy(keyOf('mallory'));
-      await scene.tidy(keyOf('limited'));
-      const ever = look(innocent, watch, scene.quiet, true);
-      const lately = look(innocent, watch, scene.quiet.slice(-quietPhases), true);
-      // What takes longer than a quiet time has lasted of late is known from an earlier one.
-      const before = { ...lately, worstMs: { ...ever.worstMs, ...lately.worstMs } };
-      const during = look(innocent, watch, [attacked], false);
-      const problems = [...problemsOf(before, during), ...tally.violations];
-      if (Object.keys(tally.counts).length === 0) problems.push('the attack did nothing');
-      rows.push(row(`${name} (${store})`, before, during, problems.length === 0));
-      process.stdout.write(`${name} (${store}): ${JSON.stringify(tally.counts)}\n`);
-      for (const problem of problems) process.stdout.write(`  ${problem}\n`);
-      spoilt = problems.length > 0;
-      expect(problems).toEqual([]);
     },
     testMs,
   );

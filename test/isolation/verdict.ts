@@ -87,12 +87,20 @@ export function callLimitMs(kind: CallKind, quiet: Seen): number {
   return limits.callFactor * (quiet.worstMs[kind] ?? Math.max(0, ...small)) + extraMs;
 }
 
+export interface Problems {
+  /** Calls or loops that took too long: a machine that others use makes one late now and then, so the attack is made again. */
+  readonly late: string[];
+  /** What must never be. */
+  readonly wrong: string[];
+}
+
 /** What is wrong with what was seen in an attack, measured by the quiet time; nothing when it held. */
-export function problemsOf(quiet: Seen, attacked: Seen): string[] {
+export function problemsOf(quiet: Seen, attacked: Seen): Problems {
+  const late: string[] = [];
   const problems: string[] = [];
   for (const [kind, ms] of Object.entries(attacked.worstMs) as [CallKind, number][]) {
     const limit = callLimitMs(kind, quiet);
-    if (ms > limit) problems.push(`worst '${kind}' ${ms.toFixed(0)} ms, at most ${limit.toFixed(0)} are allowed`);
+    if (ms > limit) late.push(`worst '${kind}' ${ms.toFixed(0)} ms, at most ${limit.toFixed(0)} are allowed`);
   }
   problems.push(...counted(attacked.callErrors), ...counted(attacked.streamErrors.map((text) => `stream: ${text}`)));
   if (attacked.webhookLateMs > limits.webhookLateMs)
@@ -104,11 +112,11 @@ export function problemsOf(quiet: Seen, attacked: Seen): string[] {
     const delay = loopDelayMs(program, attacked.seconds);
     const delayLimit = Math.max(limits.loopDelayMs, before ? 2 * loopDelayMs(before, quiet.seconds) : 0);
     if (delay > delayLimit)
-      problems.push(`event loop of ${program.name} delayed ${delay.toFixed(0)} ms, at most ${delayLimit.toFixed(0)}`);
+      late.push(`event loop of ${program.name} delayed ${delay.toFixed(0)} ms, at most ${delayLimit.toFixed(0)}`);
     const growth = program.rssMb - (before?.rssMb ?? 0);
     if (growth > limits.rssGrowthMb) problems.push(`${program.name} grew by ${growth.toFixed(0)} MB`);
   }
-  return problems;
+  return { late, wrong: problems };
 }
 
 function counted(texts: readonly string[]): string[] {

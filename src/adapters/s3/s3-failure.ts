@@ -16,6 +16,8 @@ const againNames = new Set([
   'OperationAborted',
   'TimeoutError',
   'AbortError',
+  // Versity's gateway, when a folder that a deletion has emptied goes away while an object is put into it.
+  'ExistingObjectIsDirectory',
 ]);
 const fullNames = new Set(['XMinioStorageFull', 'InsufficientStorage', 'QuotaExceeded', 'NoSpaceLeft']);
 

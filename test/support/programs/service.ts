@@ -101,6 +101,17 @@ export class Service {
     return readFileSync(path.join(this.folder, `${name}.log`), 'utf8');
   }
 
+  /** The last errors that each program has logged. */
+  errorsLogged(): string[] {
+    return this.programs.flatMap(({ name }) =>
+      this.log(name)
+        .split('\n')
+        .filter((line) => line.includes('"level":"error"'))
+        .slice(-3)
+        .map((line) => line.slice(0, 600)),
+    );
+  }
+
   /** Ends all that was started, and removes the folder. */
   stop(): Promise<void> {
     return stopAll(this.#stops);

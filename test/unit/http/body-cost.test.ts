@@ -21,7 +21,7 @@ import {
 } from '../../../src/contract/webhook-endpoint-object.js';
 import { bounds } from '../../../src/domain/bounds.js';
 import { EyrieError } from '../../../src/domain/errors.js';
-import { readInlineBody, readJsonBody } from '../../../src/http/json-body.js';
+import { parseInlineJson, parseJson, readJsonBytes } from '../../../src/http/json-body.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { expectLinear } from '../../support/cpu-cost.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
@@ -91,6 +91,12 @@ function requestOf(bytes: Buffer): IncomingMessage {
 
 const rules = { model: testModel, tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() };
 
+async function bodyOf(bytes: Buffer, bytesMax: number): Promise<Buffer> {
+  const body = await readJsonBytes(requestOf(bytes), bytesMax);
+  if (!body) throw new Error('The body is empty.');
+  return body;
+}
+
 /** What the API does with a body before anything is done: it is read, parsed, checked, and for a live call checked as a line. */
 async function check(schema: string, bytes: Buffer): Promise<void> {
   const type = schemas[schema];
@@ -98,8 +104,8 @@ async function check(schema: string, bytes: Buffer): Promise<void> {
   try {
     const json =
       schema === 'batch'
-        ? await readInlineBody(requestOf(bytes), bounds.inlineBodyBytesMax)
-        : await readJsonBody(requestOf(bytes));
+        ? await parseInlineJson(await bodyOf(bytes, bounds.inlineBodyBytesMax))
+        : parseJson(await bodyOf(bytes, bounds.jsonBodyBytesMax));
     parseWith(type, json);
     const endpoint = { chat: '/v1/chat/completions', completion: '/v1/completions' } as const;
     if (schema === 'chat' || schema === 'completion')
