@@ -457,8 +457,9 @@ export const bounds = Object.freeze({
   requestMs: 3_600_000,
   /** Requests of one connection that are carried out at once: clients that send ahead get their answers one after the other anyway. */
   pipelinedAtOnce: 2,
-  /** Requests sent ahead on one connection; then nothing more is read of it until half of them are done. */
-  pipelinedWaitingMax: 100,
+  /** Requests sent ahead on one connection, and on all of a process, that wait for earlier ones: some 2 KB each. Beyond it the connection is closed. */
+  pipelinedWaitingMax: 2500,
+  pipelinedWaitingInAllMax: 20_000,
   /** Headers of a request, from the opening of the connection or from their first byte. */
   headersMs: 30_000,
   /** How often that is looked at. */

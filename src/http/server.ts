@@ -157,7 +157,12 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     throw new EyrieError('not_found', `There is no ${request.method} ${path} here. GET /docs lists what there is.`);
   });
   const calls = new LiveCalls(world);
-  pacePipelines(app.server, { atOnce: bounds.pipelinedAtOnce, waitingMax: bounds.pipelinedWaitingMax });
+  pacePipelines(app.server, {
+    atOnce: bounds.pipelinedAtOnce,
+    waitingMax: bounds.pipelinedWaitingMax,
+    waitingInAllMax: bounds.pipelinedWaitingInAllMax,
+    onCut: () => world.refusals.note('', 'pipelinedWaitingMax'),
+  });
   const open = new Connections(
     app.server,
     {

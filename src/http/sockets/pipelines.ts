@@ -4,13 +4,14 @@ import type { Socket } from 'node:net';
 export interface PipelineRules {
   /** Requests of one connection that are carried out at once. */
   readonly atOnce: number;
-  /** With so many that wait, nothing more is read of the connection. */
+  /** Requests of one connection, and of all together, that wait for earlier ones of their connection. A connection with more is closed. */
   readonly waitingMax: number;
+  readonly waitingInAllMax: number;
+  readonly onCut: () => void;
 }
 
 interface Pipeline {
   running: number;
-  paused: boolean;
   readonly waiting: { readonly request: IncomingMessage; readonly response: ServerResponse }[];
 }
 
@@ -18,11 +19,14 @@ interface Pipeline {
  * Has a server carry out the requests of one connection a few at a time, in their order. A client may send many before the first answer
  * is out, and Node begins each as soon as it is parsed: a packet holds a thousand of them, which would hold up all other connections
  * for a second. To be called before anybody else listens to the server's requests: those are told of each as it is parsed.
+ *
+ * A connection that sends too far ahead is closed instead of paused: Node resumes it whenever it looks for more of a request.
  */
 export function pacePipelines(server: Server, rules: PipelineRules): void {
   const listeners = server.listeners('request') as RequestListener[];
   server.removeAllListeners('request');
-  const pipelines = new WeakMap<Socket, Pipeline>();
+  const pipelines = new Map<Socket, Pipeline>();
+  let waitingInAll = 0;
 
   const begin = (pipeline: Pipeline, request: IncomingMessage, response: ServerResponse): void => {
     pipeline.running++;
@@ -31,31 +35,45 @@ export function pacePipelines(server: Server, rules: PipelineRules): void {
       // In another turn: with answers that are made at once, one connection would else have all of this one.
       setImmediate(() => next(pipeline));
     });
-    for (const listener of listeners) void listener(request as never, response as never);
+    for (const listener of listeners) listener(request, response);
   };
 
   const next = (pipeline: Pipeline): void => {
     if (pipeline.running >= rules.atOnce) return;
     const following = pipeline.waiting.shift();
     if (!following) return;
-    const { request, response } = following;
-    if (pipeline.paused && pipeline.waiting.length <= rules.waitingMax / 2) {
-      pipeline.paused = false;
-      request.socket.resume();
+    waitingInAll--;
+    begin(pipeline, following.request, following.response);
+  };
+
+  const forget = (socket: Socket, pipeline: Pipeline): void => {
+    pipelines.delete(socket);
+    // Nobody takes their answers.
+    waitingInAll -= pipeline.waiting.length;
+    pipeline.waiting.length = 0;
+  };
+
+  const pipelineOf = (socket: Socket): Pipeline => {
+    let pipeline = pipelines.get(socket);
+    if (!pipeline) {
+      const made: Pipeline = { running: 0, waiting: [] };
+      pipelines.set(socket, (pipeline = made));
+      socket.once('close', () => forget(socket, made));
     }
-    // The connection has ended: nobody takes the answer.
-    if (response.destroyed) return next(pipeline);
-    begin(pipeline, request, response);
+    return pipeline;
   };
 
   server.on('request', (request, response) => {
     const { socket } = request;
-    let pipeline = pipelines.get(socket);
-    if (!pipeline) pipelines.set(socket, (pipeline = { running: 0, paused: false, waiting: [] }));
+    // The parser goes on to the end of a packet when its connection is closed in the middle.
+    if (socket.destroyed) return;
+    const pipeline = pipelineOf(socket);
     if (pipeline.running < rules.atOnce && pipeline.waiting.length === 0) return begin(pipeline, request, response);
     pipeline.waiting.push({ request, response });
-    if (pipeline.waiting.length < rules.waitingMax || pipeline.paused) return;
-    pipeline.paused = true;
-    socket.pause();
+    waitingInAll++;
+    if (pipeline.waiting.length <= rules.waitingMax && waitingInAll <= rules.waitingInAllMax) return;
+    rules.onCut();
+    forget(socket, pipeline);
+    socket.destroy();
   });
 }
