@@ -136,7 +136,7 @@ async function runWatched(
 
 /** After the last shard of a batch was decided: let it be finished now rather than at the janitor's next sweep. */
 async function announce(world: World, batch: BatchJob, plan: WorkPlan, decided: number): Promise<void> {
-  if (decided >= plan.shards.length) await world.queue.add('finish', [finishJob(batch)]);
+  if (decided >= plan.shards.length) await world.queue.add('finish', [finishJob(batch, world)]);
 }
 
 /**

@@ -20,7 +20,11 @@ export const planJob = (batch: BatchJob, { tenants }: Pick<World, 'tenants'>, in
   },
 });
 
-export const finishJob = (batch: BatchJob): Job => ({ id: `fin-${batch.batchId}`, payload: pointer(batch) });
+export const finishJob = (batch: BatchJob, { tenants }: Pick<World, 'tenants'>): Job => ({
+  id: `fin-${batch.batchId}`,
+  payload: pointer(batch),
+  flow: { tenant: batch.tenant, cost: 1, weight: tenants.weight(batch.tenant) },
+});
 
 export const shardJobId = ({ batchId }: BatchJob, n: number): string => `s-${batchId}-${n}`;
 

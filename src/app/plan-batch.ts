@@ -173,5 +173,5 @@ export async function planBatch(world: Planner, batch: BatchJob): Promise<void> 
       });
   }
   if (plan?.kind === 'work') await queueShards(world, batch, plan, new Map());
-  else await world.queue.add('finish', [finishJob(batch)]);
+  else await world.queue.add('finish', [finishJob(batch, world)]);
 }

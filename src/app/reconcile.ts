@@ -148,7 +148,7 @@ export class Janitor {
   }
 
   async #restoreFinish(submit: SubmitObject, { lost }: Sweep): Promise<Found> {
-    const job = finishJob(submit);
+    const job = finishJob(submit, this.#world);
     const restored = (await lost.restore('finish', [job])) > 0;
     return { found: 'decided', watched: { kind: 'finish', id: job.id }, restored };
   }

@@ -26,7 +26,7 @@ async function giveUpPlan(world: Planner, batch: BatchJob, { last }: StepFailure
   };
   const { created } = await createJson(world.store, keys.plan(tenant, batchId), verdict);
   if (created) world.log.error('batch.step_given_up', { tenant, batchId, step: 'plan', code: last });
-  await world.queue.add('finish', [finishJob(batch)]);
+  await world.queue.add('finish', [finishJob(batch, world)]);
 }
 
 /** Plans a batch; one that cannot be planned ends as failed. */
