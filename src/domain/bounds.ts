@@ -181,9 +181,9 @@ export const bounds = Object.freeze({
   dryRunSequencesMax: 200_000,
 
   // Planning.
-  /** Batches that a `control` process plans at once, and of these of one tenant: few enough that three tenants wait for each other, by weight. */
-  plansMax: 4,
-  plansPerTenant: 3,
+  /** Batches that a `control` process plans at once, and of these of one tenant: all but one, so that tenants' weights decide where several wait. */
+  plansMax: 6,
+  plansPerTenant: 5,
 
   // Queue.
   jobsPerAddMax: 500,

@@ -1,9 +1,10 @@
 import { bounds } from '../../../domain/bounds.js';
+import type { HeldJobs } from './job-order.js';
 
 export interface FeederSetup {
   /** Jobs that the consumer could start now, and as many as it has places when they are done in no time. */
   readonly free: () => number;
-  /** Of each tenant, how many jobs the consumer holds. */
+  /** Of each tenant, how many jobs the consumer does. */
   readonly held: () => ReadonlyMap<string, number>;
   /**
    * Gives BullMQ the next jobs for `free` places, less those of its waiting ones that are not among the `expected`; `held` counts, of
@@ -13,7 +14,7 @@ export interface FeederSetup {
   readonly feed: (
     free: number,
     expected: number,
-    held: ReadonlyMap<string, number>,
+    held: ReadonlyMap<string, HeldJobs>,
     onTaken: (tenants: readonly string[]) => void,
   ) => Promise<void>;
   readonly onError: (error: unknown) => void;
@@ -43,7 +44,9 @@ export class JobFeeder {
 
   started(tenant: string): void {
     this.#expected = Math.max(0, this.#expected - 1);
-    this.#expectedOf.set(tenant, Math.max(0, (this.#expectedOf.get(tenant) ?? 0) - 1));
+    const expected = (this.#expectedOf.get(tenant) ?? 0) - 1;
+    if (expected > 0) this.#expectedOf.set(tenant, expected);
+    else this.#expectedOf.delete(tenant);
     this.nudge();
   }
 
@@ -94,11 +97,14 @@ export class JobFeeder {
     this.#timer.unref();
   }
 
-  #held(): ReadonlyMap<string, number> {
-    const held = new Map(this.#setup.held());
-    for (const [tenant, count] of this.#expectedOf)
-      if (count > 0) held.set(tenant, (held.get(tenant) ?? 0) + count);
-      else this.#expectedOf.delete(tenant);
-    return held;
+  #held(): ReadonlyMap<string, HeldJobs> {
+    const active = this.#setup.held();
+    const tenants = new Set([...active.keys(), ...this.#expectedOf.keys()]);
+    return new Map(
+      [...tenants].map((tenant) => [
+        tenant,
+        { active: active.get(tenant) ?? 0, expected: this.#expectedOf.get(tenant) ?? 0 },
+      ]),
+    );
   }
 }

@@ -79,7 +79,7 @@ return redis.call('EXISTS', KEYS[4])`;
  * ARGV[1] jobs that the caller can do, ARGV[2] how many of BullMQ's waiting jobs it has counted already, ARGV[3] life of a claim (ms),
  * ARGV[4] for how long the caller counts as idle if it gets less (ms), 0 for not, ARGV[5] start of the keys of lines, ARGV[6] jobs of one
  * tenant that the caller does at once, 0 for any number, or -1: it only wakes an idle consumer, takes nothing of the tenants of which
- * that one has enough, and wakes it once; then for each tenant of which the caller holds jobs: its name and how many
+ * that one has enough, and wakes it once; then for each tenant of which the caller holds or expects jobs: its name, and how many of each
  * Returns member, payload, member, payload and so on.
  */
 export const takeScript = `${flowFunctions}
@@ -105,9 +105,8 @@ local room = own + ((idle and most ~= -1) and 1 or 0)
 local taken = {}
 if room <= 0 then return taken end
 
-for i = 7, #ARGV, 2 do held[ARGV[i]] = tonumber(ARGV[i + 1]) end
 if most > 0 then
-  -- What BullMQ has for somebody to start may come to the caller.
+  -- What BullMQ has for somebody to start may come to the caller, who expects some of it.
   for _, id in ipairs(redis.call('LRANGE', KEYS[6], 0, -1)) do
     local payload = redis.call('HGET', string.sub(KEYS[6], 1, -5) .. id, 'data')
     local isJson, data = pcall(cjson.decode, payload or '{}')
@@ -115,6 +114,7 @@ if most > 0 then
     if type(tenant) == 'string' then held[tenant] = (held[tenant] or 0) + 1 end
   end
 end
+for i = 7, #ARGV, 3 do held[ARGV[i]] = ARGV[i + 1] + math.max(ARGV[i + 2], held[ARGV[i]] or 0) end
 if most == -1 then
   most = 0
   for tenant in string.gmatch(idle or '', '%S+') do held[tenant] = math.huge end

@@ -11,6 +11,12 @@ import {
   tieChars,
 } from './job-order-scripts.js';
 
+/** Of one tenant. */
+export interface HeldJobs {
+  readonly active: number;
+  readonly expected: number;
+}
+
 /** What a consumer asks the order for. */
 export interface Need {
   /** Jobs that it can do now, and how many of them it expects already. */
@@ -20,8 +26,8 @@ export interface Need {
   readonly idleMs: number;
   /** Jobs of one tenant that it does at once; 0 = any number. */
   readonly perTenant: number;
-  /** Of each tenant, how many it does or expects. */
-  readonly held: ReadonlyMap<string, number>;
+  /** Of each tenant, how many it does and how many of its jobs it expects. */
+  readonly held: ReadonlyMap<string, HeldJobs>;
 }
 
 /** A job on its way from the order to BullMQ. */
@@ -114,7 +120,8 @@ export class JobOrder {
 
   /** Takes the next jobs for a consumer. What is returned must be given to BullMQ and confirmed within `claimMs`. */
   take({ free, expected, idleMs, perTenant, held }: Need): Promise<TakenJob[]> {
-    return this.#take(free, expected, idleMs, perTenant, [...held].flat());
+    const counts = [...held].flatMap(([tenant, { active, expected: coming }]) => [tenant, active, coming]);
+    return this.#take(free, expected, idleMs, perTenant, counts);
   }
 
   /** Takes a job for a consumer that has nothing to do, to wake it. */
