@@ -11,7 +11,7 @@ import { JobOrder, sortable } from '../../../../src/adapters/bullmq/order/job-or
 import { startRedisChild, type RedisChild } from '../../../../src/adapters/redis-child/redis-child.js';
 import { shardJobOf } from '../../../../src/app/jobs.js';
 import { queueOrder, shardPriority } from '../../../../src/domain/shard-priority.js';
-import type { Consumer, Job, RunningJob } from '../../../../src/ports/job-queue.js';
+import type { Consumer, Job, JobKind, RunningJob } from '../../../../src/ports/job-queue.js';
 import { eventually } from '../../../support/eventually.js';
 import { MemoryLog } from '../../../support/memory-log.js';
 import { makeTempFolder } from '../../../support/temp-folder.js';
@@ -43,19 +43,19 @@ function closing(consumer: Consumer): Consumer {
 }
 
 /** The order alone, as a consumer's process has it. */
-function orderOf(prefix: string): JobOrder {
+function orderOf(prefix: string, kind: JobKind = 'shard'): JobOrder {
   const connection = new QueueConnection(
     connectForCalls(parseRedisTarget(redis.url)),
     settingsOf(prefix),
     new MemoryLog(),
   );
   onTestFinished(() => connection.close());
-  return new JobOrder(connection, settingsOf(prefix), 'shard');
+  return new JobOrder(connection, settingsOf(prefix), kind);
 }
 
-function bullOf(prefix: string): Queue {
+function bullOf(prefix: string, kind: JobKind = 'shard'): Queue {
   const { hostname, port, password } = new URL(redis.url);
-  const bull = new Queue('shard', { connection: { host: hostname, port: Number(port), password }, prefix });
+  const bull = new Queue(kind, { connection: { host: hostname, port: Number(port), password }, prefix });
   onTestFinished(() => bull.close());
   return bull;
 }
@@ -175,6 +175,41 @@ describe('the order that a consumer sees', () => {
     expect((await bull.getWaiting()).map(({ id }) => id)).toContain('s-1');
     expect(await queue.front('shard')).toBe(3);
     expect(await queue.backlog('shard')).toEqual({ waiting: 3, active: 0, delayed: 0 });
+  });
+});
+
+describe('the jobs of one tenant that a consumer gets', () => {
+  const jobOf = (n: number): Job => ({
+    id: `p-${n}`,
+    payload: { tenant: 'acme' },
+    flow: { tenant: 'acme', cost: 1, weight: 1 },
+  });
+  const held = (active: number, expected: number) => new Map([['acme', { active, expected }]]);
+  const need = { free: 8, idleMs: 0, perTenant: 3 };
+
+  it('are counted once, whether they are expected, wait in BullMQ or both', async () => {
+    const { queue, prefix } = open();
+    const order = orderOf(prefix, 'plan');
+    await queue.add('plan', [0, 1, 2, 3, 4].map(jobOf));
+    expect(await order.take({ ...need, expected: 0, held: held(1, 1) })).toHaveLength(1);
+    await bullOf(prefix, 'plan').add('plan', { tenant: 'acme' }, { jobId: 'p-0' });
+    // One is done, one is expected, and it is the one that waits.
+    expect(await order.take({ ...need, expected: 1, held: held(1, 1) })).toHaveLength(1);
+    // It is not expected: somebody else has moved it.
+    expect(await order.take({ ...need, expected: 0, held: held(2, 0) })).toHaveLength(0);
+    expect(await order.take({ ...need, expected: 0, held: held(1, 0) })).toHaveLength(1);
+  });
+
+  it('is not what a consumer with nothing to do is woken with, when it has enough of the tenant', async () => {
+    const { queue, prefix } = open();
+    const order = orderOf(prefix, 'plan');
+    expect(await order.take({ ...need, expected: 0, idleMs: 60_000, held: held(3, 0) })).toHaveLength(0);
+    await queue.add('plan', [jobOf(0)]);
+    expect(await bullOf(prefix, 'plan').getWaitingCount()).toBe(0);
+    await queue.add('plan', [
+      { id: 'other', payload: { tenant: 'umbrella' }, flow: { tenant: 'umbrella', cost: 1, weight: 1 } },
+    ]);
+    expect((await bullOf(prefix, 'plan').getWaiting()).map(({ id }) => id)).toEqual(['other']);
   });
 });
 
