@@ -19,8 +19,6 @@ const inlineRequests = readBy(listOfRequests, (payload) => {
   if (!(value instanceof InlineRequests))
     return wrong({ code: 'invalid_type', expected: 'array', message: 'an array of requests is required' });
   if (value.count === 0) return wrong({ code: 'too_small', message: 'at least one request is required' });
-  if (value.count > bounds.batchLinesMax)
-    return wrong({ code: 'too_big', message: `at most ${bounds.batchLinesMax} requests are allowed` });
   const noObject = value.wrong;
   if (!noObject) return payload;
   const { index, shown } = noObject;

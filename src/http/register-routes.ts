@@ -50,8 +50,8 @@ async function readBody(
 ): Promise<{ readonly json: unknown; readonly body: unknown }> {
   const bytes = await readJsonBytes(request.raw, bodyBytesMax);
   return turns.take(request.tenant, reply, bytes?.length ?? 0, async () => {
-    const parsed = bytes && (inlineRequests ? await parseInlineJson(bytes) : parseJson(bytes));
-    const json = toObject(parsed, bodyOptional);
+    const given = bytes ? await (inlineRequests ? parseInlineJson(bytes) : parseJson(bytes)) : undefined;
+    const json = toObject(given, bodyOptional);
     return { json, body: parseWith(schema, json) };
   });
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { bounds } from '../bounds.js';
+import { EyrieError } from '../errors.js';
 import type { Endpoint } from '../served-model.js';
 
 /** What was seen of a request while its bytes were read: bits of a number, since there may be very many of them. */
@@ -44,10 +45,15 @@ export class InlineRequests {
     return this.#count;
   }
 
-  /** The next request ends before `end`. More than a batch may have are counted only. */
+  /** The next request ends before `end`. Throws `invalid_value` for more than a batch may have: nothing behind them is looked at. */
   add(end: number, facts: number): void {
     if ((facts & requestFacts.isObject) === 0) this.#wrong ??= this.#count;
-    if (++this.#count > bounds.batchLinesMax) return;
+    if (++this.#count > bounds.batchLinesMax)
+      throw new EyrieError(
+        'invalid_value',
+        `Invalid value for 'requests': it holds more than ${bounds.batchLinesMax} requests. At most ${bounds.batchLinesMax} requests are allowed in a batch. Send several batches.`,
+        { param: 'requests', bound: 'batchLinesMax' },
+      );
     this.#ends.push(end);
     this.#facts.push(facts);
     this.#end = end;
