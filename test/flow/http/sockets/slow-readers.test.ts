@@ -1,3 +1,4 @@
+import { bounds } from '../../../../src/domain/bounds.js';
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { toFile } from 'openai';
@@ -71,7 +72,8 @@ test('one tenant has so many downloads at once; others and other calls go on, an
   const path = `/v1/files/${id}/content`;
   for (let i = 0; i < 32; i++) unread(server, path);
   const running = (): number => server.world.store.calls.filter(({ operation }) => operation === 'getStream').length;
-  await eventually('they run', () => running() === 32);
+  await eventually('they run', () => running() === bounds.pipelinedAtOnce);
+  expect(shares.downloads.state().active).toBe(bounds.pipelinedAtOnce);
   const waiting = Array.from({ length: 64 }, () => unread(server, path));
   await eventually('those wait', () => shares.downloads.state().waiting === 64);
   const refused = await server.call(path);
@@ -95,10 +97,12 @@ test('answers behind an unread one on the same connection end with it', async ()
   const shares = apiShares(fakeWorld());
   const { server, id } = await withFile({ shares });
   const path = `/v1/files/${id}/content`;
-  // 32 places are taken by answers of which 31 have no connection yet.
+  // Two of a connection are made at once, and the second has no connection before the first is out; the others wait.
   const socket = unread(server, ...Array.from({ length: 32 }, () => path));
   const running = (): number => server.world.store.calls.filter(({ operation }) => operation === 'getStream').length;
-  await eventually('they run', () => running() === 32);
+  await eventually('they run', () => running() === bounds.pipelinedAtOnce);
+  expect(shares.downloads.state().active).toBe(bounds.pipelinedAtOnce);
   socket.destroy();
   await eventually('the places are free', () => shares.downloads.state().active === 0);
+  expect(running()).toBe(bounds.pipelinedAtOnce);
 });
