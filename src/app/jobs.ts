@@ -43,13 +43,16 @@ export const liveJobOf = ({ tenant, callId }: LiveJob, flow: NonNullable<Job['fl
   flow,
 });
 
+export const deliveryJobId = ({ eventId, receiverId, attempt }: Omit<DeliveryJob, 'tenant'>): string =>
+  `d-${eventId}-${receiverId}-${attempt}`;
+
 /** `weight`: of the tenant, whose deliveries take turns with those of others. */
 export const deliveryJobOf = (
   { tenant, eventId, receiverId, attempt }: DeliveryJob,
   weight: number,
   delayMs = 0,
 ): Job => ({
-  id: `d-${eventId}-${receiverId}-${attempt}`,
+  id: deliveryJobId({ eventId, receiverId, attempt }),
   payload: { tenant, eventId, receiverId, attempt } satisfies DeliveryJob,
   ...(delayMs > 0 ? { delayMs } : { flow: { tenant, cost: 1, weight } }),
 });

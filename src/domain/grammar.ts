@@ -9,3 +9,6 @@ export interface Grammar {
   /** The answer is one space and then the grammar's text: how chat models begin a turn. */
   readonly leadingSpace: boolean;
 }
+
+/** Equal for equal grammars, and for no others. */
+export const grammarKey = ({ kind, leadingSpace, text }: Grammar): string => `${kind} ${leadingSpace} ${text}`;

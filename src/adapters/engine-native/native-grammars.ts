@@ -1,12 +1,10 @@
 import { EyrieError, errorCode } from '../../domain/errors.js';
-import type { Grammar } from '../../domain/grammar.js';
+import { grammarKey, type Grammar } from '../../domain/grammar.js';
 import type { GrammarCompiler } from '../../ports/grammars.js';
 import { fromNative } from './from-native.js';
 import { KeptGrammars } from './kept-grammars.js';
 import { loadAddon } from './load-addon.js';
 import type { NativeGrammar, NativeGrammarOptions, NativeGrammars as NativeCompiler } from './native-types.js';
-
-const keyOf = ({ kind, text, leadingSpace }: Grammar): string => `${kind} ${leadingSpace} ${text}`;
 
 /**
  * Compiles grammars for one vocabulary, off the main thread. Who may compile when is shared out by the caller (`FairGrammars`); what an
@@ -25,7 +23,7 @@ export class NativeGrammars implements GrammarCompiler {
   }
 
   isKept(grammar: Grammar): boolean {
-    return this.#kept.has(keyOf(grammar));
+    return this.#kept.has(grammarKey(grammar));
   }
 
   async check(grammar: Grammar, tenant = ''): Promise<void> {
@@ -38,7 +36,7 @@ export class NativeGrammars implements GrammarCompiler {
   }
 
   #of(grammar: Grammar, tenant: string, compile: () => Promise<NativeGrammar>): Promise<NativeGrammar> {
-    const key = keyOf(grammar);
+    const key = grammarKey(grammar);
     const kept = this.#kept.get(key);
     if (kept) return kept;
     const compiled = compile();

@@ -22,8 +22,6 @@ const nextStep: Readonly<Record<string, string>> = {
 
 const isFull = (errno: string | null): boolean => errno === 'ENOSPC' || errno === 'EDQUOT';
 
-export const isFullError = (error: unknown): boolean => isFull(errnoOf(error));
-
 /** Turns a failure of the file system into `disk_full` or `store_unavailable`; other errors pass unchanged. */
 export function fromFsError(error: unknown, action: string, key: string): unknown {
   const errno = errnoOf(error);

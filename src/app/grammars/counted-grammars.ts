@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BatchError } from '../../contract/batch-object.js';
 import { bounds } from '../../domain/bounds.js';
-import type { Grammar } from '../../domain/grammar.js';
+import { grammarKey, type Grammar } from '../../domain/grammar.js';
 import type { Grammars } from '../../ports/grammars.js';
 
 /** A batch has more different grammars than may be compiled for one. */
@@ -30,8 +30,7 @@ export class CountedGrammars implements Grammars {
   }
 
   async check(grammar: Grammar): Promise<void> {
-    const { kind, leadingSpace, text } = grammar;
-    this.#seen.add(createHash('sha256').update(`${kind} ${leadingSpace} ${text}`).digest('base64'));
+    this.#seen.add(createHash('sha256').update(grammarKey(grammar)).digest('base64'));
     if (this.#seen.size > bounds.grammarsPerBatchMax) throw new TooManyGrammars();
     await this.#grammars.check(grammar);
   }

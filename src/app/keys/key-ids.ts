@@ -1,5 +1,6 @@
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
+import { listAll } from '../list-all.js';
 import type { World } from '../world.js';
 
 /** An API key's object by its name; its companions are passed over. */
@@ -49,15 +50,10 @@ export class KeyIds {
 
   async #all(): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
-    let after: string | null = null;
-    do {
-      const page = await this.#world.store.list(keys.apiKeys, after === null ? {} : { after });
-      for (const { key } of page.objects) {
-        const id = keyIdIn(key);
-        if (id !== null) found.add(id);
-      }
-      after = page.next;
-    } while (after !== null);
+    for await (const { key } of listAll(this.#world.store, keys.apiKeys)) {
+      const id = keyIdIn(key);
+      if (id !== null) found.add(id);
+    }
     return found;
   }
 }

@@ -2,6 +2,7 @@ import type { BatchError } from '../../contract/batch-object.js';
 import { bounds } from '../../domain/bounds.js';
 import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
+import { listAll } from '../list-all.js';
 import type { World } from '../world.js';
 import type { Held } from './places.js';
 
@@ -11,17 +12,12 @@ type Reader = Pick<World, 'store' | 'records' | 'tenants' | 'places'>;
 async function tokensOfBatches({ store, records }: Pick<Reader, 'store' | 'records'>, tenant: string): Promise<Held> {
   const prefix = keys.openBatchesOf(tenant);
   const tokens = new Map<string, number>();
-  let after: string | null = null;
-  do {
-    const page = await store.list(prefix, after === null ? {} : { after });
-    for (const { key } of page.objects) {
-      const batchId = key.slice(prefix.length);
-      if (!isId('batch', batchId)) continue;
-      const plan = await records.plan(tenant, batchId);
-      if (plan?.kind === 'work' && !(await records.manifest(tenant, batchId))) tokens.set(batchId, plan.tokens);
-    }
-    after = page.next;
-  } while (after !== null);
+  for await (const { key } of listAll(store, prefix)) {
+    const batchId = key.slice(prefix.length);
+    if (!isId('batch', batchId)) continue;
+    const plan = await records.plan(tenant, batchId);
+    if (plan?.kind === 'work' && !(await records.manifest(tenant, batchId))) tokens.set(batchId, plan.tokens);
+  }
   return tokens;
 }
 

@@ -3,6 +3,7 @@ import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
 import type { ObjectStore } from '../../ports/object-store.js';
+import { listAll } from '../list-all.js';
 
 /** What is known of an upload while parts of it are coming in. */
 interface Intake {
@@ -36,13 +37,10 @@ async function storedParts(
 ): Promise<{ readonly bytes: number; readonly parts: number }> {
   let bytes = 0;
   let parts = 0;
-  let after: string | null = null;
-  do {
-    const page = await store.list(keys.uploadParts(tenant, uploadId), after === null ? {} : { after });
-    parts += page.objects.length;
-    for (const part of page.objects) bytes += part.bytes;
-    after = page.next;
-  } while (after !== null);
+  for await (const part of listAll(store, keys.uploadParts(tenant, uploadId))) {
+    parts++;
+    bytes += part.bytes;
+  }
   return { bytes, parts };
 }
 

@@ -2,7 +2,7 @@ import type { WebhookDeliveryObject } from '../../contract/webhook-endpoint-obje
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError, errorCode } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
-import { deliveryJobOf } from '../jobs.js';
+import { deliveryJobId } from '../jobs.js';
 import type { World } from '../world.js';
 import { findEndpoint } from './endpoint-revisions.js';
 import { findDelivery } from './find-delivery.js';
@@ -67,8 +67,7 @@ export async function replayDelivery(
   const asked = { ...delivery, state: 'pending', reason: null, nextMs: clock.now() } as const;
   try {
     // The next attempt of the schedule waits under the same id, for its own time.
-    const job = deliveryJobOf({ tenant, eventId, receiverId, attempt: asked.attempts.length }, 1);
-    await world.queue.remove('deliver', job.id);
+    await world.queue.remove('deliver', deliveryJobId({ eventId, receiverId, attempt: asked.attempts.length }));
     await queueDeliveries(world, event, [asked]);
   } catch (error) {
     // Noted all the same: the janitor queues it as soon as the queue is back.
