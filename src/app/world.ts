@@ -13,6 +13,7 @@ import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
 import { BatchRecords } from './batch-records.js';
 import { Refusals } from './fair/refusals.js';
+import { OpenBatches } from './quotas/open-batches.js';
 import { Places } from './quotas/places.js';
 
 /**
@@ -25,6 +26,8 @@ export interface World {
   readonly records: BatchRecords;
   /** Over `shared`: limits on how many things a tenant may have. */
   readonly places: Places;
+  /** Over `store`: what is known of tenants' open batches. */
+  readonly openBatches: OpenBatches;
   /** What was refused because of a bound. */
   readonly refusals: Refusals;
   readonly queue: JobQueue;
@@ -44,9 +47,15 @@ export interface World {
 }
 
 /** Adds what the steps keep beside the ports. */
-export const toWorld = <Ports extends Omit<World, 'records' | 'refusals' | 'places'>>(ports: Ports): Ports & World => ({
-  ...ports,
-  records: new BatchRecords(ports.store),
-  refusals: new Refusals(ports),
-  places: new Places(ports),
-});
+export function toWorld<Ports extends Omit<World, 'records' | 'refusals' | 'places' | 'openBatches'>>(
+  ports: Ports,
+): Ports & World {
+  const records = new BatchRecords(ports.store);
+  return {
+    ...ports,
+    records,
+    refusals: new Refusals(ports),
+    places: new Places(ports),
+    openBatches: new OpenBatches({ store: ports.store, clock: ports.clock, records }),
+  };
+}

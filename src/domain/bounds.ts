@@ -444,6 +444,12 @@ export const bounds = Object.freeze({
   placesAtOnce: 32,
   /** While others that are under way would use a limit up, they are looked at again after this. */
   placeLookMs: 100,
+  /** How old a count of a tenant's queued tokens may be where it leaves room; what was planned since is noted for longer than that. */
+  tokensAgeMs: 20_000,
+  plannedKeptMs: 60_000,
+  /** Reads at once of such a count, and how old the list of a tenant's open batches may be that says where a batch stands among them. */
+  tokenReadsAtOnce: 4,
+  openListAgeMs: 2000,
   /** A plan waits so long for others of its tenant that are being fixed at the same moment. */
   planPlaceWaitMs: 5000,
   /** A request waits this long at most for what the processes share (Redis); then its process counts for itself. */

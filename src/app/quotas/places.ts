@@ -20,7 +20,7 @@ export interface Place {
   /** How much of the limit it takes; default 1. A whole number. */
   readonly amount?: number;
   readonly limit: number;
-  /** Reads from the store what is there now. Called after the claim was made; must not answer from a cache of an earlier read. */
+  /** What is in the store now. Called after the claim was made; must not miss what was made by then. */
   readonly held: () => Promise<Held>;
   /** `used`: what others have, and are about to have. */
   readonly refusal: (used: number) => Error;
