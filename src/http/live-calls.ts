@@ -29,7 +29,7 @@ export class LiveCalls {
       places: bounds.liveLargeAnswersMax,
       placesPerTenant: bounds.liveLargeAnswersPerTenant,
       waitingPerTenant: bounds.liveCallsPerTenant,
-      weightOf: (tenant) => world.tenants.weight(tenant),
+      tenants: world.tenants,
       refusal: tooMany,
     });
   }
