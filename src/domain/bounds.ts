@@ -438,14 +438,14 @@ export const bounds = Object.freeze({
   filesToldBytes: 1024 * 1024,
   /** What is known of a tenant's usage is forgotten when nobody has asked for it this long; then it is counted anew. */
   usageKeptMs: 3_600_000,
-  /** A claim on a place of a count limit that nobody renews or drops is over after this: the act was cut off. */
-  placeKeptMs: 120_000,
+  /** A claim on room below a limit of counted things that nobody renews or drops is over after this: the act was cut off. */
+  claimKeptMs: 120_000,
   /** Acts of one tenant and limit at once in a process: each reads the claims of the others. */
-  placesAtOnce: 32,
+  claimsAtOnce: 32,
   /** While others that are under way would use a limit up, they are looked at again after this. */
-  placeLookMs: 100,
+  claimLookMs: 100,
   /** A plan waits so long for others of its tenant that are being fixed at the same moment. */
-  planPlaceWaitMs: 5000,
+  planClaimWaitMs: 5000,
   /** A request waits this long at most for what the processes share (Redis); then its process counts for itself. */
   sharedAnswerMs: 250,
   /** After a call that failed, Redis is left alone for this long, so that its outage does not slow each request. */

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../../ports/object-store.js';
-import type { Held } from './places.js';
+import type { Held } from './claims.js';
 
 /**
  * The things that a list of the store has an entry for, one unit each, by the name of their entry behind the prefix; no more than are

@@ -4,9 +4,9 @@ import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
 import { listAll } from '../list-all.js';
 import type { World } from '../world.js';
-import type { Held } from './places.js';
+import type { Held } from './claims.js';
 
-type Reader = Pick<World, 'store' | 'records' | 'tenants' | 'places'>;
+type Reader = Pick<World, 'store' | 'records' | 'tenants' | 'claims'>;
 
 /** Tokens of the tenant's planned batches that have not ended. */
 async function tokensOfBatches({ store, records }: Pick<Reader, 'store' | 'records'>, tenant: string): Promise<Held> {
@@ -68,7 +68,7 @@ export async function queueTokens<T>(
   if (queuedTokens === null) return queue();
   const refusal = (others: number) => new TokensQueued(overQuota(tokens, others, queuedTokens));
   if (tokens > queuedTokens) throw refusal(0);
-  return world.places.take(
+  return world.claims.take(
     {
       kind: 'queued-tokens',
       tenant,
@@ -77,7 +77,7 @@ export async function queueTokens<T>(
       limit: queuedTokens,
       held: () => tokensOfBatches(world, tenant),
       refusal,
-      waitMs: bounds.planPlaceWaitMs,
+      waitMs: bounds.planClaimWaitMs,
     },
     queue,
   );

@@ -8,14 +8,14 @@ import { heldInList } from './held-in-list.js';
  * lies there: its end frees the place by itself.
  */
 export async function takeOpenBatch<T>(
-  { store, tenants, places }: Pick<World, 'store' | 'tenants' | 'places'>,
+  { store, tenants, claims }: Pick<World, 'store' | 'tenants' | 'claims'>,
   tenant: string,
   batchId: string,
   make: () => Promise<T>,
 ): Promise<T> {
   const { openBatches } = tenants.quotas(tenant);
   if (openBatches === null) return make();
-  return places.take(
+  return claims.take(
     {
       kind: 'open-batches',
       tenant,
