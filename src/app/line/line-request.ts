@@ -261,7 +261,7 @@ async function toRequest(
     request = await fromChat(body, seedOf(body.seed), rules);
   }
   for (const { maxTokens } of request.prompts) checkMinTokens(request.sampling.minTokens, maxTokens);
-  checkAnswerSize(request, rules.tokenizer);
+  checkAnswerSize(request, rules.tokenizer, 'line');
   return request;
 }
 
