@@ -3,6 +3,7 @@ import { EyrieError } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
 import type { ObjectStore } from '../../ports/object-store.js';
+import { forRemoval } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 
 /**
@@ -104,10 +105,10 @@ export async function changeEndpoint<T extends EndpointRevision>(
   throw new EyrieError('store_unavailable', `Webhook endpoint ${endpointId} changes all the time. Try again.`);
 }
 
-/** False: another writer was first, and nothing was changed. */
+/** False: another writer was first, and nothing was changed. A tombstone finds space on a full disk, too. */
 export async function writeRevision(store: ObjectStore, tenant: string, revision: EndpointRevision): Promise<boolean> {
   const key = keys.webhookEndpointRevision(tenant, revision.id, revision.revision);
-  const { created } = await createJson(store, key, revision);
+  const { created } = await createJson(store, key, revision, revision.deletedMs === null ? {} : forRemoval);
   if (!created) return false;
   const { objects } = await store.list(keys.webhookEndpoint(tenant, revision.id));
   if (objects[0]?.key !== key) {
