@@ -3,6 +3,7 @@ import { EyrieError } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
 import type { ObjectStore } from '../../ports/object-store.js';
+import { listAll } from '../list-all.js';
 import { forRemoval } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 
@@ -56,15 +57,10 @@ async function latestRevision(
 /** The latest revisions of all endpoints of a tenant, tombstones too, newest endpoint first. */
 export async function listRevisions(store: ObjectStore, tenant: string): Promise<EndpointRevision[]> {
   const latest = new Map<string, string>();
-  let after: string | null = null;
-  do {
-    const page = await store.list(keys.webhookEndpoints(tenant), after === null ? {} : { after });
-    for (const { key } of page.objects) {
-      const id = key.split('/').at(-2) ?? '';
-      if (!latest.has(id)) latest.set(id, key);
-    }
-    after = page.next;
-  } while (after !== null);
+  for await (const { key } of listAll(store, keys.webhookEndpoints(tenant))) {
+    const id = key.split('/').at(-2) ?? '';
+    if (!latest.has(id)) latest.set(id, key);
+  }
   const found = await Promise.all(
     Array.from(
       latest,
