@@ -9,6 +9,10 @@ export const httpBounds = Object.freeze({
   keySecondsMin: 60,
   keySecondsMax: 10 * 365 * 24 * 3600,
   keysPageMax: 100,
+  /** Keys that a tenant makes itself, ended ones too until they are removed: far above a key for each of its programs. */
+  keysPerTenant: 1000,
+  /** A key that was revoked or has expired is listed for so long. */
+  keyEndedKeptMs: 7 * 24 * 3600 * 1000,
   /** What was found of a key is believed for this long: a revoked key works no longer than that. */
   keyFreshMs: 30_000,
   keysCachedMax: 10_000,
