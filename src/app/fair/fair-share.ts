@@ -41,7 +41,7 @@ interface Flow {
  * Shares a bounded number of places out among tenants: start-time fair queueing (Goyal, Vin and Cheng, 1996). A tenant's steps are due
  * one after the other, `cost / weight` of virtual time apart; the place that becomes free goes to the tenant whose next step is due
  * first, and the clock is the time at which that step was due. So tenants that wait all the time get places by their weights, one
- * that comes now is not behind what others have piled up, and time in which a tenant asked for nothing gives it no claim. A
+ * that comes now does not wait for all that others have queued, and time in which a tenant asked for nothing gives it no credit. A
  * tenant's own steps keep their order.
  */
 export class FairShare {

@@ -175,7 +175,7 @@ async function fromCompletion(
   const echo = body.echo ?? false;
   const param = 'prompt';
   const fitted: LineRequest['prompts'][number][] = [];
-  // One after the other: behind the first that is too long none is looked at.
+  // One after the other: after the first that is too long none is looked at.
   for (const prompt of prompts) {
     const isText = typeof prompt === 'string';
     const ids = isText

@@ -26,8 +26,8 @@ const usedUp = (others: number, filesBytes: number): EyrieError =>
   );
 
 /**
- * How many bytes of files a tenant may still store. The store is the truth: what lies there is counted once a minute, by one process
- * for the whole installation, and what came in since is added to it through Redis as it comes. An upload tells so in steps, and all
+ * How many bytes of files a tenant may still store. The store is the truth: what is there is counted once a minute, by one process
+ * for the whole installation, and what came in since is added to it through Redis as it comes. An upload reports it in steps, and all
  * of it again when a count has begun since, which could not see it; it ends only if all of it fits. While Redis is away each
  * process counts for itself, against the whole quota, and learns of what came in through others with its next count.
  */

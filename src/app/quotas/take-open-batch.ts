@@ -5,7 +5,7 @@ import { heldInList } from './held-in-list.js';
 
 /**
  * Makes a batch, if the tenant may have one more open one; else throws `insufficient_quota`. A batch counts while its open marker
- * lies there: its end frees the place by itself.
+ * exists: its end makes room by itself.
  */
 export async function takeOpenBatch<T>(
   { store, tenants, claims }: Pick<World, 'store' | 'tenants' | 'claims'>,

@@ -9,7 +9,7 @@ import { createJson, getJson } from '../stored-json.js';
 
 /**
  * An endpoint is a row of revisions, each created once: writing revision n+1 is the compare-and-set on revision n. The highest
- * counts; lower ones are removed behind it, so a secret that was replaced does not stay.
+ * counts; lower ones are removed after it, so a secret that was replaced does not stay.
  *
  *     none                    no such endpoint
  *     an endpoint             as it is now

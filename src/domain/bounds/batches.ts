@@ -28,7 +28,7 @@ export const batchesBounds = Object.freeze({
   /** After so many more, a finish that could not even put errors in the place of broken parts ends its batch without files. */
   finishExtraAttempts: 3,
   /**
-   * Behind the completion window: from then on a batch is finished without parts that could not be written, and as failed when its
+   * So long after the completion window: from then on a batch is finished without parts that could not be written, and as failed when its
    * finish cannot be done for reasons around it; without files when it still cannot after as long again.
    */
   finishLateMs: 3_600_000,

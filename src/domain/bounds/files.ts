@@ -5,18 +5,18 @@ export const filesBounds = Object.freeze({
   expiresAfterSecondsMax: 2_592_000,
   batchFileExpirySeconds: 30 * 24 * 3600,
   completionWindowSecondsMax: 30 * 24 * 3600,
-  /** Last second of the year 9999: times behind it are no times. */
+  /** Last second of the year 9999: later times are refused. */
   unixSecondsMax: 253_402_300_799,
 
   // Pages of lists.
   batchesPageDefault: 20,
   batchesPageMax: 100,
   filesPageMax: 10_000,
-  /** Files in one answer, whatever `limit` says: `has_more` tells clients to ask on. Each costs two reads of the store. */
+  /** Files in one answer, whatever `limit` says: `has_more` makes clients ask on. Each costs two reads of the store. */
   filesPerAnswerMax: 1000,
   resultsPageDefault: 100,
   resultsPageMax: 1000,
-  /** A page of results ends behind the line that passes this size. */
+  /** A page of results ends after the line that passes this size. */
   resultsPageBytes: 4 * 1024 * 1024,
 
   // Uploads in parts. The part size is the one of the official clients, in MiB.

@@ -4,7 +4,7 @@ export const httpBounds = Object.freeze({
   formFieldBytesMax: 64 * 1024,
   apiKeyCharsMax: 512,
   keyNameCharsMax: 100,
-  /** 256 bits: no list and no hardware gets through them, so the stored hash needs no salt and no slowness. */
+  /** 256 bits: they cannot be guessed, so the stored hash needs no salt and no slowness. */
   keySecretBytes: 32,
   keySecondsMin: 60,
   keySecondsMax: 10 * 365 * 24 * 3600,
@@ -41,16 +41,16 @@ export const httpBounds = Object.freeze({
   /** A body that is sent in chunks: so many may be of any size; all together then have this mean size at least. */
   bodyPiecesFree: 256,
   bodyPieceBytesMin: 16,
-  /** Beside its content, so much frame at most: the sizes of chunks and what is written behind them. */
+  /** Beside its content, so much frame at most: the sizes of chunks and what is written after them. */
   bodyFrameBytesFree: 128 * 1024,
   /**
    * So much of an answer must be taken in each window in which some of it waits for the client. The system's buffer of a fast
-   * connection (4 MB) tells of what was taken in steps of up to 1.5 MB: with such a buffer, whoever takes 20 kB a second shows
+   * connection (4 MB) shows what was taken in steps of up to 1.5 MB: with such a buffer, whoever takes 20 kB a second shows
    * a step in each window.
    */
   readerBytesPerSecondMin: 1024,
   readerGraceMs: 90_000,
-  /** A client has this long to see an answer behind which the connection is closed. */
+  /** A client has this long to see an answer after which the connection is closed. */
   lingerMs: 2000,
   /** Connections at once where the limit of open files allows for as many: see `connectionsShare`. */
   connectionsMax: 10_000,

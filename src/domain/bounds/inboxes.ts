@@ -1,6 +1,6 @@
 /** Bounds of inboxes. */
 export const inboxesBounds = Object.freeze({
-  // Inboxes. A poll of one takes about four pages and four seconds of a slow store (20 ms a call), however much lies there.
+  // Inboxes. A poll of one takes about four pages and four seconds of a slow store (20 ms a call), however much is there.
   inboxesAtOnce: 8,
   /** Pages listed of an inbox in a poll; a larger inbox is walked in windows of so many, each looked at twice. */
   inboxPagesPerPoll: 4,
@@ -9,7 +9,7 @@ export const inboxesBounds = Object.freeze({
   inboxTakesAtOnce: 16,
   /** A drop or a folder that cannot be read is rejected when so many looks have met it. */
   inboxTriesMax: 5,
-  /** Of these, remembered for each inbox: each is told once. */
+  /** Of these, remembered for each inbox: each is logged once. */
   inboxTroublesMax: 1000,
   /** A poll waits so long for an inbox; a slower one is looked at beside the polls from then on. */
   inboxWaitMs: 5000,

@@ -43,7 +43,7 @@ export const liveBounds = Object.freeze({
   liveObjectMs: 600_000,
   /** Calls that one worker takes at once, as the scaler counts; also the default of the worker's setting. */
   liveCallsPerWorker: 32,
-  /** When the API is told to end, streams under way get this long. */
+  /** When the API is asked to end, streams under way get this long. */
   liveShutdownMs: 10_000,
   /** A stream without news is shown to be alive this often, so that no proxy cuts it. */
   liveCommentMs: 15_000,

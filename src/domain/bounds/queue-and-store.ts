@@ -2,7 +2,7 @@
 export const queueAndStoreBounds = Object.freeze({
   // Queue.
   jobsPerAddMax: 500,
-  /** An idle consumer looks for jobs this often at first, then half as often each time; most are told sooner (`JobOrder`). */
+  /** An idle consumer looks for jobs this often at first, then half as often each time; most are woken sooner (`JobOrder`). */
   feedPollMsMin: 100,
   feedPollMsMax: 1000,
   /** While shards end faster than this, as many as are done at once wait ready: a batch that comes now waits for them no longer. */
@@ -10,7 +10,7 @@ export const queueAndStoreBounds = Object.freeze({
   /** A consumer that found nothing counts as idle for this long: a little longer than until it looks again. */
   feedIdleMs: 1500,
   shardAttemptsMax: 5,
-  /** A net behind the counts of the steps themselves, which note in the store what was lost: far above what they allow. */
+  /** A backstop for the counts of the steps themselves, which note in the store what was lost: far above what they allow. */
   stalledCountMax: 100,
 
   // Object store.
@@ -42,7 +42,7 @@ export const queueAndStoreBounds = Object.freeze({
   sweepLookMs: 60_000,
   /** The same while somebody asks for news of running batches. */
   sweepNewsLookMs: 30_000,
-  /** Deliveries of a tenant that are looked at in one sweep; the next one goes on behind them. */
+  /** Deliveries of a tenant that are looked at in one sweep; the next one goes on after them. */
   deliveriesPerSweep: 500,
   /** Shards of one batch that are given up in one look: a large one must not hold up the sweep. */
   giveUpsPerLook: 1000,
@@ -50,7 +50,7 @@ export const queueAndStoreBounds = Object.freeze({
   giveUpsAtOnce: 4,
   /** The open work of a batch is noted again after this although it is the same: the board may have lost it. */
   openWorkNotedMs: 600_000,
-  /** Another process takes a sweep over when nothing was heard for this long of the one that did it, or for three pauses between sweeps. */
+  /** Another process takes a sweep over when the one that did it has not renewed it for this long, or for three pauses between sweeps. */
   sweepLeaseMsMin: 15_000,
 
   /** Folders that a page of the listing of an inbox enters, whether they hold files or not: some 0.1 s of a local disk. */

@@ -7,7 +7,7 @@ export const tenantsBounds = Object.freeze({
   openBatchesDefault: 1000,
   /** A tenant's files are counted this often at most, in the whole installation. */
   filesCountedMs: 60_000,
-  /** An upload tells the others what it has brought at least this often, so the quota is passed by no more per upload under way. */
+  /** An upload reports to the others what it has brought at least this often, so the quota is passed by no more per upload under way. */
   filesToldBytes: 1024 * 1024,
   /** What is known of a tenant's usage is forgotten when nobody has asked for it this long; then it is counted anew. */
   usageKeptMs: 3_600_000,
