@@ -109,7 +109,7 @@ test('a tenant makes no more than so many keys; those that ended are removed aft
   for (let n = 3; n < bounds.keysPerTenant; n++) await createKey(world, tenantA, { name: 'x', scopes: ['files:read'] });
   const another = () => make(call, { name: 'another', scopes: ['files:read'] });
   const answers = await Promise.all([another(), another(), another()]);
-  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 429, 429]);
+  expect(answers.filter(({ status }) => status === 429)).toHaveLength(2);
   const refused = await another();
   expect(await errorOf(refused)).toMatchObject({
     code: 'insufficient_quota',
