@@ -155,10 +155,10 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
     return kill;
   }
 
-  /** The world as one process sees it: what it remembers and the leases it holds are its own. */
+  /** The world as one process sees it: what it remembers and the leases it holds are its own. Refusals of all are counted together. */
   #process(): FakeWorld<Store> {
     const { world } = this;
-    return toWorld({ ...world, shared: world.shared.another() });
+    return { ...toWorld({ ...world, shared: world.shared.another() }), refusals: world.refusals };
   }
 
   /** Ends every `control`, as a signal does: from here on only what the test calls happens, and another goes on at once. */
