@@ -28,6 +28,10 @@ export const httpBounds = Object.freeze({
   requestMs: 3_600_000,
   /** Requests of one connection that are carried out at once: clients that send ahead get their answers one after the other anyway. */
   pipelinedAtOnce: 2,
+  /** Requests, and pieces of downloads, that are begun in one turn of the event loop: one takes up to 2 ms of this and later turns. */
+  stepsPerTurn: 4,
+  /** While connections come in, which are taken one a turn, a step is begun in each of so many milliseconds instead. */
+  stepWhileConnectingMs: 4,
   /** Requests sent ahead on one connection, and on all of a process, that wait for earlier ones: some 2 KB each. Beyond it the connection is closed. */
   pipelinedWaitingMax: 2500,
   pipelinedWaitingInAllMax: 20_000,

@@ -1,7 +1,10 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { LoopTurns } from './loop-turns.js';
 
 export interface PipelineRules {
+  /** Turns in which requests of all connections are begun. */
+  readonly turns: LoopTurns;
   /** Requests of one connection that are carried out at once. */
   readonly atOnce: number;
   /** Requests of one connection, and of all together, that wait for earlier ones of their connection. A connection with more is closed. */
@@ -26,6 +29,7 @@ export function pacePipelines(server: Server, rules: PipelineRules): void {
   const listeners = server.listeners('request') as RequestListener[];
   server.removeAllListeners('request');
   const pipelines = new Map<Socket, Pipeline>();
+  server.on('connection', () => rules.turns.noteConnection());
   let waitingInAll = 0;
 
   const begin = (pipeline: Pipeline, request: IncomingMessage, response: ServerResponse): void => {
@@ -35,7 +39,12 @@ export function pacePipelines(server: Server, rules: PipelineRules): void {
       // In another turn: with answers that are made at once, one connection would else have all of this one.
       setImmediate(() => next(pipeline));
     });
-    for (const listener of listeners) listener(request, response);
+    // Whose it is is not known yet: the key stands for the caller, unchecked.
+    rules.turns.take(request.headers.authorization ?? '', () => {
+      // Its client may have gone while it waited.
+      if (request.socket.destroyed) return;
+      for (const listener of listeners) listener(request, response);
+    });
   };
 
   const next = (pipeline: Pipeline): void => {
