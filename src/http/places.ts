@@ -4,12 +4,17 @@ import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { noPlace, type ApiShares, type ShareName } from './shares.js';
 
+/** Calls `end` once the answer is out, or its client gone; at once when it has gone while its request was read. */
+export function whenAnswerEnds({ raw }: FastifyReply, end: (reason: EyrieError) => void): void {
+  const onClose = (): void => end(new EyrieError('service_unavailable', 'The client has gone away.'));
+  if (raw.destroyed) onClose();
+  else raw.once('close', onClose);
+}
+
 /** Aborts when the answer is out, or its client gone: what was done for it is done for nobody from then on. */
-export function answerEnds({ raw }: FastifyReply): AbortSignal {
+export function answerEnds(reply: FastifyReply): AbortSignal {
   const ended = new AbortController();
-  const end = (): void => ended.abort(new EyrieError('service_unavailable', 'The client has gone away.'));
-  if (raw.destroyed) end();
-  else raw.once('close', end);
+  whenAnswerEnds(reply, (reason) => ended.abort(reason));
   return ended.signal;
 }
 

@@ -4,7 +4,6 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { FairGrammars } from '../app/grammars/fair-grammars.js';
 import { KeyRing } from '../app/keys/key-ring.js';
 import { FilesQuota } from '../app/quotas/files-quota.js';
-import { QuickShared } from '../app/quotas/quick-shared.js';
 import { changeShare } from '../app/webhooks/change-share.js';
 import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
@@ -150,10 +149,9 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   void app.register(multipart);
   const keyRing = new KeyRing(world, options.configuredKeysAdmin === true ? scopes : plainScopes);
-  const shared = new QuickShared(world);
   addRequestHooks(app, world, keyRing, {
     sendError,
-    rateLimit: new SharedRateLimit(shared, world.clock),
+    rateLimit: new SharedRateLimit(world.quickShared, world.clock),
     bodyRate: options.bodyRate ?? { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, graceMs: bounds.bodyGraceMs },
     requestsPerMinute: (tenant) =>
       options.requestsPerMinute === undefined
@@ -197,7 +195,7 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   });
   const shares = options.shares ?? apiShares(world);
   const places = new Places(world, shares);
-  const routes = allRoutes(world, keyRing, calls, new FilesQuota(world, shared), shares, places, turns, options);
+  const routes = allRoutes(world, keyRing, calls, new FilesQuota(world), shares, places, turns, options);
   registerRoutes(app, routes, places, new ParseTurns(shares.parses, loopClock));
   return app;
 }

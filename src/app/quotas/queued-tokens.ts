@@ -2,8 +2,7 @@ import type { BatchError } from '../../contract/batch-object.js';
 import { bounds } from '../../domain/bounds.js';
 import type { Claim } from '../../domain/claims.js';
 import type { World } from '../world.js';
-import type { Held } from './places.js';
-import { QuickShared } from './quick-shared.js';
+import type { Held } from './claims.js';
 
 type Reader = Pick<World, 'tenants' | 'openBatches'>;
 
@@ -51,14 +50,19 @@ export class TokensQueued extends Error {
  * renewed after it, so that it is there for longer than a count is used.
  */
 class PlannedLately {
-  readonly #shared: QuickShared;
+  readonly #shared: World['quickShared'];
   readonly #name: string;
   readonly #entry: Claim;
 
-  constructor(world: Pick<World, 'shared' | 'clock' | 'log' | 'ids'>, tenant: string, batchId: string, tokens: number) {
-    this.#shared = new QuickShared(world);
+  constructor(
+    { quickShared, ids }: Pick<World, 'quickShared' | 'ids'>,
+    tenant: string,
+    batchId: string,
+    tokens: number,
+  ) {
+    this.#shared = quickShared;
     this.#name = `planned:${tenant}`;
-    this.#entry = { claimId: world.ids.next('request'), id: batchId, amount: tokens };
+    this.#entry = { claimId: ids.next('request'), id: batchId, amount: tokens };
   }
 
   /** Makes or renews this batch's entry. Gives those made before it; null while Redis is away. */
@@ -79,13 +83,13 @@ class PlannedLately {
  * they do; only a batch for which they do not is counted anew.
  */
 export async function queueTokens<T>(
-  world: Reader & Pick<World, 'places' | 'shared' | 'clock' | 'log' | 'ids'>,
+  world: Reader & Pick<World, 'claims' | 'quickShared' | 'ids'>,
   tenant: string,
   batchId: string,
   tokens: number,
   queue: () => Promise<T>,
 ): Promise<T> {
-  const { tenants, openBatches, places } = world;
+  const { tenants, openBatches, claims } = world;
   const { queuedTokens } = tenants.quotas(tenant);
   if (queuedTokens === null) return queue();
   const refusal = (others: number) => new TokensQueued(overQuota(tokens, others, queuedTokens));
@@ -100,9 +104,9 @@ export async function queueTokens<T>(
     }
     return openBatches.tokensNow(tenant);
   };
-  const place = { kind: 'queued-tokens', tenant, id: batchId, amount: tokens, limit: queuedTokens, held, refusal };
+  const claim = { kind: 'queued-tokens', tenant, id: batchId, amount: tokens, limit: queuedTokens, held, refusal };
   try {
-    return await places.take({ ...place, waitMs: bounds.planPlaceWaitMs }, async () => {
+    return await claims.take({ ...claim, waitMs: bounds.planClaimWaitMs }, async () => {
       const done = await queue();
       await lately.enter();
       return done;

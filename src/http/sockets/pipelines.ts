@@ -21,7 +21,7 @@ interface Pipeline {
 /**
  * Has a server carry out the requests of one connection a few at a time, in their order. A client may send many before the first answer
  * is out, and Node begins each as soon as it is parsed: a packet holds a thousand of them, which would hold up all other connections
- * for a second. To be called before anybody else listens to the server's requests: those are told of each as it is parsed.
+ * for a second. To be called before anybody else listens to the server's requests: those are notified of each as it is parsed.
  *
  * A connection that sends too far ahead is closed instead of paused: Node resumes it whenever it looks for more of a request.
  */
