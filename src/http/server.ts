@@ -101,7 +101,7 @@ function allRoutes(
     ...fileRoutes(world, fileBytesMax, filesQuota),
     ...fileContentRoutes(world, places, turns),
     ...uploadRoutes(world, filesQuota),
-    ...batchRoutes(world, forFile, dryRuns, filesQuota),
+    ...batchRoutes(world, forFile, dryRuns, filesQuota, places),
     ...batchResultRoutes(world),
     ...batchRetryRoutes(world),
     ...(forCall ? completionRoutes(world, forCall, calls) : []),

@@ -17,6 +17,8 @@ export interface ApiShares {
   readonly parses: FairShare;
   /** Lists: many small calls of the store. */
   readonly lists: FairShare;
+  /** Batches, files, uploads and reports that are made, changed or deleted: many small calls of the store. */
+  readonly changes: FairShare;
   /** Pages of results. */
   readonly results: FairShare;
 }
@@ -31,6 +33,7 @@ const limits: Readonly<Record<ShareName, { readonly bound: BoundName; readonly w
   bodies: { bound: 'bodyBytesPerTenant', what: 'bytes of request bodies are held at once' },
   parses: { bound: 'parsesPerTenant', what: 'large bodies are checked at once' },
   lists: { bound: 'listsPerTenant', what: 'lists are read at once' },
+  changes: { bound: 'changesPerTenant', what: 'changes of batches, files, uploads and reports are made at once' },
   results: { bound: 'resultsPerTenant', what: 'pages of results are served at once' },
 };
 
@@ -79,6 +82,11 @@ export function apiShares({ tenants }: Pick<World, 'tenants'>): ApiShares {
       places: bounds.listsMax,
       placesPerTenant: bounds.listsPerTenant,
       waitingPerTenant: bounds.listsWaitingMax,
+    }),
+    changes: share('changes', {
+      places: bounds.changesMax,
+      placesPerTenant: bounds.changesPerTenant,
+      waitingPerTenant: bounds.changesWaitingMax,
     }),
     results: share('results', {
       places: bounds.resultsMax,

@@ -10,6 +10,7 @@ import type {
   ObjectStore,
   StreamedObject,
 } from '../../ports/object-store.js';
+import { CallTurns } from './call-turns.js';
 import { ObjectDeleter, type Deletion } from './delete-objects.js';
 import { toObjectName, toPrefix } from './object-name.js';
 import { ObjectReader, toInfo } from './object-reader.js';
@@ -40,10 +41,13 @@ const connectMs = 3000;
  */
 const socketsMax = Object.freeze({ small: 256, reads: 256, writes: 128 });
 
-function toClient({ region, endpoint, credentials }: S3StoreOptions, sockets: number): S3Client {
+/** Calls that begin in one turn of the event loop. */
+const callsPerTurn = 4;
+
+function toClient({ region, endpoint, credentials }: S3StoreOptions, turns: CallTurns, sockets: number): S3Client {
   // Servers other than AWS do not all take the checksums that the SDK sends by default.
   const checksums = endpoint === undefined ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
-  return new S3Client({
+  const client = new S3Client({
     region,
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     ...(credentials === undefined ? {} : { credentials }),
@@ -57,6 +61,14 @@ function toClient({ region, endpoint, credentials }: S3StoreOptions, sockets: nu
       httpsAgent: { maxSockets: sockets },
     },
   });
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      await turns.enter();
+      return next(args);
+    },
+    { step: 'initialize', priority: 'high', name: 'callTurns' },
+  );
+  return client;
 }
 
 /**
@@ -76,13 +88,14 @@ export class S3Store implements ObjectStore {
 
   constructor(options: S3StoreOptions) {
     const sockets = { ...socketsMax, ...options.sockets };
-    this.#client = toClient(options, sockets.small);
-    this.#writes = toClient(options, sockets.writes);
+    const turns = new CallTurns(callsPerTurn);
+    this.#client = toClient(options, turns, sockets.small);
+    this.#writes = toClient(options, turns, sockets.writes);
     this.#bucket = options.bucket;
     this.#prefix = toPrefix(options.prefix ?? '');
     this.#retry = { ...defaultRetrySettings, ...options.retry };
     this.#reader = new ObjectReader(this.#client, this.#bucket, this.#retry);
-    this.#streams = new ObjectReader(toClient(options, sockets.reads), this.#bucket, this.#retry);
+    this.#streams = new ObjectReader(toClient(options, turns, sockets.reads), this.#bucket, this.#retry);
     this.#deleter = new ObjectDeleter(this.#client, this.#bucket, this.#retry);
   }
 

@@ -52,8 +52,9 @@ export class OpenBatches {
   async rank(tenant: string, batchId: string | undefined): Promise<number> {
     const ownKey = batchId === undefined ? null : keys.openBatch(tenant, batchId);
     const isOwn = ({ key }: ObjectInfo): boolean => key === ownKey;
-    const kept = this.#young<SeenList>(this.#lists, tenant, bounds.openListAgeMs);
-    const { markers } = kept?.markers.some(isOwn) ? kept : await this.#list(tenant);
+    const kept = this.#lists.get(tenant) as SeenList | undefined;
+    const isUsed = kept && this.#isYoung(kept, bounds.openListAgeMs) && kept.markers.some(isOwn);
+    const { markers } = isUsed ? kept : await this.#list(tenant);
     const own = markers.find(isOwn);
     if (!own) return markers.length + 1;
     // The list is in order of key.
@@ -66,8 +67,8 @@ export class OpenBatches {
 
   /** Tokens of the tenant's planned batches that had not ended so long ago at most. */
   async tokensOf(tenant: string, ageMs: number): Promise<ReadonlyMap<string, number>> {
-    const kept = this.#young<SeenTokens>(this.#tokens, tenant, ageMs);
-    return (kept ?? (await this.#count(tenant))).tokens;
+    const kept = this.#tokens.get(tenant) as SeenTokens | undefined;
+    return kept && this.#isYoung(kept, ageMs) ? kept.tokens : this.tokensNow(tenant);
   }
 
   /** The same by reads that begin now. */
@@ -75,9 +76,8 @@ export class OpenBatches {
     return (await this.#count(tenant)).tokens;
   }
 
-  #young<T extends Seen>(values: KeptValues, tenant: string, ageMs: number): T | null {
-    const kept = values.get(tenant) as T | undefined;
-    return kept && this.#world.clock.monotonic() - kept.sinceMs <= ageMs ? kept : null;
+  #isYoung({ sinceMs }: Seen, ageMs: number): boolean {
+    return this.#world.clock.monotonic() - sinceMs <= ageMs;
   }
 
   async #list(tenant: string): Promise<SeenList> {

@@ -20,7 +20,7 @@ function tokensBeside(batchId: string, held: Held): number {
   return sum;
 }
 
-/** The error of a batch of so many tokens if it were planned now; null when there is room. For batches that are only thought of. */
+/** The error of a batch of so many tokens if it were planned now; null when there is room. For batches that are only thought of: what was planned in the last two seconds may not be counted. */
 export async function tokenLimitError(
   { tenants, openBatches }: Reader,
   tenant: string,
@@ -30,7 +30,7 @@ export async function tokenLimitError(
   if (queuedTokens === null) return null;
   if (tokens > queuedTokens) return overQuota(tokens, 0, queuedTokens);
   const isRoom = (held: Held): boolean => tokensBeside('', held) + tokens <= queuedTokens;
-  if (isRoom(await openBatches.tokensOf(tenant, bounds.tokensAgeMs))) return null;
+  if (isRoom(await openBatches.tokensOf(tenant, bounds.openListAgeMs))) return null;
   const held = await openBatches.tokensNow(tenant);
   return isRoom(held) ? null : overQuota(tokens, tokensBeside('', held), queuedTokens);
 }

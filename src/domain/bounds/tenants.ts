@@ -55,6 +55,10 @@ export const tenantsBounds = Object.freeze({
   listsPerTenant: 2,
   listsMax: 6,
   listsWaitingMax: 2000,
+  /** Batches, files, uploads and reports that are made, changed or deleted at once: each makes about ten calls of the store. */
+  changesPerTenant: 6,
+  changesMax: 48,
+  changesWaitingMax: 2000,
   /** Pages of results that are read or on their way: each holds `resultsPageBytes`. */
   resultsPerTenant: 4,
   resultsMax: 24,

@@ -12,6 +12,7 @@ export function batchRetryRoutes(world: World): ApiRoute[] {
       path: '/v1/batches/:batch_id/retry_failed',
       summary: 'Run the failed lines of an ended batch again, as a child batch',
       access: 'batches:write',
+      share: 'changes',
       headers: repeatHeaders,
       body: retryRequest,
       bodyOptional: true,

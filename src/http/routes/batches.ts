@@ -17,6 +17,7 @@ import { batchesQuery, deletedBatch, listOf } from '../../contract/list-query.js
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
+import type { Places } from '../places.js';
 import { repeatHeaders, toRepeat } from '../repeat-headers.js';
 
 function dryRunner(world: World, rulesOf: ((tenant: string) => LineRules) | null, share: FairShare) {
@@ -36,6 +37,7 @@ export function batchRoutes(
   rulesOf: ((tenant: string) => LineRules) | null,
   dryRuns: FairShare,
   filesQuota: FilesQuota,
+  places: Places,
 ): ApiRoute[] {
   const runDry = dryRunner(world, rulesOf, dryRuns);
   return [
@@ -55,6 +57,7 @@ export function batchRoutes(
             if (reply.raw.destroyed) return reply.hijack(); // nobody is there to answer
             throw error;
           });
+        await places.hold('changes', tenant, reply);
         return acceptBatch(world, { tenant, request: body, filesQuota, ...toRepeat(headers) });
       },
     }),
@@ -81,6 +84,7 @@ export function batchRoutes(
       path: '/v1/batches/:batch_id/cancel',
       summary: 'Cancel a batch; what is finished is kept',
       access: 'batches:write',
+      share: 'changes',
       answer: batchObject,
       handle: ({ tenant, params }) => cancelBatch(world, tenant, params['batch_id'] ?? ''),
     }),
@@ -89,6 +93,7 @@ export function batchRoutes(
       path: '/v1/batches/:batch_id',
       summary: 'Delete an ended batch with its result files',
       access: 'batches:write',
+      share: 'changes',
       answer: deletedBatch,
       handle: async ({ tenant, params }): Promise<z.output<typeof deletedBatch>> => {
         const id = params['batch_id'] ?? '';

@@ -71,6 +71,7 @@ export function fileRoutes(world: World, fileBytesMax: number, quota: FilesQuota
       path: '/v1/files/:file_id',
       summary: 'Delete a file',
       access: 'files:write',
+      share: 'changes',
       answer: deletedFile,
       handle: async ({ tenant, params }): Promise<z.output<typeof deletedFile>> => {
         const id = params['file_id'] ?? '';

@@ -16,6 +16,7 @@ export function reportRoutes(world: World): ApiRoute[] {
       path: '/v1/reports',
       summary: 'Report a problem with an answer',
       access: 'reports:write',
+      share: 'changes',
       body: createReportRequest,
       answer: reportObject,
       handle: ({ tenant, body }) => fileReport(world, tenant, body),
@@ -43,6 +44,7 @@ export function reportRoutes(world: World): ApiRoute[] {
       path: '/v1/reports/:report_id',
       summary: 'Remove a report that was dealt with',
       access: 'reports:write',
+      share: 'changes',
       answer: deletedReport,
       handle: async ({ tenant, params }): Promise<z.output<typeof deletedReport>> => {
         const id = params['report_id'] ?? '';

@@ -29,6 +29,7 @@ export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
       path: '/v1/uploads',
       summary: 'Begin an upload in parts',
       access: 'files:write',
+      share: 'changes',
       body: createUploadRequest,
       answer: uploadObject,
       handle: async ({ tenant, body }) => {
@@ -76,6 +77,7 @@ export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
       path: '/v1/uploads/:upload_id/cancel',
       summary: 'Give an upload up',
       access: 'files:write',
+      share: 'changes',
       answer: uploadObject,
       handle: ({ tenant, params }) => cancelUpload(world, tenant, params['upload_id'] ?? ''),
     }),

@@ -99,3 +99,23 @@ test('lists of one tenant take turns; others and other calls go on', async () =>
   expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(bounds.listsPerTenant);
   expect(new Set(statuses)).toEqual(new Set([200, 429]));
 });
+
+test('batches that one tenant creates take turns; others create theirs meanwhile, and dry runs hold no place', async () => {
+  const shares = apiShares(fakeWorld());
+  const server = await listening({ shares });
+  server.world.store.fault = ({ operation, key }) =>
+    operation === 'create' && key.includes('tenant-a') ? { delayMs: 1000 } : undefined;
+  const creates = Array.from({ length: 20 }, () => server.call('/v1/batches', submit(unknown)));
+  await eventually('they wait', () => shares.changes.state().waiting === 20 - bounds.changesPerTenant);
+  const theirs = await server.call('/v1/batches', {
+    ...submit(unknown),
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${keyB}` },
+  });
+  expect(theirs.status).toBe(200);
+  const dry = await server.call('/v1/batches', submit({ ...unknown, eyrie: { dry_run: true } }));
+  expect(await errorOf(dry)).toMatchObject({ param: 'eyrie.dry_run' });
+  server.world.store.fault = () => undefined;
+  await server.world.clock.advance(1000);
+  for (const { status } of await Promise.all(creates)) expect(status).toBe(200);
+  expect(shares.changes.state()).toMatchObject({ active: 0, waiting: 0 });
+});
