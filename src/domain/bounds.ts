@@ -124,6 +124,13 @@ export const bounds = Object.freeze({
   /** A stream without news is shown to be alive this often, so that no proxy cuts it. */
   liveCommentMs: 15_000,
 
+  /** Ids and what stands for them in a request: those of the service have some 40 characters. */
+  idCharsMax: 128,
+  cursorCharsMax: 256,
+  modelNameCharsMax: 256,
+  /** A completion window such as `24h`, and a time in words. */
+  windowCharsMax: 16,
+  timeCharsMax: 64,
   metadataPairsMax: 16,
   metadataKeyCharsMax: 64,
   metadataValueCharsMax: 512,
