@@ -1,13 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { bounds, type BoundName } from '../../../src/domain/bounds.js';
-import { ByteTokenizer } from '../../support/byte-tokenizer.js';
-import { FakeGrammars } from '../../support/fake-grammars.js';
-import { projectRoot } from '../../support/project-imports.js';
-import { jsonPost } from './answering.js';
-import { errorOf, listening } from './listening.js';
-import { RawSocket } from './raw-socket.js';
+import { bounds, type BoundName } from '../../../../src/domain/bounds.js';
+import { ByteTokenizer } from '../../../support/byte-tokenizer.js';
+import { FakeGrammars } from '../../../support/fake-grammars.js';
+import { projectRoot } from '../../../support/project-imports.js';
+import { jsonPost } from '../answering.js';
+import { errorOf, listening } from '../listening.js';
+import { RawSocket } from '../raw-socket.js';
 
 const text = (bound: BoundName): string => 'x'.repeat(Number(bounds[bound]) + 1);
 const list = <T>(bound: BoundName, of: (n: number) => T): T[] =>
