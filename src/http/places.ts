@@ -4,8 +4,22 @@ import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { noPlace, type ApiShares, type ShareName } from './shares.js';
 
-/** Aborts when the answer is out, or its client gone: what was done for it is done for nobody from then on. */
-export function answerEnds({ raw }: FastifyReply): AbortSignal {
+declare module 'fastify' {
+  interface FastifyReply {
+    /** See `answerEnds`; null until somebody asks for it. */
+    ends: AbortSignal | null;
+  }
+}
+
+/**
+ * Aborts when the answer is out, or its client gone: what was done for it is done for nobody from then on. One signal for all who
+ * ask: Node warns of a response with more than ten listeners, and many of them are the framework's.
+ */
+export function answerEnds(reply: FastifyReply): AbortSignal {
+  return (reply.ends ??= endOf(reply));
+}
+
+function endOf({ raw }: FastifyReply): AbortSignal {
   const ended = new AbortController();
   const end = (): void => ended.abort(new EyrieError('service_unavailable', 'The client has gone away.'));
   if (raw.destroyed) end();
