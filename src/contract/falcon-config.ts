@@ -17,7 +17,7 @@ export const endTokenIds = z
 const count = z.number().int().positive();
 // What is made for a model (its list of tensors, the table of its tokens) is made by these numbers, before a weight is looked at.
 const size = count.check(valueUpTo('modelSizeMax', `at most ${bounds.modelSizeMax} is expected`));
-const layers = count.check(valueUpTo('modelLayersMax', `at most ${bounds.modelLayersMax} is expected`));
+const layerCount = count.check(valueUpTo('modelLayersMax', `at most ${bounds.modelLayersMax} is expected`));
 const flag = z.boolean().nullish();
 
 /** config.json of RefinedWeb, RefinedWebModel and falcon checkpoints: all aliases, other keys ignored. */
@@ -26,8 +26,8 @@ const falconConfig = z.looseObject({
     ['RefinedWeb', 'RefinedWebModel', 'falcon'],
     'RefinedWeb, RefinedWebModel and falcon are supported',
   ),
-  num_hidden_layers: layers.nullish(),
-  n_layer: layers.nullish(),
+  num_hidden_layers: layerCount.nullish(),
+  n_layer: layerCount.nullish(),
   num_attention_heads: size.nullish(),
   n_head: size.nullish(),
   hidden_size: size.nullish(),

@@ -11,7 +11,7 @@ export type NumberBound = {
  * the members of an issue, also within unions. Documents are made of the check itself, and so show its number.
  */
 function named<T>(bound: NumberBound, check: z.core.$ZodCheck<T>): z.core.$ZodCheck<T> {
-  const look = check._zod.check;
+  const look = check._zod.check.bind(check._zod);
   check._zod.check = (payload) => {
     const before = payload.issues.length;
     const looked = look(payload);
@@ -29,10 +29,8 @@ export const boundOf = (issue: object | undefined): BoundName | null =>
 
 /** A text of at most so many characters, or an array of at most so many elements. */
 export const lengthUpTo = <T extends z.core.util.HasLength>(bound: NumberBound, message?: string) =>
-  named<T>(bound, z.maxLength(bounds[bound], message) as z.core.$ZodCheck<T>);
+  named<T>(bound, z.maxLength(bounds[bound], message));
 
-export const valueUpTo = (bound: NumberBound, message?: string) =>
-  named<number>(bound, z.lte(bounds[bound], message) as z.core.$ZodCheck<number>);
+export const valueUpTo = (bound: NumberBound, message?: string) => named<number>(bound, z.lte(bounds[bound], message));
 
-export const valueFrom = (bound: NumberBound, message?: string) =>
-  named<number>(bound, z.gte(bounds[bound], message) as z.core.$ZodCheck<number>);
+export const valueFrom = (bound: NumberBound, message?: string) => named<number>(bound, z.gte(bounds[bound], message));

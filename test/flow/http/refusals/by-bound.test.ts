@@ -12,7 +12,7 @@ import { RawSocket } from '../raw-socket.js';
 const text = (bound: BoundName): string => 'x'.repeat(Number(bounds[bound]) + 1);
 const list = <T>(bound: BoundName, of: (n: number) => T): T[] =>
   Array.from({ length: Number(bounds[bound]) + 1 }, (_, n) => of(n));
-const pairs = <T>(bound: BoundName, of: (n: number) => T): object => Object.fromEntries(list(bound, of).entries());
+const pairs = (bound: BoundName, of: (n: number) => unknown): object => Object.fromEntries(list(bound, of).entries());
 
 const batch = { input_file_id: 'file-01', endpoint: '/v1/completions', completion_window: '24h' };
 const upload = { purpose: 'batch', filename: 'a', bytes: 1, mime_type: 'text/plain' };
