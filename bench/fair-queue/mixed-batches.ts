@@ -10,10 +10,11 @@ export interface DrawnBatch {
 
 const tenants = 60;
 const daySeconds = 86_400;
+const shardsMost = 10_000;
 
 /**
- * What users send: most of priority 0, all others too; half with a deadline from a minute to a day; from one shard to the most that a
- * batch may have, as many of each order of magnitude. Every fifth time a tenant sends many batches at once.
+ * What users send: most of priority 0, all others too; half with a deadline from a minute to a day; from one shard to `shardsMost`, as
+ * many of each order of magnitude. Every fifth time a tenant sends many batches at once.
  */
 export class MixedBatches {
   readonly #random: () => number;
@@ -27,7 +28,7 @@ export class MixedBatches {
     // Squared: some tenants send far more than others.
     const tenant = Math.floor(tenants * this.#random() ** 2);
     const many = this.#random() < 0.2 ? this.#between(2, 40) : 1;
-    const largest = many > 1 ? 200 : bounds.shardsPerBatchMax;
+    const largest = many > 1 ? 200 : shardsMost;
     return Array.from({ length: many }, () => ({ ...this.#draw(tenant), shards: this.#magnitude(largest) }));
   }
 

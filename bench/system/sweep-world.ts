@@ -5,10 +5,7 @@ import { SystemClock } from '../../src/adapters/system-clock/system-clock.js';
 import { UlidIds } from '../../src/adapters/ulid-ids/ulid-ids.js';
 import { HttpEgressRules } from '../../src/adapters/webhook-http/http-egress-rules.js';
 import { NameLookup } from '../../src/adapters/webhook-http/names/name-lookup.js';
-import { Refusals } from '../../src/app/fair/refusals.js';
-import { BatchRecords } from '../../src/app/batch-records.js';
-import { Places } from '../../src/app/quotas/places.js';
-import type { World } from '../../src/app/world.js';
+import { toWorld, type World } from '../../src/app/world.js';
 import { plainOffer } from '../../src/domain/offer.js';
 import { defaultQuotas } from '../../src/domain/quotas.js';
 import type { Job, JobKind, JobQueue } from '../../src/ports/job-queue.js';
@@ -74,14 +71,11 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
   const bull = openBullmq({ redisUrl, log: quietLog });
   const [clock, ids] = [new ShiftedClock(), new UlidIds()];
   let added = 0;
-  return {
+  return toWorld({
     progress: bull.progress,
     live: bull.live,
     shared: bull.shared,
     store,
-    records: new BatchRecords(store),
-    places: new Places({ shared: bull.shared, clock, ids, log: quietLog }),
-    refusals: new Refusals({ clock, log: quietLog }),
     queue: counting(bull.queue, (jobs) => (added += jobs)),
     added: () => added,
     tenants: {
@@ -110,5 +104,5 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
     offer: plainOffer,
     idSecret: 'a secret of the benchmark, nothing else',
     close: () => bull.close(),
-  };
+  });
 }

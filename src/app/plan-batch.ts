@@ -2,7 +2,6 @@ import type { BatchError } from '../contract/batch-object.js';
 import type { BatchJob } from '../contract/queue-payload.js';
 import type { PlanObject, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
 import type { Verdict } from '../domain/batch-state.js';
-import { bounds } from '../domain/bounds.js';
 import { errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { orderNow, queueOrder, type QueueOrder } from '../domain/shard-priority.js';
@@ -35,18 +34,6 @@ const removedInput = (fileId: string): BatchError => ({
   line: null,
 });
 
-/** Which of its tenant's open batches this is, in the order in which they were accepted. A batch that is not there yet is the last. */
-async function placeOfTenant({ store }: World, tenant: string, batchId: string | undefined): Promise<number> {
-  const { objects } = await store.list(keys.openBatchesOf(tenant), { limit: bounds.crowdCountedMax });
-  const own = batchId === undefined ? undefined : objects.find(({ key }) => key === keys.openBatch(tenant, batchId));
-  if (!own) return objects.length + 1;
-  // The list is in order of key.
-  const behind = objects.indexOf(own);
-  return (
-    1 + objects.filter(({ modifiedMs: ms }, at) => ms < own.modifiedMs || (ms === own.modifiedMs && at < behind)).length
-  );
-}
-
 /** Where the batch stands among those that wait. `batchId` is absent for one that is only thought of. */
 export async function placeInQueue(
   world: World,
@@ -55,7 +42,7 @@ export async function placeInQueue(
 ): Promise<QueueOrder> {
   const dueMs = terms.deadlineMs ?? terms.expiresMs;
   const [tenantBatches, clock] = await Promise.all([
-    placeOfTenant(world, terms.tenant, terms.batchId),
+    world.openBatches.rank(terms.tenant, terms.batchId),
     queueClock(world),
   ]);
   return queueOrder({ priority: terms.priority, secondsLeft: (dueMs - nowMs) / 1000, tenantBatches, clock });

@@ -13,7 +13,9 @@ import type { SharedState } from '../ports/shared-state.js';
 import type { Tenants } from '../ports/tenants.js';
 import { BatchRecords } from './batch-records.js';
 import { Refusals } from './fair/refusals.js';
-import { Places } from './quotas/places.js';
+import { Claims } from './quotas/claims.js';
+import { OpenBatches } from './quotas/open-batches.js';
+import { QuickShared } from './quotas/quick-shared.js';
 
 /**
  * All that the steps may touch. `app` has no other way to the world: no timer, date, random number, file or process of its own,
@@ -23,8 +25,12 @@ export interface World {
   readonly store: ObjectStore;
   /** Over `store`. */
   readonly records: BatchRecords;
-  /** Over `shared`: limits on how many things a tenant may have. */
-  readonly places: Places;
+  /** Over `shared`, for calls that must not wait for it. One for all of them: each finds out by itself that it is away. */
+  readonly quickShared: QuickShared;
+  /** Over `quickShared`: limits on how many things a tenant may have. */
+  readonly claims: Claims;
+  /** Over `store`: what is known of tenants' open batches. */
+  readonly openBatches: OpenBatches;
   /** What was refused because of a bound. */
   readonly refusals: Refusals;
   readonly queue: JobQueue;
@@ -44,9 +50,17 @@ export interface World {
 }
 
 /** Adds what the steps keep beside the ports. */
-export const toWorld = <Ports extends Omit<World, 'records' | 'refusals' | 'places'>>(ports: Ports): Ports & World => ({
-  ...ports,
-  records: new BatchRecords(ports.store),
-  refusals: new Refusals(ports),
-  places: new Places(ports),
-});
+export const toWorld = <Ports extends Omit<World, 'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches'>>(
+  ports: Ports,
+): Ports & World => {
+  const quickShared = new QuickShared(ports);
+  const records = new BatchRecords(ports.store);
+  return {
+    ...ports,
+    records,
+    refusals: new Refusals(ports),
+    quickShared,
+    claims: new Claims({ clock: ports.clock, ids: ports.ids, quickShared }),
+    openBatches: new OpenBatches({ store: ports.store, clock: ports.clock, records }),
+  };
+};

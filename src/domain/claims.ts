@@ -1,5 +1,5 @@
 /**
- * Claims on a limited number of places: who is about to take one, in the order of asking. A claim says what is about to be there
+ * Claims on what a limit leaves room for: who is about to make a thing that counts, in the order of asking. A claim says what is about to be there
  * (`id`, `amount`); it is dropped when the act is over, or by itself once nobody has renewed it for as long as it is kept.
  */
 export interface Claim {

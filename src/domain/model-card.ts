@@ -41,7 +41,7 @@ function headingIn(text: string): Omit<Heading, 'line'> | null {
   return title === '' ? null : { level: hashes.length, title: title.replaceAll(/[*_`]/g, '') };
 }
 
-/** For each heading, the line of the next one of its level or above; one pass, from behind. */
+/** For each heading, the line of the next one of its level or above; one pass, from the end. */
 function endsOf(headings: readonly Heading[], lines: number): number[] {
   const ends: number[] = [];
   /** By level, the line at which the next heading of that level stands. */

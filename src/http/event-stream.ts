@@ -27,7 +27,7 @@ function toText(news: StreamNews): string {
 /**
  * The news of a call as server-sent events, in OpenAI's form: `data: JSON`, and `data: [DONE]` behind the last. A stream that
  * fails ends with an event that holds the error, and without [DONE]. News are taken as they come, whether or not the client reads:
- * one that has too much unread is cut off by `pushed`, which is told of each push.
+ * one that has too much unread is cut off by `pushed`, which is called at each push.
  */
 export function toEventStream(
   news: AsyncIterable<StreamNews>,

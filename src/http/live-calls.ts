@@ -3,6 +3,7 @@ import { FairShare } from '../app/fair/fair-share.js';
 import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
+import { whenAnswerEnds } from './places.js';
 import { UnreadBytes } from './unread-bytes.js';
 
 const tooMany = (): EyrieError =>
@@ -29,7 +30,7 @@ export class LiveCalls {
       places: bounds.liveLargeAnswersMax,
       placesPerTenant: bounds.liveLargeAnswersPerTenant,
       waitingPerTenant: bounds.liveCallsPerTenant,
-      weightOf: (tenant) => world.tenants.weight(tenant),
+      tenants: world.tenants,
       refusal: tooMany,
     });
   }
@@ -44,19 +45,16 @@ export class LiveCalls {
     this.#perTenant.set(tenant, ofTenant + 1);
     const call = new AbortController();
     this.#open.add(call);
-    const onClose = (): void => {
+    whenAnswerEnds(reply, (reason) => {
       this.#open.delete(call);
       const left = (this.#perTenant.get(tenant) ?? 1) - 1;
       if (left > 0) this.#perTenant.set(tenant, left);
       else this.#perTenant.delete(tenant);
-      // Fastify tells nobody of an answer that could not be given.
+      // Fastify reports no answer that could not be given.
       if (!reply.raw.writableFinished) this.#world.log.info('http.client_gone', { requestId: reply.request.id });
-      call.abort(new EyrieError('service_unavailable', 'The client has gone away.'));
+      call.abort(reason);
       if (this.#open.size === 0) this.#whenNone?.();
-    };
-    // It may have gone while its request was read.
-    if (reply.raw.destroyed) onClose();
-    else reply.raw.once('close', onClose);
+    });
     return call.signal;
   }
 

@@ -11,6 +11,13 @@ declare module 'fastify' {
   }
 }
 
+/** Calls `end` once the answer is out, or its client gone; at once when it has gone while its request was read. */
+export function whenAnswerEnds({ raw }: FastifyReply, end: (reason: EyrieError) => void): void {
+  const onClose = (): void => end(new EyrieError('service_unavailable', 'The client has gone away.'));
+  if (raw.destroyed) onClose();
+  else raw.once('close', onClose);
+}
+
 /**
  * Aborts when the answer is out, or its client gone: what was done for it is done for nobody from then on. One signal for all who
  * ask: Node warns of a response with more than ten listeners, and many of them are the framework's.
@@ -19,11 +26,9 @@ export function answerEnds(reply: FastifyReply): AbortSignal {
   return (reply.ends ??= endOf(reply));
 }
 
-function endOf({ raw }: FastifyReply): AbortSignal {
+function endOf(reply: FastifyReply): AbortSignal {
   const ended = new AbortController();
-  const end = (): void => ended.abort(new EyrieError('service_unavailable', 'The client has gone away.'));
-  if (raw.destroyed) end();
-  else raw.once('close', end);
+  whenAnswerEnds(reply, (reason) => ended.abort(reason));
   return ended.signal;
 }
 

@@ -8,7 +8,7 @@ const networkOf = (address: string): string =>
 
 /**
  * Who has sent many keys lately that were refused, by remote address. Valid keys do not count and are not refused, since many users
- * may share a proxy's address; no header is believed. The addresses that were heard of longest ago are forgotten first.
+ * may share a proxy's address; no header is believed. The addresses that were refused longest ago are forgotten first.
  */
 export class RefusedKeys {
   readonly #clock: Pick<Clock, 'monotonic'>;

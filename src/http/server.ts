@@ -4,7 +4,6 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { FairGrammars } from '../app/grammars/fair-grammars.js';
 import { KeyRing } from '../app/keys/key-ring.js';
 import { FilesQuota } from '../app/quotas/files-quota.js';
-import { QuickShared } from '../app/quotas/quick-shared.js';
 import { changeShare } from '../app/webhooks/change-share.js';
 import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
@@ -41,6 +40,7 @@ import { ParseTurns } from './parse-turns.js';
 import { Places } from './places.js';
 import { apiShares, dryRunShare, type ApiShares } from './shares.js';
 import { Connections, type ConnectionRules } from './sockets/connections.js';
+import { LoopTurns } from './sockets/loop-turns.js';
 import { pacePipelines } from './sockets/pipelines.js';
 
 export interface ServerOptions {
@@ -78,6 +78,7 @@ function allRoutes(
   filesQuota: FilesQuota,
   shares: ApiShares,
   places: Places,
+  turns: LoopTurns,
   options: ServerOptions,
 ): ApiRoute[] {
   const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = 'unknown' } = options;
@@ -98,7 +99,7 @@ function allRoutes(
   const routes = [
     ...modelRoutes(world),
     ...fileRoutes(world, fileBytesMax, filesQuota),
-    ...fileContentRoutes(world, places),
+    ...fileContentRoutes(world, places, turns),
     ...uploadRoutes(world, filesQuota),
     ...batchRoutes(world, forFile, dryRuns, filesQuota),
     ...batchResultRoutes(world),
@@ -148,10 +149,9 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   void app.register(multipart);
   const keyRing = new KeyRing(world, options.configuredKeysAdmin === true ? scopes : plainScopes);
-  const shared = new QuickShared(world);
   addRequestHooks(app, world, keyRing, {
     sendError,
-    rateLimit: new SharedRateLimit(shared, world.clock),
+    rateLimit: new SharedRateLimit(world.quickShared, world.clock),
     bodyRate: options.bodyRate ?? { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, graceMs: bounds.bodyGraceMs },
     requestsPerMinute: (tenant) =>
       options.requestsPerMinute === undefined
@@ -164,7 +164,9 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     throw new EyrieError('not_found', `There is no ${request.method} ${path} here. GET /docs lists what there is.`);
   });
   const calls = new LiveCalls(world);
+  const turns = new LoopTurns({ perTurn: bounds.stepsPerTurn, connectingMs: bounds.stepWhileConnectingMs });
   pacePipelines(app.server, {
+    turns,
     atOnce: bounds.pipelinedAtOnce,
     waitingMax: bounds.pipelinedWaitingMax,
     waitingInAllMax: bounds.pipelinedWaitingInAllMax,
@@ -193,7 +195,7 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   });
   const shares = options.shares ?? apiShares(world);
   const places = new Places(world, shares);
-  const routes = allRoutes(world, keyRing, calls, new FilesQuota(world, shared), shares, places, options);
+  const routes = allRoutes(world, keyRing, calls, new FilesQuota(world), shares, places, turns, options);
   registerRoutes(app, routes, places, new ParseTurns(shares.parses, loopClock));
   return app;
 }

@@ -48,8 +48,7 @@ export function apiShares({ tenants }: Pick<World, 'tenants'>): ApiShares {
   const share = (
     name: ShareName,
     rules: Pick<FairShareRules, 'places' | 'placesPerTenant' | 'waitingPerTenant'>,
-  ): FairShare =>
-    new FairShare({ ...rules, weightOf: (tenant) => tenants.weight(tenant), refusal: () => noPlace(name) });
+  ): FairShare => new FairShare({ ...rules, tenants, refusal: () => noPlace(name) });
   return {
     downloads: share('downloads', {
       places: bounds.downloadsMax,
@@ -95,7 +94,7 @@ export const dryRunShare = ({ tenants }: Pick<World, 'tenants'>): FairShare =>
     places: bounds.dryRunsMax,
     placesPerTenant: 1,
     waitingPerTenant: bounds.dryRunsWaitingMax,
-    weightOf: (tenant) => tenants.weight(tenant),
+    tenants,
     refusal: () =>
       new EyrieError(
         'rate_limit_exceeded',

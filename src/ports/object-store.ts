@@ -36,7 +36,7 @@ export interface StreamedObject {
   readonly sha256: string;
 }
 
-/** Something that lies where users put files, and that cannot be an object, or not be looked at. */
+/** Something that is where users put files, and that cannot be an object, or not be looked at. */
 export interface SkippedEntry {
   /** Its key, or what would be; a folder's ends in '/'. Cut off when it is over-long. */
   readonly key: string;

@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { EyrieError } from '../../src/domain/errors.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { MemoryQueue } from '../support/memory-queue.js';
-import { describeJobFlows } from './job-flows.js';
-import { describeJobQueue, retryDelayMs, type QueueHarness } from './job-queue.js';
+import { describeJobQueue } from './job-queue/describe-job-queue.js';
+import { retryDelayMs, type QueueHarness } from './job-queue/harness.js';
 
 const open = (): Promise<QueueHarness> => {
   const clock = new FakeClock();
@@ -27,7 +27,6 @@ const open = (): Promise<QueueHarness> => {
 };
 
 describeJobQueue('MemoryQueue', open);
-describeJobFlows('MemoryQueue', open);
 
 it('MemoryQueue tells its holders when it is emptied', async () => {
   const clock = new FakeClock();

@@ -6,8 +6,8 @@ import type { RedisTls } from '../../src/adapters/bullmq/redis/redis-target.js';
 import { ChildScript } from '../support/child-script.js';
 import { eventually } from '../support/eventually.js';
 import { MemoryLog } from '../support/memory-log.js';
-import { describeJobFlows } from './job-flows.js';
-import { describeJobQueue, retryDelayMs, type QueueHarness } from './job-queue.js';
+import { describeJobQueue } from './job-queue/describe-job-queue.js';
+import { retryDelayMs, type QueueHarness } from './job-queue/harness.js';
 import { describeLiveChannel } from './live-channel.js';
 import { describeProgressBoard } from './progress-board.js';
 import { describeSharedState } from './shared-state.js';
@@ -75,7 +75,6 @@ export function describeRedis(name: string, redis: () => RedisUnderTest): void {
     });
   };
   describeJobQueue(`BullMQ on ${name}`, openQueue);
-  describeJobFlows(`BullMQ on ${name}`, openQueue);
 
   describeProgressBoard(name, () => {
     const settings = nextSettings();

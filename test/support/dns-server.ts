@@ -50,7 +50,7 @@ function answerTo(query: Buffer, end: number, type: number, answer: Exclude<DnsA
   return Buffer.concat([header, query.subarray(12, end), ...records]);
 }
 
-/** A name server on loopback that says what it is told to. */
+/** A name server on loopback that gives the answers of a test. */
 export class DnsServer {
   /** `ADDRESS:PORT`. */
   readonly address: string;

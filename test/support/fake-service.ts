@@ -11,7 +11,7 @@ import { repeat } from '../../src/app/repeat.js';
 import { sweepRetention } from '../../src/app/retention/sweep-retention.js';
 import { sendWebhook } from '../../src/app/send-webhook.js';
 import { Lease } from '../../src/app/sweep/lease.js';
-import { Places } from '../../src/app/quotas/places.js';
+import { toWorld } from '../../src/app/world.js';
 import { ShapeMeter } from '../../src/app/shape-meter.js';
 import { SharedDeliveries } from '../../src/app/webhooks/lanes/share-deliveries.js';
 import { viewBatch } from '../../src/app/view-batch.js';
@@ -155,11 +155,10 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
     return kill;
   }
 
-  /** The world as one process sees it: what it remembers and the leases it holds are its own. */
+  /** The world as one process sees it: what it remembers and the leases it holds are its own. Refusals of all are counted together. */
   #process(): FakeWorld<Store> {
     const { world } = this;
-    const own = { ...world, records: new BatchRecords(world.store), shared: world.shared.another() };
-    return { ...own, places: new Places(own) };
+    return { ...toWorld({ ...world, shared: world.shared.another() }), refusals: world.refusals };
   }
 
   /** Ends every `control`, as a signal does: from here on only what the test calls happens, and another goes on at once. */

@@ -1,7 +1,4 @@
-import { Refusals } from '../../src/app/fair/refusals.js';
-import { BatchRecords } from '../../src/app/batch-records.js';
-import { Places } from '../../src/app/quotas/places.js';
-import type { World } from '../../src/app/world.js';
+import { toWorld, type World } from '../../src/app/world.js';
 import { plainOffer, type Offer } from '../../src/domain/offer.js';
 import { defaultQuotas, type Quotas } from '../../src/domain/quotas.js';
 import type { ServedModel } from '../../src/domain/served-model.js';
@@ -52,26 +49,22 @@ export function fakeWorld(
 ): FakeWorld {
   const clock = new FakeClock();
   const store = new MemoryStore(clock);
-  const [shared, log, ids] = [new MemorySharedState(clock), new MemoryLog(), new CountingIds()];
-  return {
+  const ports = {
     store,
-    records: new BatchRecords(store),
-    places: new Places({ shared, clock, log, ids }),
-    refusals: new Refusals({ clock, log }),
     queue: new MemoryQueue(clock, options.queue),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
-    shared,
+    shared: new MemorySharedState(clock),
     sealer: testSealer,
     egress: new FakeEgress(),
     clock,
-    log,
-    ids,
+    log: new MemoryLog(),
+    ids: new CountingIds(),
     model: testModel,
     offer: options.offer ?? plainOffer,
     idSecret: 'a secret of the tests, nothing else',
     tenants: {
-      tenantOfKey: (key) => Promise.resolve(key === 'key' ? 'acme' : null),
+      tenantOfKey: (key: string) => Promise.resolve(key === 'key' ? 'acme' : null),
       webhookEndpoints: () => Promise.resolve(options.endpoints ?? []),
       signingSecrets: () => Promise.resolve([testSecret]),
       quotas: () => ({ ...defaultQuotas, ...options.quotas }),
@@ -79,4 +72,5 @@ export function fakeWorld(
       inboxTenants: () => ['acme'],
     },
   };
+  return toWorld(ports);
 }

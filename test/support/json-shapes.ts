@@ -82,6 +82,17 @@ export const shapes: Readonly<Record<string, Shape>> = {
   'a text of mixed characters': text('aB1 !é\\n'),
 };
 
+/** Those that have cost most: tried in every run, the others in long ones. */
+export const hardestShapes: readonly string[] = [
+  'empty objects',
+  'short texts, each new',
+  'a new member each',
+  'new names',
+  'token ids as names',
+  'texts and numbers',
+  'ones',
+];
+
 const element = fc.oneof(
   fc.constantFrom('{}', '[]', '""', '1', '-1.5e3', 'null', '[[]]', '{"a":{}}', '"x"', '[1,"",{}]'),
   fc.json({ maxDepth: 3 }),

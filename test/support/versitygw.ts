@@ -50,7 +50,16 @@ export class Versitygw {
   /** Starts it on its folder, where what was stored is found again. */
   async resume(): Promise<void> {
     const { accessKeyId, secretAccessKey } = credentials;
-    const args = ['--quiet', '--port', `127.0.0.1:${this.#port}`, '--access', accessKeyId, '--secret', secretAccessKey];
+    const args = [
+      '--quiet',
+      '--keep-alive',
+      '--port',
+      `127.0.0.1:${this.#port}`,
+      '--access',
+      accessKeyId,
+      '--secret',
+      secretAccessKey,
+    ];
     this.#process = spawn(this.#program, [...args, 'posix', this.#folder], { stdio: 'ignore' });
     const answers = (): Promise<boolean> =>
       fetch(this.endpoint).then(

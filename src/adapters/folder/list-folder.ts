@@ -14,7 +14,7 @@ const cachedEntriesMin = 1000;
 const cachedFoldersMax = 8;
 /** A folder changed this shortly before it was read may change again without its time showing it. */
 const racyMs = 100;
-/** Of a key that is skipped, so much is told. */
+/** Of a key that is skipped, so much is shown. */
 const shownCharsMax = 300;
 
 interface Snapshot {
@@ -33,7 +33,7 @@ const skippable: Readonly<Record<string, SkippedEntry['why']>> = {
 };
 
 /**
- * One page of a listing. What lies in an inbox is made by users: there, what cannot be looked at is skipped, so that it keeps nobody
+ * One page of a listing. The content of an inbox is made by users: there, what cannot be looked at is skipped, so that it keeps nobody
  * from the rest, and so many folders are entered at most, whether they hold files or not.
  */
 class Visit {
@@ -69,7 +69,7 @@ class Visit {
   }
 }
 
-/** A text that sorts before the folder 'a/' and behind all that does so: 'a-b' and 'a.b' are among it, 'a' is not a key then. */
+/** A text that sorts before the folder 'a/' and after all that does so: 'a-b' and 'a.b' are among it, 'a' is not a key then. */
 const previous = (key: string): string => `${key.slice(0, -1)}.\uFFFF`;
 
 /** Index of the first name that sorts at or behind `bound`. */
@@ -93,7 +93,7 @@ export class FolderLister {
     this.#root = root;
   }
 
-  /** One page of objects whose keys start with `prefix` and sort behind `after`. */
+  /** One page of objects whose keys start with `prefix` and sort after `after`. */
   async list(prefix: string, after: string, limit: number): Promise<ListPage> {
     const start = toListingStart(this.#root, prefix);
     if (!start) return { objects: [], next: null };

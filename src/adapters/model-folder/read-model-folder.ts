@@ -60,7 +60,7 @@ const tokenizerConfig = z.looseObject({ model_max_length: z.number().nullish() }
 
 const weightFile = /\.(safetensors|bin|index\.json)$/;
 
-/** Also sees to it that the engine reads nothing that is no file, or that lies elsewhere. */
+/** Also sees to it that the engine reads nothing that is no file, or that is elsewhere. */
 async function sizeOf(directory: string, name: string): Promise<number> {
   const file = path.join(directory, name);
   try {

@@ -6,7 +6,7 @@ import { EyrieError } from '../../domain/errors.js';
 const isIn = (file: string, folder: string): boolean => file.startsWith(folder + path.sep);
 
 /**
- * The folders that a file of a checkpoint may lie in: the checkpoint's own, and for a snapshot of the Hugging Face cache
+ * The folders that a file of a checkpoint may be in: the checkpoint's own, and for a snapshot of the Hugging Face cache
  * (`models--X/snapshots/REVISION`, whose files are links) the `blobs` of the same repository.
  */
 function homesOf(directory: string): readonly string[] {
@@ -17,7 +17,7 @@ function homesOf(directory: string): readonly string[] {
 }
 
 /**
- * Where a file of a checkpoint really lies; null when there is none. Throws `model_invalid` for a link that leads out of the checkpoint:
+ * Where a file of a checkpoint really is; null when there is none. Throws `model_invalid` for a link that leads out of the checkpoint:
  * whoever made the folder would choose what is read, and what a conversion copies.
  */
 export async function resolveModelFile(directory: string, name: string): Promise<string | null> {

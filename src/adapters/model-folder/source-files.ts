@@ -43,7 +43,7 @@ const companion =
   /^(tokenizer\.json|tokenizer\.model|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.\w+|(README|LICEN[CS]E|NOTICE|ACCEPTABLE_USE_POLICY)(\.\w+)?)$/i;
 
 /**
- * The files beside the weights that belong to a model, and where they really lie. Throws `model_invalid` for a link that leads out of the
+ * The files beside the weights that belong to a model, and where they really are. Throws `model_invalid` for a link that leads out of the
  * folder, and for a file that is too large.
  */
 export async function companionFiles(

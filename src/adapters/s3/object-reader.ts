@@ -122,9 +122,20 @@ export class ObjectReader {
     const close = (): void => closeBody(answer);
     signal?.addEventListener('abort', close, { once: true });
     if (signal?.aborted) close();
+    /** Whether the answer is over, too: only then its connection serves the next call; closing the body closes it. */
+    const isOver = async (): Promise<boolean> => {
+      if (at < end || !answer) return false;
+      try {
+        chunks ??= (answer.Body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+        return (await nextChunk(chunks)).done === true;
+      } catch {
+        // All bytes are there.
+        return false;
+      }
+    };
     const leave = async (): Promise<{ done: true; value: undefined }> => {
+      if (!(await isOver())) closeBody(answer);
       signal?.removeEventListener('abort', close);
-      closeBody(answer);
       await chunks?.return?.();
       answer = null;
       chunks = null;

@@ -21,7 +21,7 @@ const nextAddressMs = 1000;
 
 /**
  * Posts webhooks under the egress rules. Each post looks the name up, has a connection of its own to the addresses that were
- * checked, and takes nothing along when it ends: neither the look-up nor the connection goes on behind it.
+ * checked, and takes nothing along when it ends: neither the look-up nor the connection goes on after it.
  */
 export class HttpWebhookSender implements WebhookSender {
   readonly #allowPrivate: boolean;

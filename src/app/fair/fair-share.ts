@@ -1,5 +1,6 @@
 import type { EyrieError } from '../../domain/errors.js';
 import type { ShareState } from '../../ports/share-state.js';
+import type { Tenants } from '../../ports/tenants.js';
 
 export interface FairShareRules {
   /** Steps that run at once. */
@@ -8,8 +9,8 @@ export interface FairShareRules {
   readonly placesPerTenant: number;
   /** Steps of one tenant that wait at most; further ones are refused. */
   readonly waitingPerTenant: number;
-  /** Share of a tenant against others that wait, above 0: one of weight 2 gets twice as much as one of weight 1. */
-  readonly weightOf: (tenant: string) => number;
+  /** Weights are above 0: of tenants that wait, one of weight 2 gets twice as much as one of weight 1. */
+  readonly tenants: Pick<Tenants, 'weight'>;
   /** What a step gets that is not let in. */
   readonly refusal: (tenant: string) => EyrieError;
 }
@@ -40,7 +41,7 @@ interface Flow {
  * Shares a bounded number of places out among tenants: start-time fair queueing (Goyal, Vin and Cheng, 1996). A tenant's steps are due
  * one after the other, `cost / weight` of virtual time apart; the place that becomes free goes to the tenant whose next step is due
  * first, and the clock is the time at which that step was due. So tenants that wait all the time get places by their weights, one
- * that comes now is not behind what others have piled up, and time in which a tenant asked for nothing gives it no claim. A
+ * that comes now does not wait for all that others have queued, and time in which a tenant asked for nothing gives it no credit. A
  * tenant's own steps keep their order.
  */
 export class FairShare {
@@ -155,7 +156,7 @@ export class FairShare {
   #begin(tenant: string, flow: Flow, size: number, cost: number): () => void {
     const start = Math.max(flow.next, this.#clock);
     this.#clock = start;
-    flow.next = start + cost / this.#rules.weightOf(tenant);
+    flow.next = start + cost / this.#rules.tenants.weight(tenant);
     flow.active += size;
     this.#active += size;
     let left = false;

@@ -22,14 +22,22 @@ async function open(
   { store }: Pick<World, 'store'>,
   file: StoredFile,
   options: { readonly ifMatch?: string; readonly range: ByteRange; readonly signal?: AbortSignal },
+  turn?: () => Promise<void>,
 ): Promise<AsyncIterable<Uint8Array>> {
   const { range, ...rest } = options;
   const isWhole = range.start === 0 && range.end === file.bytes;
   const content: ObjectBody | null = await store.getStream(file.contentKey, isWhole ? rest : options);
   if (!content) throw noSuchFile(file.id);
-  if (content.info.bytes === file.bytes) return content.body;
+  if (content.info.bytes === file.bytes) return turn ? inTurns(content.body, turn) : content.body;
   await content.body[Symbol.asyncIterator]().return?.();
   throw damaged(file);
+}
+
+async function* inTurns(body: AsyncIterable<Uint8Array>, turn: () => Promise<void>): AsyncGenerator<Uint8Array> {
+  for await (const bytes of body) {
+    await turn();
+    yield bytes;
+  }
 }
 
 /** Takes the first bytes now, so that what is wrong with them is known before anything is answered. */
@@ -49,24 +57,25 @@ async function begun(pieces: AsyncGenerator<Uint8Array>): Promise<AsyncIterable<
  * The bytes of a file, or a range of them. What the service wrote is verified by its digests, whatever the store calls the object,
  * and no byte leaves before the piece around it is known to be right: else this, or a later step of the iteration, throws
  * `content_damaged`. A file that is the user's own is pinned by its ETag: `input_changed` when it was replaced. Large files of
- * earlier versions are verified as a whole; ranges of them by length. `signal`: nobody reads on.
+ * earlier versions are verified as a whole; ranges of them by length. `signal`: nobody reads on. `turn` is waited for before the bytes
+ * of each read of the store are looked at.
  */
 export async function openFileContent(
   world: Pick<World, 'store'>,
   file: StoredFile,
   part: ByteRange | null,
-  signal?: AbortSignal,
+  { signal, turn }: { readonly signal?: AbortSignal; readonly turn?: () => Promise<void> } = {},
 ): Promise<AsyncIterable<Uint8Array>> {
   const range = part ?? { start: 0, end: file.bytes };
   const given = signal ? { signal } : {};
   if (file.sha256 === '')
-    return open(world, file, { ...given, ...(file.etag === null ? {} : { ifMatch: file.etag }), range });
+    return open(world, file, { ...given, ...(file.etag === null ? {} : { ifMatch: file.etag }), range }, turn);
   const failure = (): EyrieError => damaged(file);
   const chunks = chunksOf(file);
   if (chunks) {
-    const body = await open(world, file, { ...given, range: coveringRange(range, chunks.bytes, file.bytes) });
+    const body = await open(world, file, { ...given, range: coveringRange(range, chunks.bytes, file.bytes) }, turn);
     return begun(verifiedRange(body, { bytes: file.bytes, chunks, range }, failure));
   }
-  const body = await open(world, file, { ...given, range });
+  const body = await open(world, file, { ...given, range }, turn);
   return begun(part ? measuredRange(body, range, failure) : verifiedWhole(body, file, failure));
 }

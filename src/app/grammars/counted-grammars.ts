@@ -19,7 +19,7 @@ export class TooManyGrammars extends Error {
 
 /**
  * Counts the different grammars of a batch, whatever comes of them, so that what is said of a file depends on the file alone. Rejects
- * with `TooManyGrammars` behind the last that is allowed.
+ * with `TooManyGrammars` after the last that is allowed.
  */
 export class CountedGrammars implements Grammars {
   readonly #grammars: Grammars;

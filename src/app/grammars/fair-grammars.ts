@@ -18,7 +18,7 @@ export class FairGrammars {
       // One stays for others: a compile takes up to some tenths of a second.
       placesPerTenant: Math.max(1, bounds.grammarCompilesMax - 1),
       waitingPerTenant: bounds.grammarsWaitingMax,
-      weightOf: (tenant) => tenants.weight(tenant),
+      tenants,
       refusal: () =>
         new EyrieError(
           'rate_limit_exceeded',

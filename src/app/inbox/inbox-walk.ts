@@ -27,7 +27,7 @@ interface Drop {
 /** What becomes of a drop. */
 export interface DropSteps {
   take(object: ObjectInfo): Promise<void>;
-  /** It becomes no batch; its user is told why. */
+  /** It becomes no batch; its user is notified of the reason. */
   reject(object: ObjectInfo, code: ErrorCode, message: string): Promise<void>;
 }
 
@@ -131,7 +131,7 @@ export class InboxWalk {
     }
   }
 
-  /** An entry that is no object. It has no version, so it is told once for each reason. */
+  /** An entry that is no object. It has no version, so it is reported once for each reason. */
   async #tellSkipped({ key, why }: SkippedEntry): Promise<void> {
     const tries = this.#troubles.meet(`${why} ${markOf({ key, etag: '', bytes: 0, modifiedMs: 0 })}`);
     if (tries === 1) this.#tell('inbox.skipped', 'input_unreadable', why);

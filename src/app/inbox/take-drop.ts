@@ -66,7 +66,7 @@ async function submitDrop(world: World, tenant: string, object: ObjectInfo): Pro
   });
 }
 
-/** A dropped object that becomes no batch: the reason lies in the outbox, and endpoints that ask for it are told before. */
+/** A dropped object that becomes no batch: the reason is written to the outbox, after the endpoints that ask for it were notified. */
 export async function rejectDrop(
   world: World,
   tenant: string,

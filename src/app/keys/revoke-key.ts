@@ -1,6 +1,7 @@
 import type { ApiKeyObject } from '../../contract/api-key-object.js';
+import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
-import { forRemoval } from '../retention/agenda.js';
+import { forRemoval, putOnAgenda } from '../retention/agenda.js';
 import { createJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { loadKey, toApiKeyObject } from './find-key.js';
@@ -15,8 +16,10 @@ export async function revokeKey(
   keyId: string,
 ): Promise<ApiKeyObject> {
   const found = await loadKey(world.store, tenant, keyId);
+  const revokedMs = found.revokedMs ?? world.clock.now();
+  // Also for one that was revoked before: earlier versions kept those for ever.
+  await putOnAgenda(world.store, revokedMs + bounds.keyEndedKeptMs, tenant, keyId, forRemoval);
   if (found.revokedMs !== null) return toApiKeyObject(found);
-  const revokedMs = world.clock.now();
   const { created } = await createJson(world.store, keys.apiKeyRevoked(keyId), { v: 1, revokedMs }, forRemoval);
   if (!created) return toApiKeyObject(await loadKey(world.store, tenant, keyId));
   world.log.info('key.revoked', { tenant, keyId });

@@ -1,4 +1,4 @@
-import { bounds } from '../../domain/bounds.js';
+import { bounds, type BoundName } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
 
@@ -43,16 +43,24 @@ export function answerBytesMost(line: AnswerShape, tokenizer: Tokenizer): number
   return Math.ceil(bytes);
 }
 
-/** The bound of every answer, of a batch line's too: it is made whole in a worker's memory. Throws `invalid_value`. */
-export function checkAnswerSize(line: AnswerShape, tokenizer: Tokenizer): void {
+/** How large an answer may be: of every line, since it is made whole in a worker's memory, and of a call that waits for it. */
+const limits = {
+  line: { bound: 'lineAnswerBytesMax', of: '', instead: 'put the prompts into several lines' },
+  call: {
+    bound: 'liveAnswerBytesMax',
+    of: ' to a call that waits for its answer',
+    instead: 'send several calls, or a batch (POST /v1/batches), which takes more',
+  },
+} as const satisfies Record<string, { bound: BoundName; of: string; instead: string }>;
+
+/** Throws `invalid_value`. */
+export function checkAnswerSize(line: AnswerShape, tokenizer: Tokenizer, limit: keyof typeof limits): void {
   const bytes = answerBytesMost(line, tokenizer);
-  if (bytes > bounds.lineAnswerBytesMax)
+  const { bound, of, instead } = limits[limit];
+  if (bytes > bounds[bound])
     throw new EyrieError(
       'invalid_value',
-      `The answer may have ${bytes} bytes, with its log-probabilities, token ids and echoed prompts; ${bounds.lineAnswerBytesMax} are allowed. Ask for fewer of them, lower max_tokens, or put the prompts into several lines.`,
-      {
-        param: line.logprobs === null ? null : line.format === 'chat' ? 'top_logprobs' : 'logprobs',
-        bound: 'lineAnswerBytesMax',
-      },
+      `The answer may have ${bytes} bytes, with its log-probabilities, token ids and echoed prompts; ${bounds[bound]} are allowed${of}. Ask for fewer of them, lower max_tokens, or ${instead}.`,
+      { param: line.logprobs === null ? null : line.format === 'chat' ? 'top_logprobs' : 'logprobs', bound },
     );
 }

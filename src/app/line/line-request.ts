@@ -175,7 +175,7 @@ async function fromCompletion(
   const echo = body.echo ?? false;
   const param = 'prompt';
   const fitted: LineRequest['prompts'][number][] = [];
-  // One after the other: behind the first that is too long none is looked at.
+  // One after the other: after the first that is too long none is looked at.
   for (const prompt of prompts) {
     const isText = typeof prompt === 'string';
     const ids = isText
@@ -261,7 +261,7 @@ async function toRequest(
     request = await fromChat(body, seedOf(body.seed), rules);
   }
   for (const { maxTokens } of request.prompts) checkMinTokens(request.sampling.minTokens, maxTokens);
-  checkAnswerSize(request, rules.tokenizer);
+  checkAnswerSize(request, rules.tokenizer, 'line');
   return request;
 }
 

@@ -20,7 +20,7 @@ function meanLogprob({ logprobs }: SequenceResult): number {
   return logprobs.chosen.reduce((sum, value) => sum + value, 0) / logprobs.chosen.length;
 }
 
-/** Waits until a sequence of so many tokens may enter the engine; gives what tells that it has left. */
+/** Waits until a sequence of so many tokens may enter the engine; gives what reports that it has left. */
 export type SequenceGate = (tokens: number) => Promise<() => void>;
 
 type Prompt = LineRequest['prompts'][number];

@@ -93,7 +93,7 @@ async function conclude(
 
 /**
  * Answers one live call: the same steps as a line of a batch, urgent in the engine, its answer through the live channel. Whoever
- * waits learns of every outcome, so the job never fails: a call is not tried again behind the back of its caller. Throws `PutBack`
+ * waits learns of every outcome, so the job never fails: a call is not tried again without its caller's knowledge. Throws `PutBack`
  * when the call's tenant has its part of this worker.
  */
 export async function answerCall(world: Answerer, job: RunningJob, signal: AbortSignal): Promise<void> {

@@ -14,7 +14,7 @@ function parse(text: string): LiveMessage {
   }
 }
 
-/** What a caller is told when the worker was lost: whether the call may be made again depends on what the worker was at. */
+/** What a caller gets when the worker was lost: whether the call may be made again depends on what the worker was at. */
 export const workerGone = (begun: boolean): EyrieError =>
   begun
     ? new EyrieError('worker_crashed', 'The worker was lost while it made the answer.')

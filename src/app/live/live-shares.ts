@@ -16,19 +16,18 @@ export class LiveShares {
   readonly #slots: FairShare;
 
   constructor(calls: number, slots: number, tenants: Pick<Tenants, 'weight'>) {
-    const weightOf = (tenant: string): number => tenants.weight(tenant);
     this.#calls = new FairShare({
       places: calls,
       placesPerTenant: placesOfTenant(calls),
       waitingPerTenant: 0,
-      weightOf,
+      tenants,
       refusal,
     });
     this.#slots = new FairShare({
       places: slots,
       placesPerTenant: placesOfTenant(slots),
       waitingPerTenant: calls * bounds.liveSequencesMax,
-      weightOf,
+      tenants,
       refusal,
     });
   }

@@ -1,7 +1,7 @@
 import { bounds, type BoundName } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
-import { answerBytesMost } from '../line/answer-size.js';
+import { checkAnswerSize } from '../line/answer-size.js';
 import type { LineRequest } from '../line/line-request.js';
 
 /** What a body says of the number of its sequences. */
@@ -13,7 +13,7 @@ interface SequenceFields {
 
 const batchHint = 'Send it as several calls, or as a batch (POST /v1/batches), which takes more.';
 
-function refuse(bound: BoundName, param: string | null, what: string): never {
+function refuse(bound: BoundName, param: string, what: string): never {
   throw new EyrieError('invalid_value', `${what} ${batchHint}`, { param, bound });
 }
 
@@ -61,11 +61,5 @@ export function checkLiveSize(line: LineRequest, tokenizer: Tokenizer): void {
       'max_tokens',
       `${product} may generate ${outputTokens} tokens; a call that waits for its answer may generate ${bounds.liveOutputTokensMax}.`,
     );
-  const bytes = answerBytesMost(line, tokenizer);
-  if (bytes > bounds.liveAnswerBytesMax)
-    refuse(
-      'liveAnswerBytesMax',
-      line.logprobs === null ? null : format === 'chat' ? 'top_logprobs' : 'logprobs',
-      `The answer may have ${bytes} bytes, with its log-probabilities, token ids and echoed prompts; that of a call that waits may have ${bounds.liveAnswerBytesMax}. Ask for fewer of them or lower max_tokens.`,
-    );
+  checkAnswerSize(line, tokenizer, 'call');
 }

@@ -4,7 +4,6 @@ import type { Usage } from '../../domain/usage.js';
 import type { World } from '../world.js';
 import { countFiles } from './count-files.js';
 import { LocalUsage } from './local-usage.js';
-import type { QuickShared } from './quick-shared.js';
 
 /** What one upload has told of itself so far, and to whom. */
 interface Intake {
@@ -27,21 +26,19 @@ const usedUp = (others: number, filesBytes: number): EyrieError =>
   );
 
 /**
- * How many bytes of files a tenant may still store. The store is the truth: what lies there is counted once a minute, by one process
- * for the whole installation, and what came in since is added to it through Redis as it comes. An upload tells so in steps, and all
+ * How many bytes of files a tenant may still store. The store is the truth: what is there is counted once a minute, by one process
+ * for the whole installation, and what came in since is added to it through Redis as it comes. An upload reports it in steps, and all
  * of it again when a count has begun since, which could not see it; it ends only if all of it fits. While Redis is away each
  * process counts for itself, against the whole quota, and learns of what came in through others with its next count.
  */
 export class FilesQuota {
-  readonly #world: Pick<World, 'store' | 'tenants'>;
-  readonly #shared: QuickShared;
+  readonly #world: Pick<World, 'store' | 'tenants' | 'quickShared'>;
   readonly #local: LocalUsage;
   /** Counts under way in this process, by what they are for. */
   readonly #counts = new Map<string, Promise<number>>();
 
-  constructor(world: Pick<World, 'store' | 'clock' | 'tenants'>, shared: QuickShared) {
+  constructor(world: Pick<World, 'store' | 'clock' | 'tenants' | 'quickShared'>) {
     this.#world = world;
-    this.#shared = shared;
     this.#local = new LocalUsage(world.clock);
   }
 
@@ -138,7 +135,7 @@ export class FilesQuota {
       epoch: intake.isShared === isShared ? intake.epoch : 0,
     });
     const name = nameOf(tenant);
-    const shared = await this.#shared.ask((state) => state.changeUsage(name, changeFor(true), recountMs));
+    const shared = await this.#world.quickShared.ask((state) => state.changeUsage(name, changeFor(true), recountMs));
     const usage = shared ?? this.#local.change(name, changeFor(false), recountMs);
     intake.told += amount;
     intake.epoch = usage.epoch;
@@ -159,7 +156,7 @@ export class FilesQuota {
     const name = nameOf(tenant);
     const found = await countFiles(this.#world.store, tenant);
     const usage = isShared
-      ? await this.#shared.ask((shared) => shared.settleUsage(name, epoch, found))
+      ? await this.#world.quickShared.ask((shared) => shared.settleUsage(name, epoch, found))
       : this.#local.settle(name, epoch, found);
     return (usage?.counted ?? found) + (usage?.added ?? added);
   }

@@ -1,25 +1,10 @@
 import type { BatchError } from '../../contract/batch-object.js';
 import { bounds } from '../../domain/bounds.js';
-import { isId } from '../../domain/ids.js';
-import { keys } from '../../domain/object-keys.js';
-import { listAll } from '../list-all.js';
+import type { Claim } from '../../domain/claims.js';
 import type { World } from '../world.js';
-import type { Held } from './places.js';
+import type { Held } from './claims.js';
 
-type Reader = Pick<World, 'store' | 'records' | 'tenants' | 'places'>;
-
-/** Tokens of the tenant's planned batches that have not ended. */
-async function tokensOfBatches({ store, records }: Pick<Reader, 'store' | 'records'>, tenant: string): Promise<Held> {
-  const prefix = keys.openBatchesOf(tenant);
-  const tokens = new Map<string, number>();
-  for await (const { key } of listAll(store, prefix)) {
-    const batchId = key.slice(prefix.length);
-    if (!isId('batch', batchId)) continue;
-    const plan = await records.plan(tenant, batchId);
-    if (plan?.kind === 'work' && !(await records.manifest(tenant, batchId))) tokens.set(batchId, plan.tokens);
-  }
-  return tokens;
-}
+type Reader = Pick<World, 'tenants' | 'openBatches'>;
 
 const overQuota = (tokens: number, others: number, allowed: number): BatchError => ({
   code: 'token_limit_exceeded',
@@ -28,19 +13,26 @@ const overQuota = (tokens: number, others: number, allowed: number): BatchError 
   line: null,
 });
 
+/** Tokens of all batches but one. */
+function tokensBeside(batchId: string, held: Held): number {
+  let sum = 0;
+  for (const [id, tokens] of held) if (id !== batchId) sum += tokens;
+  return sum;
+}
+
 /** The error of a batch of so many tokens if it were planned now; null when there is room. For batches that are only thought of. */
 export async function tokenLimitError(
-  world: Pick<World, 'store' | 'records' | 'tenants'>,
+  { tenants, openBatches }: Reader,
   tenant: string,
-  batchId: string,
   tokens: number,
 ): Promise<BatchError | null> {
-  const { queuedTokens } = world.tenants.quotas(tenant);
+  const { queuedTokens } = tenants.quotas(tenant);
   if (queuedTokens === null) return null;
-  let others = 0;
-  if (tokens <= queuedTokens)
-    for (const [id, amount] of await tokensOfBatches(world, tenant)) if (id !== batchId) others += amount;
-  return others + tokens <= queuedTokens ? null : overQuota(tokens, others, queuedTokens);
+  if (tokens > queuedTokens) return overQuota(tokens, 0, queuedTokens);
+  const isRoom = (held: Held): boolean => tokensBeside('', held) + tokens <= queuedTokens;
+  if (isRoom(await openBatches.tokensOf(tenant, bounds.tokensAgeMs))) return null;
+  const held = await openBatches.tokensNow(tenant);
+  return isRoom(held) ? null : overQuota(tokens, tokensBeside('', held), queuedTokens);
 }
 
 /** Says that a batch would bring its tenant over its quota of queued tokens. */
@@ -54,31 +46,73 @@ export class TokensQueued extends Error {
 }
 
 /**
+ * Batches that were planned of late, in Redis: what an older count of tokens has not seen. An entry is made before the plan, and
+ * renewed after it, so that it is there for longer than a count is used.
+ */
+class PlannedLately {
+  readonly #shared: World['quickShared'];
+  readonly #name: string;
+  readonly #entry: Claim;
+
+  constructor(
+    { quickShared, ids }: Pick<World, 'quickShared' | 'ids'>,
+    tenant: string,
+    batchId: string,
+    tokens: number,
+  ) {
+    this.#shared = quickShared;
+    this.#name = `planned:${tenant}`;
+    this.#entry = { claimId: ids.next('request'), id: batchId, amount: tokens };
+  }
+
+  /** Makes or renews this batch's entry. Gives those made before it; null while Redis is away. */
+  enter(): Promise<readonly Claim[] | null> {
+    return this.#shared.ask((shared) => shared.claim(this.#name, this.#entry, bounds.plannedKeptMs));
+  }
+
+  async leave(): Promise<void> {
+    await this.#shared.ask((shared) => shared.unclaim(this.#name, this.#entry.claimId));
+  }
+}
+
+/**
  * Does what queues so many tokens of a batch, if its tenant may; else throws `TokensQueued`. Plans of the same moment that would use
  * the quota up are waited for: some of them may fail, and a batch that is refused has failed for good.
+ *
+ * To count the tokens, the plan of each open batch is read. So where a count of a moment ago and what was planned since leave room,
+ * they do; only a batch for which they do not is counted anew.
  */
 export async function queueTokens<T>(
-  world: Reader,
+  world: Reader & Pick<World, 'claims' | 'quickShared' | 'ids'>,
   tenant: string,
   batchId: string,
   tokens: number,
   queue: () => Promise<T>,
 ): Promise<T> {
-  const { queuedTokens } = world.tenants.quotas(tenant);
+  const { tenants, openBatches, claims } = world;
+  const { queuedTokens } = tenants.quotas(tenant);
   if (queuedTokens === null) return queue();
   const refusal = (others: number) => new TokensQueued(overQuota(tokens, others, queuedTokens));
   if (tokens > queuedTokens) throw refusal(0);
-  return world.places.take(
-    {
-      kind: 'queued-tokens',
-      tenant,
-      id: batchId,
-      amount: tokens,
-      limit: queuedTokens,
-      held: () => tokensOfBatches(world, tenant),
-      refusal,
-      waitMs: bounds.planPlaceWaitMs,
-    },
-    queue,
-  );
+  const lately = new PlannedLately(world, tenant, batchId, tokens);
+  const held = async (): Promise<Held> => {
+    const since = await lately.enter();
+    if (since) {
+      const counted = await openBatches.tokensOf(tenant, bounds.tokensAgeMs);
+      const all = new Map([...counted, ...since.map(({ id, amount }) => [id, amount] as const)]);
+      if (tokensBeside(batchId, all) + tokens <= queuedTokens) return all;
+    }
+    return openBatches.tokensNow(tenant);
+  };
+  const claim = { kind: 'queued-tokens', tenant, id: batchId, amount: tokens, limit: queuedTokens, held, refusal };
+  try {
+    return await claims.take({ ...claim, waitMs: bounds.planClaimWaitMs }, async () => {
+      const done = await queue();
+      await lately.enter();
+      return done;
+    });
+  } catch (error) {
+    await lately.leave();
+    throw error;
+  }
 }

@@ -60,7 +60,8 @@ export class QuickShared {
     try {
       return await Promise.race([answer, late]);
     } finally {
-      answered.abort();
+      // With a reason: without one, an error with its stack is made for each request.
+      answered.abort('answered');
     }
   }
 }

@@ -5,17 +5,17 @@ import { heldInList } from './held-in-list.js';
 
 /**
  * Makes a batch, if the tenant may have one more open one; else throws `insufficient_quota`. A batch counts while its open marker
- * lies there: its end frees the place by itself.
+ * exists: its end makes room by itself.
  */
 export async function takeOpenBatch<T>(
-  { store, tenants, places }: Pick<World, 'store' | 'tenants' | 'places'>,
+  { store, tenants, claims }: Pick<World, 'store' | 'tenants' | 'claims'>,
   tenant: string,
   batchId: string,
   make: () => Promise<T>,
 ): Promise<T> {
   const { openBatches } = tenants.quotas(tenant);
   if (openBatches === null) return make();
-  return places.take(
+  return claims.take(
     {
       kind: 'open-batches',
       tenant,

@@ -22,7 +22,7 @@ async function checkPointer(world: Filer, tenant: string, request: CreateReportR
     });
 }
 
-type Filer = Pick<World, 'store' | 'records' | 'places' | 'clock' | 'log' | 'idSecret'>;
+type Filer = Pick<World, 'store' | 'records' | 'claims' | 'clock' | 'log' | 'idSecret'>;
 
 type ReportContent = Omit<ReportObject, 'id' | 'object' | 'created_at'>;
 
@@ -54,7 +54,7 @@ export async function fileReport(world: Filer, tenant: string, request: CreateRe
   const earlier = await findReport(store, tenant, id);
   if (earlier) return earlier.report;
   await checkPointer(world, tenant, request);
-  return world.places.take(
+  return world.claims.take(
     {
       kind: 'reports',
       tenant,

@@ -6,12 +6,14 @@ import { InputsInUse } from './inputs-in-use.js';
 import { removeBatch } from './remove-batch.js';
 import { removeEvent } from './remove-event.js';
 import { removeFile } from './remove-file.js';
+import { removeKey } from './remove-key.js';
 import { removeResult } from './remove-result.js';
 
 async function look(world: Remover, item: DueItem, inUse: InputsInUse): Promise<Look> {
   if (isId('file', item.id)) return removeFile(world, item, inUse);
   if (isId('batch', item.id)) return removeBatch(world, item);
   if (isId('event', item.id)) return removeEvent(world, item);
+  if (isId('key', item.id)) return removeKey(world, item);
   const result = parseDueResultId(item.id);
   if (result) return removeResult(world, item.tenant, result);
   return 'done';

@@ -20,7 +20,7 @@ const tooManyOpen = (): EyrieError =>
  * `insufficient_quota` when the tenant has too many that have not ended.
  */
 export async function beginUpload(
-  world: Pick<World, 'store' | 'places' | 'clock' | 'ids' | 'log'>,
+  world: Pick<World, 'store' | 'claims' | 'clock' | 'ids' | 'log'>,
   tenant: string,
   request: CreateUploadRequest,
 ): Promise<UploadObject> {
@@ -37,7 +37,7 @@ export async function beginUpload(
     expiresMs: createdMs + bounds.uploadSeconds * 1000,
   };
   const { store } = world;
-  await world.places.take(
+  await world.claims.take(
     {
       kind: 'uploads',
       tenant,

@@ -46,7 +46,7 @@ async function storedParts(
 
 /**
  * Keeps the parts of an upload within the bytes that it was declared with, also when many are sent at once. A process counts what
- * comes in through it as it comes; what came through others it sees behind its own part, which is then taken back.
+ * comes in through it as it comes; what came through others it sees after its own part, which is then taken back.
  *
  * A part may have been stored although its sender did not see the answer. So a call that says to be a repeat may bring the parts
  * to twice the declared bytes: an official client then completes its upload, and what it does not name goes with the sweep.

@@ -12,7 +12,7 @@ export const changeShare = ({ tenants }: Pick<World, 'tenants'>): FairShare =>
     places: bounds.webhookChanges,
     placesPerTenant: 1,
     waitingPerTenant: bounds.webhookChangesWaitingPerTenant,
-    weightOf: (tenant) => tenants.weight(tenant),
+    tenants,
     refusal: () =>
       new EyrieError(
         'rate_limit_exceeded',

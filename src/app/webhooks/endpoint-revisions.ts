@@ -3,11 +3,13 @@ import { EyrieError } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
 import type { ObjectStore } from '../../ports/object-store.js';
+import { listAll } from '../list-all.js';
+import { forRemoval } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 
 /**
  * An endpoint is a row of revisions, each created once: writing revision n+1 is the compare-and-set on revision n. The highest
- * counts; lower ones are removed behind it, so a secret that was replaced does not stay.
+ * counts; lower ones are removed after it, so a secret that was replaced does not stay.
  *
  *     none                    no such endpoint
  *     an endpoint             as it is now
@@ -55,15 +57,10 @@ async function latestRevision(
 /** The latest revisions of all endpoints of a tenant, tombstones too, newest endpoint first. */
 export async function listRevisions(store: ObjectStore, tenant: string): Promise<EndpointRevision[]> {
   const latest = new Map<string, string>();
-  let after: string | null = null;
-  do {
-    const page = await store.list(keys.webhookEndpoints(tenant), after === null ? {} : { after });
-    for (const { key } of page.objects) {
-      const id = key.split('/').at(-2) ?? '';
-      if (!latest.has(id)) latest.set(id, key);
-    }
-    after = page.next;
-  } while (after !== null);
+  for await (const { key } of listAll(store, keys.webhookEndpoints(tenant))) {
+    const id = key.split('/').at(-2) ?? '';
+    if (!latest.has(id)) latest.set(id, key);
+  }
   const found = await Promise.all(
     Array.from(
       latest,
@@ -104,10 +101,10 @@ export async function changeEndpoint<T extends EndpointRevision>(
   throw new EyrieError('store_unavailable', `Webhook endpoint ${endpointId} changes all the time. Try again.`);
 }
 
-/** False: another writer was first, and nothing was changed. */
+/** False: another writer was first, and nothing was changed. A tombstone finds space on a full disk, too. */
 export async function writeRevision(store: ObjectStore, tenant: string, revision: EndpointRevision): Promise<boolean> {
   const key = keys.webhookEndpointRevision(tenant, revision.id, revision.revision);
-  const { created } = await createJson(store, key, revision);
+  const { created } = await createJson(store, key, revision, revision.deletedMs === null ? {} : forRemoval);
   if (!created) return false;
   const { objects } = await store.list(keys.webhookEndpoint(tenant, revision.id));
   if (objects[0]?.key !== key) {

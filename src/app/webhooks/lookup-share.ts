@@ -9,7 +9,7 @@ export const lookupShare = ({ tenants }: Pick<World, 'tenants'>): FairShare =>
     places: bounds.webhookLookups,
     placesPerTenant: bounds.webhookLookupsPerTenant,
     waitingPerTenant: bounds.webhookLookupsWaitingPerTenant,
-    weightOf: (tenant) => tenants.weight(tenant),
+    tenants,
     refusal: () =>
       new EyrieError(
         'rate_limit_exceeded',

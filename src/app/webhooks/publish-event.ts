@@ -28,9 +28,9 @@ function keptFor(type: WebhookEvent['type'], test: boolean): number | null {
 }
 
 /**
- * Notes durably that an event has happened and who is to be told. The notice stands before the event, so that the janitor finds
+ * Notes durably that an event has happened and who is to be notified. The notice stands before the event, so that the janitor finds
  * it whatever happens in between. Repeating it changes nothing: the receivers are those of the first time. Returns the event as
- * it stands; null when nobody is to be told.
+ * it stands; null when nobody is to be notified.
  */
 export async function publishEvent(
   { store }: Pick<World, 'store'>,

@@ -15,7 +15,7 @@ export interface Rejection {
 }
 
 /**
- * Tells of a dropped object that became no batch. Doing it again is the same event: its id
+ * Publishes that a dropped object became no batch. Doing it again is the same event: its id
  * follows from the object's version, and the first publication stands.
  */
 export async function publishRejection(world: World, tenant: string, rejection: Rejection): Promise<void> {

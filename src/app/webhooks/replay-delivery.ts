@@ -35,7 +35,7 @@ export async function replayDelivery(
       );
   }
   const request = keys.webhookReplay(tenant, eventId, receiverId, world.ids.next('request'));
-  await world.places.take(
+  await world.claims.take(
     {
       kind: `replays:${eventId}:${receiverId}`,
       tenant,

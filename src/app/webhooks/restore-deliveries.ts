@@ -25,7 +25,7 @@ interface Look {
 /** A tenant's part of one sweep. */
 interface Turn {
   looked: number;
-  readonly behind: string;
+  readonly after: string;
   ended: boolean;
 }
 
@@ -49,7 +49,7 @@ export class DeliveryKeeper {
   readonly #world: Pick<World, 'store' | 'clock' | 'log' | 'tenants'>;
   /** When each notice is to be looked at again, so that an endpoint that fails for days does not cost reads at every sweep. */
   readonly #looks = new Map<string, Look>();
-  /** Last notice that was looked at of tenants whose turn ended before they were through: the next sweep goes on behind it. */
+  /** Last notice that was looked at of tenants whose turn ended before they were through: the next sweep goes on after it. */
   readonly #reached = new Map<string, string>();
 
   constructor(world: Pick<World, 'store' | 'clock' | 'log' | 'tenants'>) {
@@ -62,9 +62,9 @@ export class DeliveryKeeper {
     await sideBySide(listAll(this.#world.store, keys.pendingNotices), bounds.storeReadsAtOnce, async (notice) => {
       present.add(notice.key);
       const tenant = notice.key.slice(keys.pendingNotices.length).split('/', 1)[0] ?? '';
-      const turn = turns.get(tenant) ?? { looked: 0, behind: this.#reached.get(tenant) ?? '', ended: false };
+      const turn = turns.get(tenant) ?? { looked: 0, after: this.#reached.get(tenant) ?? '', ended: false };
       turns.set(tenant, turn);
-      if (turn.ended || notice.key <= turn.behind) return;
+      if (turn.ended || notice.key <= turn.after) return;
       if (turn.looked >= bounds.deliveriesPerSweep) {
         turn.ended = true;
         return;

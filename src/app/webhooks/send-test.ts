@@ -20,7 +20,7 @@ export const testShare = ({ tenants }: Pick<World, 'tenants'>): FairShare =>
     places: bounds.webhookTests,
     placesPerTenant: bounds.webhookTestsPerTenant,
     waitingPerTenant: bounds.webhookTestsWaitingPerTenant,
-    weightOf: (tenant) => tenants.weight(tenant),
+    tenants,
     refusal: () =>
       new EyrieError(
         'rate_limit_exceeded',

@@ -142,7 +142,7 @@ export class InlineBodyReader {
     if (this.#inRequest) this.#flush(from);
   }
 
-  /** Writes what was read of the request up to `end`, and goes on behind it. */
+  /** Writes what was read of the request up to `end`, and goes on after it. */
   #flush(end: number): void {
     if (this.#write < this.#unwritten) moveBack(this.#json, this.#write, this.#unwritten, end);
     this.#write += end - this.#unwritten;

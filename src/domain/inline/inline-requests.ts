@@ -20,7 +20,7 @@ const closeBrace = 0x7d;
 const lineFeed = 0x0a;
 
 /**
- * The requests of a create call as they came, one JSON text behind the other: they become lines of a batch file, and are parsed
+ * The requests of a create call as they came, one JSON text after the other: they become lines of a batch file, and are parsed
  * where those are.
  */
 export class InlineRequests {
@@ -45,7 +45,7 @@ export class InlineRequests {
     return this.#count;
   }
 
-  /** The next request ends before `end`. Throws `invalid_value` for more than a batch may have: nothing behind them is looked at. */
+  /** The next request ends before `end`. Throws `invalid_value` for more than a batch may have: nothing after them is looked at. */
   add(end: number, facts: number): void {
     if ((facts & requestFacts.isObject) === 0) this.#wrong ??= this.#count;
     if (++this.#count > bounds.batchLinesMax)

@@ -6,7 +6,7 @@ const isHex = (byte: number | undefined): boolean =>
 export const isWhite = (byte: number | undefined): boolean =>
   byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-/** Bytes behind a backslash: `"`, `\`, `/`, b, f, n, r, t. */
+/** Bytes after a backslash: `"`, `\`, `/`, b, f, n, r, t. */
 const escapes = new Set([0x22, 0x5c, 0x2f, 0x62, 0x66, 0x6e, 0x72, 0x74]);
 
 /** Where the escape that begins at `at` (its backslash) ends; -1: it is none. */

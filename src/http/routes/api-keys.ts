@@ -1,4 +1,4 @@
-import { createKey } from '../../app/keys/create-key.js';
+import { createOwnKey } from '../../app/keys/create-key.js';
 import type { KeyRing } from '../../app/keys/key-ring.js';
 import { listKeys } from '../../app/keys/list-keys.js';
 import { revokeKey } from '../../app/keys/revoke-key.js';
@@ -19,7 +19,7 @@ export function apiKeyRoutes(world: World, keyRing: KeyRing): ApiRoute[] {
       answer: newApiKeyObject,
       handle: ({ tenant, body, reply }) => {
         void reply.header('cache-control', 'no-store');
-        return createKey(world, tenant, body);
+        return createOwnKey(world, tenant, body);
       },
     }),
     defineRoute({

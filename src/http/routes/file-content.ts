@@ -8,6 +8,7 @@ import { errorCode, EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { parseByteRange } from '../byte-range.js';
 import { answerEnds, type Places } from '../places.js';
+import type { LoopTurns } from '../sockets/loop-turns.js';
 
 /** Content never changes under an id: its hash names it, or the id where nobody hashed it (a file dropped into the inbox). */
 const etagOf = (file: StoredFile): string => `"${file.sha256 || file.id}"`;
@@ -28,7 +29,7 @@ const contentHeaders = z.object({
   'If-None-Match': z.string().optional(),
 });
 
-export function fileContentRoutes(world: World, places: Places): ApiRoute[] {
+export function fileContentRoutes(world: World, places: Places, turns: LoopTurns): ApiRoute[] {
   return [
     defineRoute({
       method: 'GET',
@@ -60,7 +61,10 @@ export function fileContentRoutes(world: World, places: Places): ApiRoute[] {
         const open = async () => {
           const leave = await places.hold('openings', tenant, reply);
           try {
-            return await openFileContent(world, file, range, answerEnds(reply));
+            return await openFileContent(world, file, range, {
+              signal: answerEnds(reply),
+              turn: () => turns.enter(tenant),
+            });
           } finally {
             leave();
           }

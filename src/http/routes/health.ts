@@ -7,7 +7,7 @@ import { defineRoute, type ApiRoute } from '../api-route.js';
 
 const part = z.enum(['ok', 'unavailable']);
 const health = z.object({ status: z.literal('ok') });
-/** `full`: what lies there is read and deleted, and nothing new fits. */
+/** `full`: what is stored can be read and deleted, and nothing new fits. */
 const storePart = z.enum(['ok', 'full', 'unavailable']);
 /** `degraded`: results are read, but work waits for the queue, or nothing new is accepted because the store is full. */
 const readiness = z.object({ status: z.enum(['ready', 'degraded', 'unavailable']), store: storePart, queue: part });

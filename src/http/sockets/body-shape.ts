@@ -3,7 +3,7 @@ import { bounds } from '../../domain/bounds.js';
 
 /**
  * Tells of bodies that are made of very many tiny pieces, or of far more frame than content: each piece costs as much as a large one.
- * `onBad` is called once; what comes behind it is dropped. The pieces are seen where Node hands them over, one by one, before they
+ * `onBad` is called once; what comes after it is dropped. The pieces are seen where Node hands them over, one by one, before they
  * are put together again.
  */
 export function watchBodyShape(request: IncomingMessage, onBad: () => void): void {

@@ -32,7 +32,7 @@ interface SocketHandle {
   readonly writeQueueSize?: number;
 }
 
-/** Bytes that the system has taken for the client; within a large write too, which Node itself tells of its handle alone. */
+/** Bytes that the system has taken for the client; within a large write too, which Node itself shows on its handle only. */
 function bytesTaken(socket: Socket): number {
   const { bytesWritten, writeQueueSize } = (Reflect.get(socket, '_handle') as SocketHandle | null | undefined) ?? {};
   return bytesWritten === undefined || writeQueueSize === undefined
@@ -108,7 +108,7 @@ export class Connections {
     this.#all.delete(socket);
     this.#silent.delete(socket);
     this.#idle.delete(socket);
-    // Answers behind the first of a pipeline have no connection yet, and Node tells them nothing of its end.
+    // Answers after the first of a pipeline have no connection yet, and Node does not notify them of its end.
     for (const response of connection?.answers ?? [])
       if (response.socket === null) {
         response.destroy();

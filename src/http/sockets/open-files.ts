@@ -8,7 +8,7 @@ interface LimitsReport {
 export const connectionsFor = (openFiles: number): number =>
   Math.max(1, Math.min(bounds.connectionsMax, Math.floor(openFiles * bounds.connectionsShare)));
 
-/** The same for this process, as its limit stands now; where it cannot be told, as many as the bound says. */
+/** The same for this process, as its limit stands now; where it is not known, as many as the bound says. */
 export function connectionsAllowed(): number {
   // Else the report looks the names of remote addresses up.
   Reflect.set(process.report, 'excludeNetwork', true);

@@ -7,7 +7,7 @@ export interface LeastRate {
 
 /**
  * A rate that is demanded in every window of time, not as a mean since the start: what was fast once pays for no silence later. The
- * window slides by ticks of `tickMs`; only time that is told with `tick` counts, so the clock stands still while the service itself
+ * window slides by ticks of `tickMs`; only time that is reported with `tick` counts, so the clock stands still while the service itself
  * is what holds things up.
  */
 export class RateWindow {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { createKey } from '../../../src/app/keys/create-key.js';
+import { sweepRetention } from '../../../src/app/retention/sweep-retention.js';
 import { toApiKey } from '../../../src/domain/api-key.js';
+import { bounds } from '../../../src/domain/bounds.js';
 import type { ApiKeyObject, NewApiKeyObject } from '../../../src/contract/api-key-object.js';
 import { keyB, tenantA } from './fake-world.js';
 import { errorOf, listening } from './listening.js';
@@ -98,6 +100,34 @@ test('an admin key makes keys of its own tenant only, and sees no others', async
   expect(revoke.status).toBe(404);
   expect((await call(`/v1/admin/keys?after=${id}`, as(foreign.key))).status).toBe(400);
   expect((await call('/v1/admin/keys', as(keyB))).status).toBe(403);
+});
+
+test('a tenant makes no more than so many keys; those that ended are removed after a week', async () => {
+  const { call, world } = await listening({ configuredKeysAdmin: true });
+  const first = await made(call, { name: 'first', scopes: ['files:read'] });
+  const short = await made(call, { name: 'short', scopes: ['files:read'], expires_after: 60 });
+  for (let n = 3; n < bounds.keysPerTenant; n++) await createKey(world, tenantA, { name: 'x', scopes: ['files:read'] });
+  const another = () => make(call, { name: 'another', scopes: ['files:read'] });
+  const answers = await Promise.all([another(), another(), another()]);
+  expect(answers.filter(({ status }) => status === 429)).toHaveLength(2);
+  const refused = await another();
+  expect(await errorOf(refused)).toMatchObject({
+    code: 'insufficient_quota',
+    message: expect.stringContaining(`${bounds.keysPerTenant} API keys`) as string,
+  });
+
+  await call(`/v1/admin/keys/${first.id}`, { method: 'DELETE' });
+  const objectsOf = ({ id }: { id: string }) => world.store.keys().filter((key) => key.includes(id));
+  await world.clock.advance(bounds.keyEndedKeptMs - 1000);
+  await sweepRetention(world);
+  expect(objectsOf(first)).toContain(`keys/${first.id}/revoked.json`);
+  expect((await another()).status).toBe(429);
+  await world.clock.advance(62_000);
+  await sweepRetention(world);
+  expect([...objectsOf(first), ...objectsOf(short)]).toEqual([]);
+  expect((await another()).status).toBe(200);
+  expect((await another()).status).toBe(200);
+  expect((await another()).status).toBe(429);
 });
 
 test('pages of keys follow each other, newest first', async () => {

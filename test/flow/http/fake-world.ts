@@ -1,7 +1,4 @@
-import { Refusals } from '../../../src/app/fair/refusals.js';
-import { BatchRecords } from '../../../src/app/batch-records.js';
-import { Places } from '../../../src/app/quotas/places.js';
-import type { World } from '../../../src/app/world.js';
+import { toWorld, type World } from '../../../src/app/world.js';
 import type { ManifestObject } from '../../../src/contract/stored-objects.js';
 import { plainOffer, type Offer } from '../../../src/domain/offer.js';
 import { defaultQuotas, type Quotas } from '../../../src/domain/quotas.js';
@@ -39,23 +36,19 @@ export interface FakeWorld extends World {
 export function fakeWorld(offer: Offer = plainOffer, quotas: Partial<Quotas> = {}): FakeWorld {
   const clock = new FakeClock();
   const store = new MemoryStore(clock);
-  const [shared, log, ids] = [new MemorySharedState(clock), new MemoryLog(), new CountingIds()];
-  return {
+  const ports = {
     clock,
     store,
-    records: new BatchRecords(store),
-    places: new Places({ shared, clock, log, ids }),
-    refusals: new Refusals({ clock, log }),
     queue: new MemoryQueue(clock),
     progress: new MemoryProgress(clock),
     live: new MemoryLiveChannel(),
-    shared,
+    shared: new MemorySharedState(clock),
     sealer: testSealer,
     egress: new FakeEgress(),
-    log,
-    ids,
+    log: new MemoryLog(),
+    ids: new CountingIds(),
     tenants: {
-      tenantOfKey: (key) => Promise.resolve(tenantOf.get(key) ?? null),
+      tenantOfKey: (key: string) => Promise.resolve(tenantOf.get(key) ?? null),
       webhookEndpoints: () => Promise.resolve([]),
       signingSecrets: () => Promise.resolve([]),
       quotas: () => ({ ...defaultQuotas, ...quotas }),
@@ -75,6 +68,7 @@ export function fakeWorld(offer: Offer = plainOffer, quotas: Partial<Quotas> = {
     offer,
     idSecret: 'test-id-secret',
   };
+  return toWorld(ports);
 }
 
 export async function putJson(world: FakeWorld, key: string, value: unknown): Promise<void> {

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 import { afterEach } from 'vitest';
 import { plainOffer, type Offer } from '../../../src/domain/offer.js';
+import { toWorld } from '../../../src/app/world.js';
 import { createServer, type ServerOptions } from '../../../src/http/server.js';
 import { fakeWorld, keyA, keyB, type FakeWorld } from './fake-world.js';
 
@@ -27,7 +28,7 @@ export async function listening(
   offer: Offer = plainOffer,
   change: Partial<FakeWorld> = {},
 ): Promise<Listening> {
-  const world = { ...fakeWorld(offer), ...change };
+  const world = toWorld({ ...fakeWorld(offer), ...change });
   const server = createServer(world, options);
   await server.listen({ host: '127.0.0.1', port: 0 });
   closers.push(async () => {

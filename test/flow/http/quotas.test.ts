@@ -168,6 +168,16 @@ test('while Redis is away each process counts requests by itself, and asks Redis
   expect((await call('/v1/models')).headers.get('x-ratelimit-remaining-requests')).toBe('19');
 });
 
+test('a process notices once that Redis is away, whatever asks it', async () => {
+  const server = await withQuotas({ openBatches: 2, requestsPerMinute: 20 });
+  server.world.shared.unavailable = true;
+  await create(server);
+  await create(server);
+  await expect(create(server)).rejects.toMatchObject(usedUp);
+  expect(server.world.log.entries.filter(({ event }) => event === 'shared.away')).toHaveLength(1);
+  expect(server.world.shared.calls).toBe(1);
+});
+
 test('open batches: a new one waits for the end of another, a repeat does not', async () => {
   const server = await withQuotas({ openBatches: 2 });
   const first = await create(server, { requests: [line] }, 'k1');

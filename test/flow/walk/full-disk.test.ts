@@ -10,6 +10,10 @@ import { storeFile } from '../../../src/app/files/store-file.js';
 import { sweepRetention } from '../../../src/app/retention/sweep-retention.js';
 import { cancelUpload } from '../../../src/app/uploads/cancel-upload.js';
 import { beginUpload } from '../../../src/app/uploads/begin-upload.js';
+import { changeShare } from '../../../src/app/webhooks/change-share.js';
+import { createEndpoint } from '../../../src/app/webhooks/create-endpoint.js';
+import { deleteEndpoint } from '../../../src/app/webhooks/delete-endpoint.js';
+import { listEndpoints } from '../../../src/app/webhooks/endpoint-revisions.js';
 import { bounds } from '../../../src/domain/bounds.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { createServer } from '../../../src/http/server.js';
@@ -89,7 +93,7 @@ async function onSmallDisk() {
 const full = { code: 'disk_full' };
 
 describe.runIf(canMount)('on a disk without any space', () => {
-  test('files, batches and uploads are read and deleted, and what is removed makes room', async () => {
+  test('files, batches, uploads and webhook endpoints are read and deleted, and what is removed makes room', async () => {
     const { service, store, world, upload, fill, spares } = await onSmallDisk();
     const stopControl = service.startControl();
     service.startGenerate();
@@ -100,6 +104,18 @@ describe.runIf(canMount)('on a disk without any space', () => {
     const big = await upload(2_000_000);
     const others = await Promise.all(Array.from({ length: 20 }, () => upload(1000)));
     const pending = await beginUpload(world, tenant, { purpose: 'batch', filename: 'a', bytes: 9, mime_type: 'a/b' });
+    const webhook = {
+      url: 'https://receiver.test/',
+      events: ['batch.completed' as const],
+      description: '',
+      enabled: true,
+    };
+    const endpoint = await createEndpoint(world, {
+      tenant,
+      request: webhook,
+      retryCount: 0,
+      changes: changeShare(world),
+    });
     await fill();
     await expect(upload(10_000)).rejects.toMatchObject(full);
     await expect(store.put('t/acme/x', Buffer.alloc(5000)), 'the spare space is for removals').rejects.toMatchObject(
@@ -117,6 +133,8 @@ describe.runIf(canMount)('on a disk without any space', () => {
     for (const id of [...others, big]) await deleteFile(world, tenant, id);
     await deleteBatch(world, tenant, batch.id);
     await cancelUpload(world, tenant, pending.id);
+    await deleteEndpoint(world, tenant, endpoint.id);
+    expect(await listEndpoints(world.store, tenant)).toEqual([]);
     expect(await findFile(world, tenant, big)).toBeNull();
     expect(await spares()).toBeLessThan(bounds.spareFiles);
     await expect(upload(10_000), 'nothing is gone yet').rejects.toMatchObject(full);

@@ -80,7 +80,7 @@ export class Client {
     return JSON.parse(text) as T;
   }
 
-  /** The events of a streamed answer, as the text behind `data: `. Throws when the answer is no stream or is cut off. */
+  /** The events of a streamed answer, as the text after `data: `. Throws when the answer is no stream or is cut off. */
   async *events(path: string, body: object, options: CallOptions = {}): AsyncGenerator<string> {
     const response = await this.#begin('POST', path, body, options);
     let rest = '';

@@ -63,7 +63,7 @@ export class Service {
   readonly url: string;
   readonly programs: readonly Program[];
   readonly folder: string;
-  /** Where tenants' drops lie; null where the store is no folder. */
+  /** Where tenants' drops are; null where the store is no folder. */
   readonly storeFolder: string | null;
   readonly redisUrl: string;
   readonly #stops: readonly (() => Promise<void>)[];

@@ -8,7 +8,7 @@ import { expectLinear } from '../../support/cpu-cost.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
 import { testModel } from '../../support/fake-world.js';
-import { shapes, type Shape } from '../../support/json-shapes.js';
+import { hardestShapes, shapes, type Shape } from '../../support/json-shapes.js';
 import { ScriptedEngine } from '../../support/scripted-engine.js';
 
 const isLong = process.env['EYRIE_TEST_LONG'] === '1';
@@ -24,15 +24,7 @@ const bodies = [
   ['/v1/completions', '{"model":"falcon","prompt":"x","eyrie":{"truncate":"head"},"user":', '}'],
 ] as const;
 
-const hardest = [
-  'empty objects',
-  'short texts, each new',
-  'a new member each',
-  'new names',
-  'token ids as names',
-  'texts and numbers',
-];
-const names = isLong ? Object.keys(shapes) : hardest;
+const names = isLong ? Object.keys(shapes) : hardestShapes;
 
 function lineOf(shape: Shape, [url, head, tail]: (typeof bodies)[number], size: number, id: string): Buffer {
   return Buffer.from(`{"custom_id":"${id}","method":"POST","url":"${url}","body":${head}${shape(size)}${tail}}`);

@@ -26,7 +26,7 @@ import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { expectLinear } from '../../support/cpu-cost.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
 import { testModel } from '../../support/fake-world.js';
-import { randomShape, shapes, type Shape } from '../../support/json-shapes.js';
+import { hardestShapes, randomShape, shapes, type Shape } from '../../support/json-shapes.js';
 
 /** More of everything; takes minutes. */
 const isLong = process.env['EYRIE_TEST_LONG'] === '1';
@@ -157,17 +157,7 @@ async function expectBounded(
 /** Just below the largest body. */
 const million = 1_000_000;
 
-/** Shapes that have cost most; all of them are tried in the long run. */
-const hardest = [
-  'empty objects',
-  'short texts, each new',
-  'a new member each',
-  'new names',
-  'token ids as names',
-  'texts and numbers',
-  'ones',
-];
-const names = isLong ? Object.keys(shapes) : hardest;
+const names = isLong ? Object.keys(shapes) : hardestShapes;
 const sizes = isLong ? [1000, 10_000, 30_000, 100_000, 300_000, million] : [60_000, million];
 
 describe('no body costs more than 60 ns of CPU a byte and 5 ms, nor makes more than 200 error objects', () => {

@@ -15,7 +15,7 @@ function setUp() {
     places: 2,
     placesPerTenant: 1,
     waitingPerTenant: 100,
-    weightOf: () => 1,
+    tenants: { weight: () => 1 },
     refusal: () => new EyrieError('rate_limit_exceeded', 'too many'),
   });
   const turns = new ParseTurns(share, clock);

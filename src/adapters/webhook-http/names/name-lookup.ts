@@ -67,7 +67,7 @@ export class NameLookup implements Names {
     const leave = await this.#places.enter(tenant);
     const started = performance.now();
     try {
-      // One that waited may have been behind a look-up of the same name.
+      // One that waited may have waited for a look-up of the same name.
       if (this.#failing.has(tenant, name)) throw new NameFailed('ETIMEOUT');
       const addresses = await this.#ask(name, withinMs);
       this.#failing.remove(tenant, name);

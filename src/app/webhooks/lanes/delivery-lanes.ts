@@ -26,7 +26,7 @@ export class DeliveryLanes {
     this.#weightOf = weightOf;
   }
 
-  /** What it gives when it lets in ends the delivery, told how long it took. */
+  /** What it gives when it lets in ends the delivery; it is passed how long that took. */
   enter(pointer: DeliveryJob): ((ms: number) => void) | NotIn {
     const { tenant, receiverId } = pointer;
     const job = this.#jobOf(pointer);

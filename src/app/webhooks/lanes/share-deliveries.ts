@@ -35,7 +35,7 @@ export class SharedDeliveries {
     }
   }
 
-  /** Queues what waits and has room. Called again and again: others may have taken what was queued, and left room behind. */
+  /** Queues what waits and has room. Called again and again: others may have taken what was queued, and left room. */
   async wakeAll(): Promise<void> {
     await this.#wake(this.posts);
     await this.#wake(this.copies);

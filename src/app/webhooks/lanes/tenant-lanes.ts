@@ -39,7 +39,7 @@ export class TenantLanes {
     return active < perUnproven && this.#unproven < Math.max(1, Math.floor(most * unprovenShare));
   }
 
-  /** Begins a delivery. What it gives ends it, told how long it took. */
+  /** Begins a delivery. What it gives ends it; it is passed how long that took. */
   begin(receiver: string, id: string): (ms: number) => void {
     const lane = this.#laneOf(receiver);
     if (lane.waiting.delete(id)) this.waiting--;

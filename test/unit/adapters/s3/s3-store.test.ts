@@ -254,6 +254,48 @@ describe('S3Store.putStream', () => {
   });
 });
 
+describe('connections', () => {
+  async function read(body: AsyncIterable<Uint8Array> | undefined): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body ?? []) chunks.push(chunk);
+    return Buffer.concat(chunks).toString();
+  }
+
+  it('serve further calls when a body was read to its end, in whole or as a range', async () => {
+    const ranged = content('bc', { 'content-range': 'bytes 1-2/4' });
+    const scripted = await start(...Array.from({ length: 5 }, () => [content('abcd'), content(''), ranged]).flat());
+    for (let at = 0; at < 5; at++) {
+      expect((await scripted.store.get('a'))?.bytes).toHaveLength(4);
+      expect((await scripted.store.get('a'))?.bytes).toHaveLength(0);
+      expect((await scripted.store.get('a', { range: { start: 1, end: 3 } }))?.bytes).toHaveLength(2);
+    }
+    expect(scripted.connections).toBe(1);
+  });
+
+  it('serve further calls when a reader stops at the last byte', async () => {
+    const scripted = await start(content('abcd'), content('abcd'));
+    for (let at = 0; at < 2; at++) {
+      const chunks = (await scripted.store.getStream('a'))?.body[Symbol.asyncIterator]();
+      expect((await chunks?.next())?.value).toHaveLength(4);
+      await chunks?.return?.();
+    }
+    expect(scripted.connections).toBe(1);
+  });
+
+  it('are closed when a body is not read to its end', async () => {
+    const half: Answer = (_request, response) => {
+      response.writeHead(200, { etag: '"e1"', 'content-length': '8' });
+      response.write('abcd');
+    };
+    const scripted = await start(half, content('abcd'));
+    const chunks = (await scripted.store.getStream('a'))?.body[Symbol.asyncIterator]();
+    await chunks?.next();
+    await chunks?.return?.();
+    expect(await read((await scripted.store.getStream('a'))?.body)).toBe('abcd');
+    expect(scripted.connections).toBe(2);
+  });
+});
+
 /** Lets `calls` be taken out of the server. */
 const bind = (scripted: ScriptedServer) => ({
   store: scripted.store,

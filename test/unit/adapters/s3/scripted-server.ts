@@ -39,6 +39,8 @@ export const cut: Answer = (_request, response) => void response.destroy();
 export class ScriptedServer {
   readonly requests: ScriptedRequest[] = [];
   readonly store: S3Store;
+  /** That were opened so far. */
+  connections = 0;
   readonly #server: ReturnType<typeof createServer>;
 
   private constructor(server: ReturnType<typeof createServer>, attemptMsMax: number) {
@@ -60,6 +62,7 @@ export class ScriptedServer {
       server.listen(0, '127.0.0.1', resolve);
     });
     const scripted = new ScriptedServer(server, attemptMsMax);
+    server.on('connection', () => scripted.connections++);
     server.on('request', (request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -7,7 +7,7 @@ const shareOf = (rules: Partial<FairShareRules> = {}): FairShare =>
     places: 1,
     placesPerTenant: Infinity,
     waitingPerTenant: 1000,
-    weightOf: () => 1,
+    tenants: { weight: () => 1 },
     refusal: (tenant) => new EyrieError('rate_limit_exceeded', `too many of ${tenant}`),
     ...rules,
   });
@@ -44,7 +44,7 @@ describe('FairShare', () => {
 
   test('tenants that wait all the time get places by their weights', async () => {
     const weights: Record<string, number> = { a: 1, b: 2, c: 4 };
-    const share = shareOf({ weightOf: (tenant) => weights[tenant] ?? 1 });
+    const share = shareOf({ tenants: { weight: (tenant) => weights[tenant] ?? 1 } });
     const order = await orderOf(
       share,
       ['a', 'b', 'c'].flatMap((tenant) => times(200, [tenant, 1] as const)),

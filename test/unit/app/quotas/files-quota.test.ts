@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { storeFile } from '../../../../src/app/files/store-file.js';
 import { FilesQuota } from '../../../../src/app/quotas/files-quota.js';
-import { QuickShared } from '../../../../src/app/quotas/quick-shared.js';
+import { toWorld } from '../../../../src/app/world.js';
 import { bounds } from '../../../../src/domain/bounds.js';
 import { fakeWorld } from '../../../support/fake-world.js';
 import { mend } from '../../../support/store-faults.js';
@@ -13,8 +13,8 @@ const usedUp = { code: 'insufficient_quota' };
 /** Two processes of the API over one store and one Redis. */
 function twoProcesses(filesBytes: number) {
   const world = fakeWorld({ quotas: { filesBytes } });
-  const another = { ...world, shared: world.shared.another() };
-  const quotas = [world, another].map((of) => new FilesQuota(of, new QuickShared(of)));
+  const another = toWorld({ ...world, shared: world.shared.another() });
+  const quotas = [world, another].map((of) => new FilesQuota(of));
   const [here, there] = quotas as [FilesQuota, FilesQuota];
   /** Uploads a file of chunks, with a pause before each. */
   const upload = (quota: FilesQuota, chunks: readonly number[], pauseMs = 0) => {
@@ -128,7 +128,7 @@ describe('the quota of bytes', () => {
 
   test('without a limit costs nothing', async () => {
     const world = fakeWorld({ quotas: { filesBytes: null } });
-    const quota = new FilesQuota(world, new QuickShared(world));
+    const quota = new FilesQuota(world);
     await quota.check(tenant, 1e15);
     expect(await quota.taking(tenant, 1e15, () => Promise.resolve('stored'))).toBe('stored');
     expect(world.store.calls).toEqual([]);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { LoopTurns } from '../../../../src/http/sockets/loop-turns.js';
 import { pacePipelines } from '../../../../src/http/sockets/pipelines.js';
 import { eventually } from '../../../support/eventually.js';
 
@@ -28,7 +29,7 @@ async function start(answerAtOnce: boolean): Promise<Seen> {
     else seen.answers.push(response);
   });
   let running = 0;
-  pacePipelines(server, { ...rules, onCut: () => seen.cuts++ });
+  pacePipelines(server, { ...rules, turns: new LoopTurns({ perTurn: 4, connectingMs: 4 }), onCut: () => seen.cuts++ });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const open = async (): Promise<Socket> => {
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');

@@ -1,18 +1,22 @@
 import { bounds } from '../../domain/bounds.js';
 import { addClaim, dropClaim, type Claim, type ClaimsState } from '../../domain/claims.js';
+import type { Clock } from '../../ports/clock.js';
 import type { Ids } from '../../ports/ids.js';
-import { QuickShared, type SharedWorld } from './quick-shared.js';
+import type { QuickShared } from './quick-shared.js';
 import { WaitingLine } from './waiting-line.js';
 
-interface PlacesWorld extends SharedWorld {
+interface ClaimsWorld {
+  readonly clock: Clock;
   readonly ids: Ids;
+  readonly quickShared: QuickShared;
 }
 
-/** Amount by id of what lies in the store. */
+/** Amount by id of what is in the store. */
 export type Held = ReadonlyMap<string, number>;
 
-export interface Place {
-  /** What is limited, e.g. `open-batches`; with the tenant, the name under which the processes tell each other. */
+/** What an act asks for that makes a thing of which a tenant may have so many. */
+export interface ClaimRequest {
+  /** What is limited, e.g. `open-batches`; with the tenant, the name under which the processes see each other's claims. */
   readonly kind: string;
   readonly tenant: string;
   /** The thing that the act makes, under the id by which `held` knows it: a repeat of the act is then not counted twice. */
@@ -20,7 +24,7 @@ export interface Place {
   /** How much of the limit it takes; default 1. A whole number. */
   readonly amount?: number;
   readonly limit: number;
-  /** Reads from the store what is there now. Called after the claim was made; must not answer from a cache of an earlier read. */
+  /** What is in the store now. Called after the claim was made; must not miss what was made by then. */
   readonly held: () => Promise<Held>;
   /** `used`: what others have, and are about to have. */
   readonly refusal: (used: number) => Error;
@@ -28,7 +32,7 @@ export interface Place {
   readonly waitMs?: number;
 }
 
-/** What is there without the thing itself, each thing once: an act under way may lie in the store already. */
+/** What is there without the thing itself, each thing once: what an act under way makes may be in the store already. */
 function sumOf(held: Held, earlier: readonly Claim[], ownId: string): number {
   const amounts = new Map(earlier.map(({ id, amount }) => [id, amount]));
   for (const [id, amount] of held) amounts.set(id, amount);
@@ -41,35 +45,33 @@ function sumOf(held: Held, earlier: readonly Claim[], ownId: string): number {
 /**
  * Limits on how many things a tenant may have, which hold under parallel calls of all processes:
  *
- *     return world.places.take({ kind, tenant, id, limit, held, refusal }, () => makeTheThing(id));
+ *     return world.claims.take({ kind, tenant, id, limit, held, refusal }, () => makeTheThing(id));
  *
- * Whoever is about to make a thing first claims a place, then reads what lies in the store, and then acts. So of two acts the later one sees
- * the earlier one as a claim, or, when that claim is over, in the store: together they are never over the limit. The store is the
- * truth, and nothing has to be told when a thing ends. A claim that a crash leaves behind is over after `placeKeptMs`.
+ * Whoever is about to make a thing first makes a claim, then reads what is in the store, and then acts. So of two acts the later one
+ * sees the earlier one as a claim, or, when that claim is over, in the store: together they are never over the limit. The store is
+ * the truth, and nothing has to be reported when a thing ends. A claim that a crash leaves behind is over after `claimKeptMs`.
  *
- * Claims lie in Redis and in the process. While Redis is away a process sees its own claims only, and what others have in the store.
+ * Claims are kept in Redis and in the process. While Redis is away a process sees its own claims only, and what others have in the store.
  */
-export class Places {
-  readonly #world: PlacesWorld;
-  readonly #shared: QuickShared;
+export class Claims {
+  readonly #world: ClaimsWorld;
   readonly #local = new Map<string, ClaimsState>();
   /** A claim reads all others under its name: of one process no more than these are made at once, the rest wait. */
-  readonly #line = new WaitingLine(bounds.placesAtOnce);
+  readonly #line = new WaitingLine(bounds.claimsAtOnce);
   #self: string | null = null;
   #made = 0;
 
-  constructor(world: PlacesWorld) {
+  constructor(world: ClaimsWorld) {
     this.#world = world;
-    this.#shared = new QuickShared(world);
   }
 
-  /** Does what makes the thing, if there is a place for it; else throws what `refusal` gives. */
-  take<T>(place: Place, act: () => Promise<T>): Promise<T> {
-    const name = `${place.kind}:${place.tenant}`;
+  /** Does what makes the thing, if the limit leaves room for it; else throws what `refusal` gives. */
+  take<T>(request: ClaimRequest, act: () => Promise<T>): Promise<T> {
+    const name = `${request.kind}:${request.tenant}`;
     return this.#line.run(name, async () => {
-      const claim = { claimId: this.#nextId(), id: place.id, amount: place.amount ?? 1 };
+      const claim = { claimId: this.#nextId(), id: request.id, amount: request.amount ?? 1 };
       try {
-        await this.#check(name, claim, place);
+        await this.#check(name, claim, request);
         return await act();
       } finally {
         await this.#drop(name, claim.claimId);
@@ -77,17 +79,17 @@ export class Places {
     });
   }
 
-  async #check(name: string, claim: Claim, place: Place): Promise<void> {
+  async #check(name: string, claim: Claim, request: ClaimRequest): Promise<void> {
     const { clock } = this.#world;
-    const room = place.limit - claim.amount;
-    const untilMs = clock.monotonic() + (place.waitMs ?? 0);
+    const room = request.limit - claim.amount;
+    const untilMs = clock.monotonic() + (request.waitMs ?? 0);
     for (;;) {
       const earlier = await this.#claim(name, claim);
-      const held = await place.held();
+      const held = await request.held();
       const used = sumOf(held, earlier, claim.id);
       if (used <= room) return;
-      if (sumOf(held, [], claim.id) > room || clock.monotonic() >= untilMs) throw place.refusal(used);
-      await clock.sleep(bounds.placeLookMs);
+      if (sumOf(held, [], claim.id) > room || clock.monotonic() >= untilMs) throw request.refusal(used);
+      await clock.sleep(bounds.claimLookMs);
     }
   }
 
@@ -96,10 +98,10 @@ export class Places {
       this.#local.get(name) ?? [],
       claim,
       this.#world.clock.monotonic(),
-      bounds.placeKeptMs,
+      bounds.claimKeptMs,
     );
     this.#local.set(name, state);
-    const shared = await this.#shared.ask((redis) => redis.claim(name, claim, bounds.placeKeptMs));
+    const shared = await this.#world.quickShared.ask((redis) => redis.claim(name, claim, bounds.claimKeptMs));
     return shared ? [...earlier, ...shared] : earlier;
   }
 
@@ -107,7 +109,7 @@ export class Places {
     const left = dropClaim(this.#local.get(name) ?? [], claimId);
     if (left.length > 0) this.#local.set(name, left);
     else this.#local.delete(name);
-    await this.#shared.ask((state) => state.unclaim(name, claimId));
+    await this.#world.quickShared.ask((state) => state.unclaim(name, claimId));
   }
 
   #nextId(): string {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ConsumeOptions, Consumer, Job, JobQueue } from '../../src/ports/job-queue.js';
-import type { QueueHarness } from './job-queue.js';
+import type { ConsumeOptions, Consumer, Job, JobQueue } from '../../../src/ports/job-queue.js';
+import type { QueueHarness } from './harness.js';
 
 const ofTenant = (tenant: string, n: number, cost = 1, weight = 1): Job => ({
   id: `${tenant}-${n}`,

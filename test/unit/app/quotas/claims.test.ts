@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Places, type Place } from '../../../../src/app/quotas/places.js';
+import type { ClaimRequest, Claims } from '../../../../src/app/quotas/claims.js';
+import { toWorld } from '../../../../src/app/world.js';
 import { bounds } from '../../../../src/domain/bounds.js';
 import { EyrieError } from '../../../../src/domain/errors.js';
 import { fakeWorld } from '../../../support/fake-world.js';
@@ -7,11 +8,11 @@ import { fakeWorld } from '../../../support/fake-world.js';
 /** Two processes that make things, over one store and one Redis. Making one takes a moment of fake time. */
 function twoProcesses(limit: number) {
   const world = fakeWorld();
-  const [here, there] = [new Places(world), new Places({ ...world, shared: world.shared.another() })];
-  /** What lies in the store: amount by id. */
+  const [here, there] = [world.claims, toWorld({ ...world, shared: world.shared.another() }).claims];
+  /** What is in the store: amount by id. */
   const things = new Map<string, number>();
   let most = 0;
-  const place = (id: string, change: Partial<Place> = {}): Place => ({
+  const request = (id: string, change: Partial<ClaimRequest> = {}): ClaimRequest => ({
     kind: 'things',
     tenant: 'acme',
     id,
@@ -23,8 +24,8 @@ function twoProcesses(limit: number) {
     refusal: (used) => new EyrieError('insufficient_quota', `used: ${used}`),
     ...change,
   });
-  const make = (places: Places, id: string, change: Partial<Place> = {}, ms = 5) =>
-    places.take(place(id, change), async () => {
+  const make = (claims: Claims, id: string, change: Partial<ClaimRequest> = {}, ms = 5) =>
+    claims.take(request(id, change), async () => {
       await world.clock.sleep(ms);
       things.set(id, change.amount ?? 1);
       most = Math.max(
@@ -108,7 +109,7 @@ describe('a limit on how many things there may be', () => {
     );
     await world.clock.advance(10);
     expect(await settle([make(there, 'a')])).toEqual(['used: 1']);
-    await world.clock.advance(bounds.placeKeptMs);
+    await world.clock.advance(bounds.claimKeptMs);
     expect(await settle([make(there, 'a')])).toEqual(['made']);
   });
 

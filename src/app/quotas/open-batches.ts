@@ -1,0 +1,128 @@
+import { bounds } from '../../domain/bounds.js';
+import { isId } from '../../domain/ids.js';
+import { keys } from '../../domain/object-keys.js';
+import type { Clock } from '../../ports/clock.js';
+import type { ObjectInfo, ObjectStore } from '../../ports/object-store.js';
+import type { BatchRecords } from '../batch-records.js';
+import { KeptValues } from '../kept-values.js';
+import { listAll } from '../list-all.js';
+import { sideBySide } from '../side-by-side.js';
+
+interface Seen {
+  /** By the monotonic clock: no later change is in it. */
+  readonly sinceMs: number;
+}
+
+interface SeenList extends Seen {
+  readonly markers: readonly ObjectInfo[];
+}
+
+/** Tokens by batch. */
+interface SeenTokens extends Seen {
+  readonly tokens: ReadonlyMap<string, number>;
+}
+
+interface Counting {
+  readonly underWay: Promise<SeenTokens>;
+  /** For those who came after it had begun. */
+  next: Promise<SeenTokens> | null;
+}
+
+const tenantsKeptMax = 1000;
+
+/**
+ * What the store says of tenants' open batches. A tenant may have a thousand of them, and each of its plans asks: an answer is given
+ * again for a while, where the caller can do with that.
+ */
+export class OpenBatches {
+  readonly #world: { readonly store: ObjectStore; readonly records: BatchRecords; readonly clock: Clock };
+  readonly #lists = new KeptValues(tenantsKeptMax, bounds.recordsKeptMax);
+  readonly #tokens = new KeptValues(tenantsKeptMax, bounds.recordsKeptMax);
+  readonly #counting = new Map<string, Counting>();
+
+  constructor(world: { readonly store: ObjectStore; readonly records: BatchRecords; readonly clock: Clock }) {
+    this.#world = world;
+  }
+
+  /**
+   * Which of its tenant's open batches this is, in the order in which they were accepted, from 1; no more than
+   * `bounds.crowdCountedMax` are looked at. Those that ended within `bounds.openListAgeMs` may be counted. A batch that is not there
+   * yet is the last.
+   */
+  async rank(tenant: string, batchId: string | undefined): Promise<number> {
+    const ownKey = batchId === undefined ? null : keys.openBatch(tenant, batchId);
+    const isOwn = ({ key }: ObjectInfo): boolean => key === ownKey;
+    const kept = this.#young<SeenList>(this.#lists, tenant, bounds.openListAgeMs);
+    const { markers } = kept?.markers.some(isOwn) ? kept : await this.#list(tenant);
+    const own = markers.find(isOwn);
+    if (!own) return markers.length + 1;
+    // The list is in order of key.
+    const after = markers.indexOf(own);
+    return (
+      1 +
+      markers.filter(({ modifiedMs: ms }, at) => ms < own.modifiedMs || (ms === own.modifiedMs && at < after)).length
+    );
+  }
+
+  /** Tokens of the tenant's planned batches that had not ended so long ago at most. */
+  async tokensOf(tenant: string, ageMs: number): Promise<ReadonlyMap<string, number>> {
+    const kept = this.#young<SeenTokens>(this.#tokens, tenant, ageMs);
+    return (kept ?? (await this.#count(tenant))).tokens;
+  }
+
+  /** The same by reads that begin now. */
+  async tokensNow(tenant: string): Promise<ReadonlyMap<string, number>> {
+    return (await this.#count(tenant)).tokens;
+  }
+
+  #young<T extends Seen>(values: KeptValues, tenant: string, ageMs: number): T | null {
+    const kept = values.get(tenant) as T | undefined;
+    return kept && this.#world.clock.monotonic() - kept.sinceMs <= ageMs ? kept : null;
+  }
+
+  async #list(tenant: string): Promise<SeenList> {
+    const { store, clock } = this.#world;
+    const sinceMs = clock.monotonic();
+    const { objects } = await store.list(keys.openBatchesOf(tenant), { limit: bounds.crowdCountedMax });
+    const seen = { sinceMs, markers: objects };
+    this.#lists.set(tenant, seen, 1 + objects.length);
+    return seen;
+  }
+
+  /** One count of a tenant at a time; who comes while it is under way shares the next one. */
+  #count(tenant: string): Promise<SeenTokens> {
+    const counting = this.#counting.get(tenant);
+    if (!counting) return this.#begin(tenant);
+    counting.next ??= counting.underWay.then(
+      () => this.#begin(tenant),
+      () => this.#begin(tenant),
+    );
+    return counting.next;
+  }
+
+  #begin(tenant: string): Promise<SeenTokens> {
+    const counting: Counting = { underWay: this.#read(tenant), next: null };
+    this.#counting.set(tenant, counting);
+    const end = (): void => {
+      if (counting.next === null && this.#counting.get(tenant) === counting) this.#counting.delete(tenant);
+    };
+    counting.underWay.then(end, end);
+    return counting.underWay;
+  }
+
+  async #read(tenant: string): Promise<SeenTokens> {
+    const { store, records, clock } = this.#world;
+    const sinceMs = clock.monotonic();
+    const prefix = keys.openBatchesOf(tenant);
+    const tokens = new Map<string, number>();
+    await sideBySide(listAll(store, prefix), bounds.tokenReadsAtOnce, async ({ key }) => {
+      const batchId = key.slice(prefix.length);
+      if (!isId('batch', batchId)) return;
+      const plan = await records.plan(tenant, batchId);
+      if (plan?.kind === 'work' && !(await records.manifest(tenant, batchId))) tokens.set(batchId, plan.tokens);
+    });
+    const seen = { sinceMs, tokens };
+    this.#tokens.set(tenant, seen, 1 + tokens.size);
+    return seen;
+  }
+}

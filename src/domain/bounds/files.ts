@@ -1,0 +1,36 @@
+/** Bounds of files, uploads, lists and reports. */
+export const filesBounds = Object.freeze({
+  // Files and windows, seconds.
+  expiresAfterSecondsMin: 3600,
+  expiresAfterSecondsMax: 2_592_000,
+  batchFileExpirySeconds: 30 * 24 * 3600,
+  completionWindowSecondsMax: 30 * 24 * 3600,
+  /** Last second of the year 9999: later times are refused. */
+  unixSecondsMax: 253_402_300_799,
+
+  // Pages of lists.
+  batchesPageDefault: 20,
+  batchesPageMax: 100,
+  filesPageMax: 10_000,
+  /** Files in one answer, whatever `limit` says: `has_more` makes clients ask on. Each costs two reads of the store. */
+  filesPerAnswerMax: 1000,
+  resultsPageDefault: 100,
+  resultsPageMax: 1000,
+  /** A page of results ends after the line that passes this size. */
+  resultsPageBytes: 4 * 1024 * 1024,
+
+  // Uploads in parts. The part size is the one of the official clients, in MiB.
+  uploadPartBytesMax: 64 * 1024 * 1024,
+  uploadPartsMax: 10_000,
+  uploadSeconds: 3600,
+  /** Uploads of a tenant that have not ended: each keeps records and parts for an hour. Far more than a client sends at once. */
+  uploadsOpenMax: 256,
+  mimeTypeCharsMax: 255,
+
+  // Reports of bad answers, per tenant.
+  reportCommentCharsMax: 2000,
+  /** Kept at once; those that were dealt with are deleted. */
+  reportsMax: 1000,
+  reportsPageDefault: 20,
+  reportsPageMax: 100,
+});
