@@ -3,6 +3,7 @@ import { bounds } from '../domain/bounds.js';
 import { scopes } from '../domain/scopes.js';
 import { pageLimit } from './list-query.js';
 import { optional } from './sampling-fields.js';
+import { lengthUpTo, valueFrom, valueUpTo } from './within.js';
 
 const nameAllowed = `1 to ${bounds.keyNameCharsMax} characters without control characters are allowed`;
 const secondsAllowed = `${bounds.keySecondsMin} to ${bounds.keySecondsMax} is allowed`;
@@ -13,7 +14,7 @@ export const createKeyRequest = z.strictObject({
   name: z
     .string(nameAllowed)
     .min(1, nameAllowed)
-    .max(bounds.keyNameCharsMax, nameAllowed)
+    .check(lengthUpTo('keyNameCharsMax', nameAllowed))
     // No \p: other languages' readers of the API document lack it.
     // oxlint-disable-next-line no-control-regex
     .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, nameAllowed),
@@ -27,14 +28,18 @@ export const createKeyRequest = z.strictObject({
     z
       .number(secondsAllowed)
       .int(secondsAllowed)
-      .min(bounds.keySecondsMin, secondsAllowed)
-      .max(bounds.keySecondsMax, secondsAllowed),
+      .check(valueFrom('keySecondsMin', secondsAllowed))
+      .check(valueUpTo('keySecondsMax', secondsAllowed)),
   ),
 });
 
 export const keysQuery = z.strictObject({
-  after: z.string('one id is allowed').min(1, 'an id is required').max(128, 'an id is required').optional(),
-  limit: pageLimit(bounds.keysPageMax, bounds.keysPageMax),
+  after: z
+    .string('one id is allowed')
+    .min(1, 'an id is required')
+    .check(lengthUpTo('idCharsMax', 'an id is required'))
+    .optional(),
+  limit: pageLimit('keysPageMax', 'keysPageMax'),
 });
 
 /** A key as its owner sees it: never with its secret. Times are Unix seconds. */

@@ -2,14 +2,15 @@ import { z } from 'zod';
 import { batchStates } from '../domain/batch-state.js';
 import { bounds } from '../domain/bounds.js';
 import { boundedRecord } from './bounded.js';
+import { lengthUpTo, valueFrom, valueUpTo } from './within.js';
 
 export const metadata = boundedRecord(
-  z.string().max(bounds.metadataKeyCharsMax),
+  z.string().check(lengthUpTo('metadataKeyCharsMax')),
   z
     .string('a string is required')
-    .max(bounds.metadataValueCharsMax, `values have at most ${bounds.metadataValueCharsMax} characters`),
+    .check(lengthUpTo('metadataValueCharsMax', `values have at most ${bounds.metadataValueCharsMax} characters`)),
   {
-    max: bounds.metadataPairsMax,
+    max: 'metadataPairsMax',
     tooMany: `at most ${bounds.metadataPairsMax} pairs are allowed`,
     wrongName: `keys have at most ${bounds.metadataKeyCharsMax} characters`,
   },
@@ -20,13 +21,17 @@ export const expiresAfter = z.strictObject({
   seconds: z.coerce
     .number()
     .int()
-    .min(
-      bounds.expiresAfterSecondsMin,
-      `${bounds.expiresAfterSecondsMin} to ${bounds.expiresAfterSecondsMax} is allowed`,
+    .check(
+      valueFrom(
+        'expiresAfterSecondsMin',
+        `${bounds.expiresAfterSecondsMin} to ${bounds.expiresAfterSecondsMax} is allowed`,
+      ),
     )
-    .max(
-      bounds.expiresAfterSecondsMax,
-      `${bounds.expiresAfterSecondsMin} to ${bounds.expiresAfterSecondsMax} is allowed`,
+    .check(
+      valueUpTo(
+        'expiresAfterSecondsMax',
+        `${bounds.expiresAfterSecondsMin} to ${bounds.expiresAfterSecondsMax} is allowed`,
+      ),
     ),
 });
 

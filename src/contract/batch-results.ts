@@ -1,11 +1,15 @@
 import { z } from 'zod';
-import { bounds } from '../domain/bounds.js';
 import { pageLimit } from './list-query.js';
+import { lengthUpTo } from './within.js';
 
 /** Query of `GET /v1/batches/{batch_id}/results`. */
 export const resultsQuery = z.strictObject({
-  after: z.string('one cursor is allowed').min(1, 'a cursor is required').max(256, 'a cursor is required').optional(),
-  limit: pageLimit(bounds.resultsPageDefault, bounds.resultsPageMax),
+  after: z
+    .string('one cursor is allowed')
+    .min(1, 'a cursor is required')
+    .check(lengthUpTo('cursorCharsMax', 'a cursor is required'))
+    .optional(),
+  limit: pageLimit('resultsPageDefault', 'resultsPageMax'),
   /** Put the results of batches that ran failed lines of this one again in the place of these lines. */
   merge: z
     .enum(['true', 'false'], 'true and false are allowed')

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { bounds } from '../domain/bounds.js';
+import { boundOf, lengthUpTo, type NumberBound } from './within.js';
 
 type Payload = z.core.ParsePayload;
 type Context = z.core.ParseContextInternal<z.core.$ZodIssue>;
@@ -21,6 +23,9 @@ export function refuse(schema: z.ZodType, payload: Payload, issue: Record<string
   return payload;
 }
 
+/** What an issue says of a bound that is passed. */
+const tooBig = (bound: NumberBound) => ({ code: 'too_big', maximum: bounds[bound], bound });
+
 const tokenId = z.number().int('token ids are integers').min(0, 'token ids are 0 and above');
 
 /**
@@ -29,14 +34,14 @@ const tokenId = z.number().int('token ids are integers').min(0, 'token ids are 0
  */
 export function tokenIdList({ min = 0, max, tooFew = '', tooMany = '' }: TokenIdBounds) {
   const plain = z.array(tokenId).min(min, tooFew);
-  const schema = max === undefined ? plain : plain.max(max, tooMany);
+  const schema = max === undefined ? plain : plain.check(lengthUpTo(max, tooMany));
   return readBy(schema, (payload, context) => {
     const { value } = payload;
     if (!Array.isArray(value)) return refuse(schema, payload, { code: 'invalid_type', expected: 'array' });
     if (value.length < min)
       return refuse(schema, payload, { code: 'too_small', origin: 'array', minimum: min, message: tooFew });
-    if (max !== undefined && value.length > max)
-      return refuse(schema, payload, { code: 'too_big', origin: 'array', maximum: max, message: tooMany });
+    if (max !== undefined && value.length > bounds[max])
+      return refuse(schema, payload, { ...tooBig(max), origin: 'array', message: tooMany });
     const wrong = value.findIndex((id: unknown) => !Number.isSafeInteger(id) || (id as number) < 0);
     if (wrong < 0) return payload;
     // Which of the rules it breaks, the schema says.
@@ -48,7 +53,7 @@ export function tokenIdList({ min = 0, max, tooFew = '', tooMany = '' }: TokenId
 
 interface TokenIdBounds {
   readonly min?: number;
-  readonly max?: number;
+  readonly max?: NumberBound;
   readonly tooFew?: string;
   readonly tooMany?: string;
 }
@@ -72,7 +77,7 @@ export function chosenUnion<const T extends readonly [z.ZodType, z.ZodType, ...z
 }
 
 interface RecordBounds {
-  readonly max: number;
+  readonly max: NumberBound;
   readonly tooMany: string;
   /** What is wrong when it is no object. */
   readonly noObject?: string;
@@ -90,7 +95,7 @@ export function boundedRecord<Name extends z.ZodString, Value extends z.ZodType>
   value: Value,
   { max, tooMany, noObject, wrongName, isRight }: RecordBounds,
 ) {
-  const schema = z.record(name, value).meta({ maxProperties: max });
+  const schema = z.record(name, value).meta({ maxProperties: bounds[max] });
   return readBy(schema, (payload, context) => {
     const input = payload.value;
     if (typeof input !== 'object' || input === null || Array.isArray(input))
@@ -102,8 +107,8 @@ export function boundedRecord<Name extends z.ZodString, Value extends z.ZodType>
     // JSON can hold it; an object that is copied must not get another prototype by it.
     if (Object.hasOwn(input, '__proto__')) delete (input as Record<string, unknown>)['__proto__'];
     const names = Object.keys(input);
-    if (names.length > max)
-      return refuse(schema, payload, { code: 'too_big', origin: 'object', maximum: max, message: tooMany });
+    if (names.length > bounds[max])
+      return refuse(schema, payload, { ...tooBig(max), origin: 'object', message: tooMany });
     for (const key of names) {
       if (isRight?.(key, (input as Record<string, unknown>)[key])) continue;
       const named = name._zod.run({ value: key, issues: [] }, context) as Payload;
@@ -114,6 +119,7 @@ export function boundedRecord<Name extends z.ZodString, Value extends z.ZodType>
           issues: [],
           path: [key],
           message: wrongName,
+          bound: boundOf(named.issues[0]),
         });
       const read = value._zod.run({ value: (input as Record<string, unknown>)[key], issues: [] }, context) as Payload;
       if (read.issues.length > 0) {

@@ -2,13 +2,17 @@ import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { eyrieFields, modelField, optional, samplingFields } from './sampling-fields.js';
 import { structuredOutputFields } from './structured-output.js';
+import { lengthUpTo, valueUpTo } from './within.js';
 
 const textPart = z.looseObject({ type: z.literal('text', 'only text parts are supported'), text: z.string() });
 
 const message = z.strictObject({
   role: z.enum(['system', 'developer', 'user', 'assistant'], 'system, developer, user or assistant is allowed'),
   content: z.union(
-    [z.string(), z.array(textPart).max(bounds.chatPartsMax, `at most ${bounds.chatPartsMax} text parts are allowed`)],
+    [
+      z.string(),
+      z.array(textPart).check(lengthUpTo('chatPartsMax', `at most ${bounds.chatPartsMax} text parts are allowed`)),
+    ],
     'a string or an array of text parts is allowed',
   ),
   name: optional(z.string()),
@@ -29,12 +33,16 @@ export const chatRequest = z
     messages: z
       .array(message)
       .min(1, 'at least one message is required')
-      .max(bounds.chatMessagesMax, `at most ${bounds.chatMessagesMax} messages are allowed`),
+      .check(lengthUpTo('chatMessagesMax', `at most ${bounds.chatMessagesMax} messages are allowed`)),
     max_tokens: optional(z.number().int('an integer is required').min(1, '1 and above is allowed')),
     max_completion_tokens: optional(z.number().int('an integer is required').min(1, '1 and above is allowed')),
     logprobs: optional(z.boolean()),
     top_logprobs: optional(
-      z.number().int().min(0).max(bounds.topLogprobsMax, `0 to ${bounds.topLogprobsMax} is allowed`),
+      z
+        .number()
+        .int()
+        .min(0)
+        .check(valueUpTo('topLogprobsMax', `0 to ${bounds.topLogprobsMax} is allowed`)),
     ),
     tools: absent('tools'),
     functions: absent('functions'),

@@ -3,6 +3,7 @@ import { bounds } from '../domain/bounds.js';
 import { chosenUnion, tokenIdList } from './bounded.js';
 import { eyrieFields, modelField, optional, samplingFields } from './sampling-fields.js';
 import { structuredOutputFields } from './structured-output.js';
+import { lengthUpTo, valueUpTo } from './within.js';
 
 const noPrompt = 'a prompt of token ids may not be empty';
 const tokenIds = tokenIdList({ min: 1, tooFew: noPrompt });
@@ -21,8 +22,8 @@ const prompt = chosenUnion(
   [
     z.string(),
     tokenIds,
-    z.array(z.string()).min(1).max(bounds.promptsPerLineMax, tooManyPrompts),
-    z.array(tokenIds).min(1).max(bounds.promptsPerLineMax, tooManyPrompts),
+    z.array(z.string()).min(1).check(lengthUpTo('promptsPerLineMax', tooManyPrompts)),
+    z.array(tokenIds).min(1).check(lengthUpTo('promptsPerLineMax', tooManyPrompts)),
   ],
   promptForm,
   'a string, an array of strings, an array of token ids, or an array of those is allowed; it may not be empty or mixed',
@@ -39,7 +40,7 @@ export const completionRequest = z
         .number()
         .int()
         .min(1, `1 to ${bounds.choicesPerPromptMax} is allowed`)
-        .max(bounds.choicesPerPromptMax, `1 to ${bounds.choicesPerPromptMax} is allowed`),
+        .check(valueUpTo('choicesPerPromptMax', `1 to ${bounds.choicesPerPromptMax} is allowed`)),
     ),
     echo: optional(z.boolean()),
     logprobs: optional(
@@ -47,7 +48,7 @@ export const completionRequest = z
         .number()
         .int()
         .min(0, `0 to ${bounds.logprobsMax} is allowed`)
-        .max(bounds.logprobsMax, `0 to ${bounds.logprobsMax} is allowed`),
+        .check(valueUpTo('logprobsMax', `0 to ${bounds.logprobsMax} is allowed`)),
     ),
     suffix: optional(z.literal('', 'a suffix is not supported; leave it out')),
     ...samplingFields,

@@ -5,9 +5,10 @@ import { endpoints } from '../domain/served-model.js';
 import { expiresAfter, metadata, validationMode } from './batch-object.js';
 import { readBy, refuse as refuseInput } from './bounded.js';
 import { optional } from './sampling-fields.js';
+import { lengthUpTo, valueFrom, valueUpTo } from './within.js';
 
 /** As documents show them. */
-const listOfRequests = z.array(z.looseObject({})).min(1).max(bounds.batchLinesMax);
+const listOfRequests = z.array(z.looseObject({})).min(1).check(lengthUpTo('batchLinesMax'));
 
 /**
  * Requests in place of a file: lines as in a batch file, or in the words of other services (docs/api.md). Whoever reads the body
@@ -33,7 +34,9 @@ const eyrieCreate = z.strictObject({
   /** `lenient`: lines that are no requests go to the error file, and the others run. */
   validation: optional(validationMode),
   /** One more receiver of this batch's events, signed with the tenant's secret. */
-  webhook: optional(z.strictObject({ url: z.url('an http(s) URL is required').max(2048) })),
+  webhook: optional(
+    z.strictObject({ url: z.url('an http(s) URL is required').check(lengthUpTo('webhookUrlCharsMax')) }),
+  ),
   /** In place of `input_file_id`. */
   requests: optional(inlineRequests),
   /** true: nothing is created; the answer says what the batch would be. */
@@ -43,16 +46,16 @@ const eyrieCreate = z.strictObject({
     z
       .number(priorityRange)
       .int(priorityRange)
-      .min(bounds.priorityMin, priorityRange)
-      .max(bounds.priorityMax, priorityRange),
+      .check(valueFrom('priorityMin', priorityRange))
+      .check(valueUpTo('priorityMax', priorityRange)),
   ),
   /** When the results are wanted. The batch goes on after it, up to the end of its completion window. */
   deadline: optional(
     z
       .union(
         [
-          z.number().int().min(0).max(bounds.unixSecondsMax),
-          z.iso.datetime({ offset: true, error: deadlineForm }).max(64),
+          z.number().int().min(0).check(valueUpTo('unixSecondsMax')),
+          z.iso.datetime({ offset: true, error: deadlineForm }).check(lengthUpTo('timeCharsMax')),
         ],
         deadlineForm,
       )
@@ -66,9 +69,11 @@ const eyrieCreate = z.strictObject({
  */
 export const createBatchRequest = z
   .strictObject({
-    input_file_id: optional(z.string('a file id is required').min(1, 'a file id is required').max(128)),
+    input_file_id: optional(
+      z.string('a file id is required').min(1, 'a file id is required').check(lengthUpTo('idCharsMax')),
+    ),
     endpoint: optional(z.enum(endpoints, `${endpoints.join(' and ')} are supported`)),
-    completion_window: optional(z.string('a window such as "24h" is required').max(16)),
+    completion_window: optional(z.string('a window such as "24h" is required').check(lengthUpTo('windowCharsMax'))),
     metadata: optional(metadata),
     output_expires_after: optional(expiresAfter),
     requests: optional(inlineRequests),

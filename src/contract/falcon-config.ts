@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import type { FalconShape } from '../domain/falcon-shape.js';
+import { valueUpTo } from './within.js';
 
 const endTokensAllowed = `a token id or an array of at most ${bounds.endTokensMax} is expected`;
 /** The length of the array is looked at before its elements. */
@@ -14,6 +15,9 @@ export const endTokenIds = z
   .pipe(z.union([z.number().int(), z.array(z.number().int())], endTokensAllowed));
 
 const count = z.number().int().positive();
+// What is made for a model (its list of tensors, the table of its tokens) is made by these numbers, before a weight is looked at.
+const size = count.check(valueUpTo('modelSizeMax', `at most ${bounds.modelSizeMax} is expected`));
+const layerCount = count.check(valueUpTo('modelLayersMax', `at most ${bounds.modelLayersMax} is expected`));
 const flag = z.boolean().nullish();
 
 /** config.json of RefinedWeb, RefinedWebModel and falcon checkpoints: all aliases, other keys ignored. */
@@ -22,16 +26,16 @@ const falconConfig = z.looseObject({
     ['RefinedWeb', 'RefinedWebModel', 'falcon'],
     'RefinedWeb, RefinedWebModel and falcon are supported',
   ),
-  num_hidden_layers: count.nullish(),
-  n_layer: count.nullish(),
-  num_attention_heads: count.nullish(),
-  n_head: count.nullish(),
-  hidden_size: count.nullish(),
-  n_embed: count.nullish(),
-  ffn_hidden_size: count.nullish(),
-  num_kv_heads: count.nullish(),
-  n_head_kv: count.nullish(),
-  vocab_size: count,
+  num_hidden_layers: layerCount.nullish(),
+  n_layer: layerCount.nullish(),
+  num_attention_heads: size.nullish(),
+  n_head: size.nullish(),
+  hidden_size: size.nullish(),
+  n_embed: size.nullish(),
+  ffn_hidden_size: size.nullish(),
+  num_kv_heads: size.nullish(),
+  n_head_kv: size.nullish(),
+  vocab_size: size,
   new_decoder_architecture: flag,
   multi_query: flag,
   parallel_attn: flag,

@@ -1,14 +1,20 @@
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { uploadPurposes } from './file-object.js';
+import { lengthUpTo, type NumberBound, valueUpTo } from './within.js';
 
 /** Query parameters are text; this one is a number. */
-export function pageLimit(byDefault: number, max: number) {
-  const allowed = `1 to ${max} is allowed`;
-  return z.coerce.number(allowed).int(allowed).min(1, allowed).max(max, allowed).default(byDefault);
+export function pageLimit(byDefault: NumberBound, max: NumberBound) {
+  const allowed = `1 to ${bounds[max]} is allowed`;
+  const limit = z.coerce.number(allowed).int(allowed).min(1, allowed);
+  return limit.check(valueUpTo(max, allowed)).default(bounds[byDefault]);
 }
 
-const after = z.string('one id is allowed').min(1, 'an id is required').max(128, 'an id is required').optional();
+const after = z
+  .string('one id is allowed')
+  .min(1, 'an id is required')
+  .check(lengthUpTo('idCharsMax', 'an id is required'))
+  .optional();
 
 /** By time of creation. */
 const order = z.enum(['asc', 'desc'], 'asc and desc are allowed').default('desc');
@@ -18,13 +24,13 @@ export const filesQuery = z.strictObject({
     .enum([...uploadPurposes, 'batch_output'], `${uploadPurposes.join(', ')} and batch_output are known`)
     .optional(),
   after,
-  limit: pageLimit(bounds.filesPageMax, bounds.filesPageMax),
+  limit: pageLimit('filesPageMax', 'filesPageMax'),
   order,
 });
 
 export const batchesQuery = z.strictObject({
   after,
-  limit: pageLimit(bounds.batchesPageDefault, bounds.batchesPageMax),
+  limit: pageLimit('batchesPageDefault', 'batchesPageMax'),
   order,
 });
 

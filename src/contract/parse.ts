@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { EyrieError, type ErrorCode } from '../domain/errors.js';
 import { shown, shownName } from './shown.js';
+import { boundOf } from './within.js';
 
 /** Path of a field as users write it: `messages[0].content`. */
 function toParam(path: readonly PropertyKey[], root: string): string {
@@ -70,7 +71,7 @@ function toError(input: unknown, issues: readonly Issue[], root: string): EyrieE
   return new EyrieError(
     code,
     `Invalid value for '${param}': ${seen ?? shown(value)}. ${issue.message}.`.replace(/\.\.$/, '.'),
-    { param },
+    { param, bound: boundOf(issue) },
   );
 }
 

@@ -2,11 +2,15 @@ import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { pageLimit } from './list-query.js';
 import { optional } from './sampling-fields.js';
+import { lengthUpTo, valueUpTo } from './within.js';
 
 /** What may be wrong with an answer. */
 export const reportReasons = ['harmful', 'biased', 'false', 'private_data', 'copyright', 'other'] as const;
 
-const id = z.string('an id is required').min(1, 'an id is required').max(128, 'an id is required');
+const id = z
+  .string('an id is required')
+  .min(1, 'an id is required')
+  .check(lengthUpTo('idCharsMax', 'an id is required'));
 const commentAllowed = `at most ${bounds.reportCommentCharsMax} characters are allowed`;
 const lineAllowed = `1 to ${bounds.batchLinesMax} is allowed`;
 
@@ -16,16 +20,18 @@ export const createReportRequest = z
     /** The batch that the answer belongs to, with the answer's line or custom_id. */
     batch_id: optional(id),
     custom_id: optional(
-      z.string().min(1, 'a custom_id is required').max(bounds.customIdCharsMax, 'a custom_id is required'),
+      z.string().min(1, 'a custom_id is required').check(lengthUpTo('customIdCharsMax', 'a custom_id is required')),
     ),
     /** Number of the answer's line among the requests of the input, from 1; blank lines do not count. */
-    line: optional(z.number(lineAllowed).int(lineAllowed).min(1, lineAllowed).max(bounds.batchLinesMax, lineAllowed)),
+    line: optional(
+      z.number(lineAllowed).int(lineAllowed).min(1, lineAllowed).check(valueUpTo('batchLinesMax', lineAllowed)),
+    ),
     /** In place of all these: the id of an answer that was given at once, `cmpl-…` or `chatcmpl-…`. */
     completion_id: optional(
       z.string().regex(/^(chat)?cmpl-[a-z0-9]{1,64}$/, 'the id of a completion, cmpl-… or chatcmpl-…, is required'),
     ),
     reason: z.enum(reportReasons, `${reportReasons.join(', ')} are known`),
-    comment: optional(z.string().max(bounds.reportCommentCharsMax, commentAllowed)),
+    comment: optional(z.string().check(lengthUpTo('reportCommentCharsMax', commentAllowed))),
   })
   .superRefine(({ batch_id, custom_id, line, completion_id }, context) => {
     const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
@@ -65,8 +71,12 @@ export const storedReport = z.object({ v: z.literal(1), createdMs: z.number(), r
 export type StoredReport = z.output<typeof storedReport>;
 
 export const reportsQuery = z.strictObject({
-  after: z.string('one id is allowed').min(1, 'an id is required').max(128, 'an id is required').optional(),
-  limit: pageLimit(bounds.reportsPageDefault, bounds.reportsPageMax),
+  after: z
+    .string('one id is allowed')
+    .min(1, 'an id is required')
+    .check(lengthUpTo('idCharsMax', 'an id is required'))
+    .optional(),
+  limit: pageLimit('reportsPageDefault', 'reportsPageMax'),
   order: z.enum(['asc', 'desc'], 'asc and desc are allowed').default('desc'),
 });
 

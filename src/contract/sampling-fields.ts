@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { boundedRecord } from './bounded.js';
+import { lengthUpTo, valueUpTo } from './within.js';
 
 /** null counts as absent, everywhere. `optional` stands outside, so that an absent member costs next to nothing. */
 export const optional = <T extends z.ZodType>(schema: T) =>
@@ -21,7 +22,7 @@ const tokenIdName = /^\d{1,7}$/;
 const stopString = z
   .string()
   .min(1, 'a stop string may not be empty')
-  .max(bounds.stopCharsMax, `at most ${bounds.stopCharsMax} characters are allowed`);
+  .check(lengthUpTo('stopCharsMax', `at most ${bounds.stopCharsMax} characters are allowed`));
 
 /** Sampling fields that `/v1/completions` and `/v1/chat/completions` share. Ranges are those of the OpenAI API. */
 export const samplingFields = {
@@ -38,13 +39,15 @@ export const samplingFields = {
       .number()
       .int()
       .min(1, `1 to ${bounds.choicesPerPromptMax} is allowed`)
-      .max(bounds.choicesPerPromptMax, `1 to ${bounds.choicesPerPromptMax} is allowed`),
+      .check(valueUpTo('choicesPerPromptMax', `1 to ${bounds.choicesPerPromptMax} is allowed`)),
   ),
   stop: optional(
     z.union(
       [
         stopString,
-        z.array(stopString).max(bounds.stopStringsMax, `at most ${bounds.stopStringsMax} stop strings are allowed`),
+        z
+          .array(stopString)
+          .check(lengthUpTo('stopStringsMax', `at most ${bounds.stopStringsMax} stop strings are allowed`)),
       ],
       `a string, or an array of up to ${bounds.stopStringsMax} strings, is allowed`,
     ),
@@ -58,7 +61,7 @@ export const samplingFields = {
         .min(-100, '-100 to 100 is allowed')
         .max(100, '-100 to 100 is allowed'),
       {
-        max: bounds.logitBiasMax,
+        max: 'logitBiasMax',
         tooMany: `at most ${bounds.logitBiasMax} token ids are allowed`,
         noObject: 'an object of token ids and numbers, such as {"50": -100}, is allowed',
         wrongName: 'the keys of logit_bias are token ids, such as "50"',
@@ -90,4 +93,7 @@ export const eyrieFields = optional(
   }),
 );
 
-export const modelField = z.string('a model name is required').min(1, 'a model name is required').max(256);
+export const modelField = z
+  .string('a model name is required')
+  .min(1, 'a model name is required')
+  .check(lengthUpTo('modelNameCharsMax'));

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { anyObject } from './bounded.js';
 import { optional } from './sampling-fields.js';
+import { lengthUpTo } from './within.js';
 
 /** A JSON schema: which of its keywords can be followed is seen when it is compiled. */
 const jsonSchema = anyObject('a JSON schema is an object');
@@ -12,22 +13,22 @@ const schemaOrText = z.union([jsonSchema, z.string()], 'a JSON schema as an obje
 const regex = z
   .string()
   .min(1, 'a regular expression may not be empty')
-  .max(bounds.grammarRegexCharsMax, `at most ${bounds.grammarRegexCharsMax} characters are allowed`);
+  .check(lengthUpTo('grammarRegexCharsMax', `at most ${bounds.grammarRegexCharsMax} characters are allowed`));
 
 const choice = z
   .array(
     z
       .string()
       .min(1, 'a choice may not be empty')
-      .max(bounds.grammarChoiceCharsMax, `at most ${bounds.grammarChoiceCharsMax} characters are allowed`),
+      .check(lengthUpTo('grammarChoiceCharsMax', `at most ${bounds.grammarChoiceCharsMax} characters are allowed`)),
   )
   .min(1, 'at least one choice is required')
-  .max(bounds.grammarChoicesMax, `at most ${bounds.grammarChoicesMax} choices are allowed`);
+  .check(lengthUpTo('grammarChoicesMax', `at most ${bounds.grammarChoicesMax} choices are allowed`));
 
 const grammar = z
   .string()
   .min(1, 'a grammar may not be empty')
-  .max(bounds.grammarLarkCharsMax, `at most ${bounds.grammarLarkCharsMax} characters are allowed`);
+  .check(lengthUpTo('grammarLarkCharsMax', `at most ${bounds.grammarLarkCharsMax} characters are allowed`));
 
 const responseFormat = z.discriminatedUnion(
   'type',

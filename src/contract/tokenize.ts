@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { bounds } from '../domain/bounds.js';
 import { tokenIdList } from './bounded.js';
 import { modelField, optional } from './sampling-fields.js';
+import { lengthUpTo } from './within.js';
 
 /** Body of `POST /tokenize`, as in vLLM. Falcon puts nothing before or behind a text, so `add_special_tokens` changes nothing. */
 export const tokenizeRequest = z.strictObject({
   model: optional(modelField),
   prompt: z
     .string('a text is required')
-    .max(bounds.tokenizeCharsMax, `at most ${bounds.tokenizeCharsMax} characters are allowed; cut the text`),
+    .check(lengthUpTo('tokenizeCharsMax', `at most ${bounds.tokenizeCharsMax} characters are allowed; cut the text`)),
   add_special_tokens: optional(z.boolean()),
   return_token_strs: optional(z.boolean()),
 });
@@ -25,7 +26,7 @@ export const tokenizeAnswer = z.object({
 export const detokenizeRequest = z.strictObject({
   model: optional(modelField),
   tokens: tokenIdList({
-    max: bounds.detokenizeTokensMax,
+    max: 'detokenizeTokensMax',
     tooMany: `at most ${bounds.detokenizeTokensMax} token ids are allowed; cut the list`,
   }),
 });

@@ -3,6 +3,7 @@ import { bounds } from '../domain/bounds.js';
 import { expiresAfter } from './batch-object.js';
 import { fileObject, uploadPurposes } from './file-object.js';
 import { optional } from './sampling-fields.js';
+import { lengthUpTo, valueUpTo } from './within.js';
 
 /** Body of `POST /v1/uploads`. */
 export const createUploadRequest = z.strictObject({
@@ -10,16 +11,16 @@ export const createUploadRequest = z.strictObject({
   filename: z
     .string('a file name is required')
     .min(1, 'a file name is required')
-    .max(bounds.filenameCharsMax, `at most ${bounds.filenameCharsMax} characters are allowed`),
+    .check(lengthUpTo('filenameCharsMax', `at most ${bounds.filenameCharsMax} characters are allowed`)),
   /** Sum of all parts. */
   bytes: z
     .number('a number of bytes is required')
     .int('a number of bytes is required')
     .min(0, '0 and above is allowed')
-    .max(bounds.inputFileBytesMax, `at most ${bounds.inputFileBytesMax} bytes are allowed`),
+    .check(valueUpTo('inputFileBytesMax', `at most ${bounds.inputFileBytesMax} bytes are allowed`)),
   mime_type: z
     .string('a media type is required')
-    .max(bounds.mimeTypeCharsMax, `at most ${bounds.mimeTypeCharsMax} characters are allowed`),
+    .check(lengthUpTo('mimeTypeCharsMax', `at most ${bounds.mimeTypeCharsMax} characters are allowed`)),
   expires_after: optional(expiresAfter),
 });
 export type CreateUploadRequest = z.output<typeof createUploadRequest>;
@@ -28,8 +29,11 @@ export type CreateUploadRequest = z.output<typeof createUploadRequest>;
 export const completeUploadRequest = z.strictObject({
   /** In the order of the file. Parts that are not named are dropped. */
   part_ids: z
-    .array(z.string('a part id is required').max(128, 'a part id is required'), 'a list of part ids is required')
-    .max(bounds.uploadPartsMax, `at most ${bounds.uploadPartsMax} parts are allowed`),
+    .array(
+      z.string('a part id is required').check(lengthUpTo('idCharsMax', 'a part id is required')),
+      'a list of part ids is required',
+    )
+    .check(lengthUpTo('uploadPartsMax', `at most ${bounds.uploadPartsMax} parts are allowed`)),
   md5: optional(z.string().regex(/^[0-9a-fA-F]{32}$/, '32 hexadecimal digits are required')),
 });
 export type CompleteUploadRequest = z.output<typeof completeUploadRequest>;

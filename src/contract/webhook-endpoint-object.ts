@@ -4,9 +4,10 @@ import { pageLimit } from './list-query.js';
 import { optional } from './sampling-fields.js';
 import { disabledReasons } from './stored-webhooks.js';
 import { terminalEvents, webhookEvents } from './webhook-event.js';
+import { lengthUpTo, valueUpTo } from './within.js';
 
 const urlAllowed = `an http(s) URL of at most ${bounds.webhookUrlCharsMax} characters is required`;
-const url = z.url(urlAllowed).max(bounds.webhookUrlCharsMax, urlAllowed);
+const url = z.url(urlAllowed).check(lengthUpTo('webhookUrlCharsMax', urlAllowed));
 
 const eventsAllowed = `valid events are ${webhookEvents.join(', ')}`;
 const events = z
@@ -19,7 +20,7 @@ const events = z
 const descriptionAllowed = `at most ${bounds.webhookDescriptionCharsMax} characters without control characters are allowed`;
 const description = z
   .string(descriptionAllowed)
-  .max(bounds.webhookDescriptionCharsMax, descriptionAllowed)
+  .check(lengthUpTo('webhookDescriptionCharsMax', descriptionAllowed))
   // No \p: other languages' readers of the API document lack it.
   // oxlint-disable-next-line no-control-regex
   .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, descriptionAllowed);
@@ -55,7 +56,7 @@ export const rotateSecretRequest = z.strictObject({
     .number(overlapAllowed)
     .int(overlapAllowed)
     .min(0, overlapAllowed)
-    .max(bounds.webhookSecretOverlapSecondsMax, overlapAllowed)
+    .check(valueUpTo('webhookSecretOverlapSecondsMax', overlapAllowed))
     .default(bounds.webhookSecretOverlapSeconds),
 });
 
@@ -65,10 +66,14 @@ export const testWebhookRequest = z.strictObject({
   type: z.enum(webhookEvents, eventsAllowed).default('batch.completed'),
 });
 
-const cursor = z.string('one id is allowed').min(1, 'an id is required').max(128, 'an id is required').optional();
+const cursor = z
+  .string('one id is allowed')
+  .min(1, 'an id is required')
+  .check(lengthUpTo('idCharsMax', 'an id is required'))
+  .optional();
 export const webhookEndpointsQuery = z.strictObject({
   after: cursor,
-  limit: pageLimit(bounds.webhookPageDefault, bounds.webhookPageMax),
+  limit: pageLimit('webhookPageDefault', 'webhookPageMax'),
 });
 export const deliveriesQuery = webhookEndpointsQuery;
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { bounds } from '../domain/bounds.js';
+import type { NumberBound } from '../contract/within.js';
 import type { Access } from '../domain/scopes.js';
 import type { ShareName } from './shares.js';
 
@@ -39,7 +39,7 @@ export interface ApiRoute extends RouteText {
   readonly query: z.ZodObject | null;
   readonly headers: z.ZodObject | null;
   readonly body: z.ZodType | null;
-  readonly bodyBytesMax: number;
+  readonly bodyBound: NumberBound;
   readonly bodyOptional: boolean;
   readonly inlineRequests: boolean;
   readonly handle: (call: ApiCall<unknown, unknown, unknown>) => unknown;
@@ -52,8 +52,8 @@ interface RouteSpec<Query extends z.ZodObject, Headers extends z.ZodObject, Body
   readonly headers?: Headers;
   /** JSON body; absent: the body is not read. */
   readonly body?: Body;
-  /** Largest JSON body, bytes; default `bounds.jsonBodyBytesMax`. */
-  readonly bodyBytesMax?: number;
+  /** Of the bytes of a JSON body; default `jsonBodyBytesMax`. */
+  readonly bodyBound?: NumberBound;
   /** A body that is left out counts as `{}`. */
   readonly bodyOptional?: boolean;
   /** The body may hold requests in place of a file, see `InlineRequests`. */
@@ -72,7 +72,7 @@ export function defineRoute<
     query: spec.query ?? null,
     headers: spec.headers ?? null,
     body: spec.body ?? null,
-    bodyBytesMax: spec.bodyBytesMax ?? bounds.jsonBodyBytesMax,
+    bodyBound: spec.bodyBound ?? 'jsonBodyBytesMax',
     bodyOptional: spec.bodyOptional ?? false,
     inlineRequests: spec.inlineRequests ?? false,
     handle: (call) => spec.handle(call as Parameters<typeof spec.handle>[0]),

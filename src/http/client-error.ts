@@ -11,9 +11,12 @@ function toEyrieError(code: string | undefined): EyrieError {
       return new EyrieError(
         'headers_too_large',
         `The request headers are too large: at most ${bounds.headerBytesMax} bytes are allowed.`,
+        { bound: 'headerBytesMax' },
       );
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new EyrieError('request_timeout', 'The request did not arrive in time. Send it again, faster.');
+      return new EyrieError('request_timeout', 'The request did not arrive in time. Send it again, faster.', {
+        bound: 'headersMs',
+      });
     default:
       return new EyrieError('invalid_value', 'The request is not well-formed HTTP.');
   }
@@ -45,10 +48,11 @@ function endWith(socket: Socket, error: EyrieError, requestId: string): void {
 }
 
 /** Answers what is no HTTP request (bad syntax, headers too large or too slow) and closes the connection. */
-export function answerClientError(world: Pick<World, 'ids' | 'log'>, error: Error, socket: Socket): void {
+export function answerClientError(world: Pick<World, 'ids' | 'log' | 'refusals'>, error: Error, socket: Socket): void {
   const requestId = world.ids.next('request');
   const reason = (error as { code?: string }).code;
   const refusal = toEyrieError(reason);
+  if (refusal.bound !== null) world.refusals.note('', refusal.bound);
   world.log.info('http.bad_request', { requestId, status: errorKinds[refusal.code].status, reason: reason ?? null });
   if (!socket.writable || answerBegan(socket)) {
     socket.destroy();

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { NumberBound } from '../contract/within.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { InlineBodyReader } from '../domain/inline/inline-body.js';
@@ -8,10 +9,11 @@ import type { InlineRequests } from '../domain/inline/inline-requests.js';
 import { jsonExcess } from '../domain/json-size.js';
 import { hasBody } from './drain-body.js';
 
-const tooLarge = (bytesMax: number): EyrieError =>
+const tooLarge = (bound: NumberBound): EyrieError =>
   new EyrieError(
     'body_too_large',
-    `The body is too large: at most ${bytesMax} bytes are allowed. Send lines as a file (POST /v1/files).`,
+    `The body is too large: at most ${bounds[bound]} bytes are allowed. Send lines as a file (POST /v1/files).`,
+    { bound },
   );
 
 /** Bodies are taken as they are: a compressed one could unfold to any size. */
@@ -23,7 +25,7 @@ export function refuseCompressed(request: IncomingMessage): void {
     });
 }
 
-function readBounded(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+function readBounded(request: IncomingMessage, bound: NumberBound): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -33,7 +35,7 @@ function readBounded(request: IncomingMessage, bytesMax: number): Promise<Buffer
     };
     const take = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > bytesMax) settle(() => reject(tooLarge(bytesMax)));
+      if (bytes > bounds[bound]) settle(() => reject(tooLarge(bound)));
       else chunks.push(chunk);
     };
     const finish = () => settle(() => resolve(Buffer.concat(chunks, bytes)));
@@ -54,11 +56,11 @@ const isJson = (contentType: string): boolean => /^application\/(?:[\w.-]+\+)?js
  * The bytes of the request's JSON body; null when it is empty, whatever its content type says (the Python client sends one with empty
  * bodies). Size, encoding and type are checked.
  */
-export async function readJsonBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer | null> {
+export async function readJsonBytes(request: IncomingMessage, bound: NumberBound): Promise<Buffer | null> {
   if (!hasBody(request)) return null;
   refuseCompressed(request);
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
-  const bytes = await readBounded(request, bytesMax);
+  if (Number(request.headers['content-length'] ?? 0) > bounds[bound]) throw tooLarge(bound);
+  const bytes = await readBounded(request, bound);
   if (bytes.length === 0) return null;
   if (!isJson(request.headers['content-type'] ?? ''))
     throw new EyrieError('unsupported_media_type', 'A JSON body is needed, with "Content-Type: application/json".', {

@@ -4,6 +4,13 @@ import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { noPlace, type ApiShares, type ShareName } from './shares.js';
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** See `answerEnds`; null until somebody asks for it. */
+    ends: AbortSignal | null;
+  }
+}
+
 /** Calls `end` once the answer is out, or its client gone; at once when it has gone while its request was read. */
 export function whenAnswerEnds({ raw }: FastifyReply, end: (reason: EyrieError) => void): void {
   const onClose = (): void => end(new EyrieError('service_unavailable', 'The client has gone away.'));
@@ -11,8 +18,15 @@ export function whenAnswerEnds({ raw }: FastifyReply, end: (reason: EyrieError) 
   else raw.once('close', onClose);
 }
 
-/** Aborts when the answer is out, or its client gone: what was done for it is done for nobody from then on. */
+/**
+ * Aborts when the answer is out, or its client gone: what was done for it is done for nobody from then on. One signal for all who
+ * ask: Node warns of a response with more than ten listeners, and many of them are the framework's.
+ */
 export function answerEnds(reply: FastifyReply): AbortSignal {
+  return (reply.ends ??= endOf(reply));
+}
+
+function endOf(reply: FastifyReply): AbortSignal {
   const ended = new AbortController();
   whenAnswerEnds(reply, (reason) => ended.abort(reason));
   return ended.signal;

@@ -42,13 +42,13 @@ const noBody = { json: undefined, body: undefined };
 
 /** The JSON body as it came, and as its schema has it. */
 async function readBody(
-  { inlineRequests, bodyBytesMax, bodyOptional }: ApiRoute,
+  { inlineRequests, bodyBound, bodyOptional }: ApiRoute,
   schema: z.ZodType,
   request: FastifyRequest,
   reply: FastifyReply,
   turns: ParseTurns,
 ): Promise<{ readonly json: unknown; readonly body: unknown }> {
-  const bytes = await readJsonBytes(request.raw, bodyBytesMax);
+  const bytes = await readJsonBytes(request.raw, bodyBound);
   return turns.take(request.tenant, reply, bytes?.length ?? 0, async () => {
     const given = bytes ? await (inlineRequests ? parseInlineJson(bytes) : parseJson(bytes)) : undefined;
     const json = toObject(given, bodyOptional);
@@ -65,7 +65,7 @@ function register(app: FastifyInstance, route: ApiRoute, places: Places, turns: 
       const query = parseWith(route.query ?? noQuery, request.query);
       const headers = route.headers ? parseWith(route.headers, pickHeaders(route.headers, request)) : {};
       if (route.body && hasBody(request.raw))
-        await places.hold('bodies', request.tenant, reply, declaredBytes(request, route.bodyBytesMax));
+        await places.hold('bodies', request.tenant, reply, declaredBytes(request, bounds[route.bodyBound]));
       const { json, body } = route.body ? await readBody(route, route.body, request, reply, turns) : noBody;
       const params = request.params as Record<string, string>;
       const call = { tenant: request.tenant, params, query, headers, body, json, request, reply };

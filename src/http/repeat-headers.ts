@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lengthUpTo } from '../contract/within.js';
 import { bounds } from '../domain/bounds.js';
 import { retryHeader, toRetryCount } from './retry-count.js';
 
@@ -7,7 +8,7 @@ const keyLength = `1 to ${bounds.idempotencyKeyCharsMax} characters are allowed`
 /** What tells a repeated call from a new one, for calls that make a batch. */
 export const repeatHeaders = z.object({
   /** A repeat with the same key and body gives the same batch. */
-  'Idempotency-Key': z.string().min(1, keyLength).max(bounds.idempotencyKeyCharsMax, keyLength).optional(),
+  'Idempotency-Key': z.string().min(1, keyLength).check(lengthUpTo('idempotencyKeyCharsMax', keyLength)).optional(),
   ...retryHeader,
 });
 

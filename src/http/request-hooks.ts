@@ -111,6 +111,7 @@ export function addRequestHooks(app: FastifyInstance, world: World, keyRing: Key
   const refusedKeys = new RefusedKeys(world.clock);
   app.decorateRequest('tenant', '');
   app.decorateRequest('keyId', null);
+  app.decorateReply('ends', null);
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
     if (hasBody(request.raw)) watchBody(request, reply, rules);

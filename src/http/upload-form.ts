@@ -1,6 +1,6 @@
 import type { Multipart, MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
-import { bounds } from '../domain/bounds.js';
+import { bounds, type BoundName } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { refuseCompressed } from './json-body.js';
 
@@ -8,6 +8,8 @@ export interface FormShape {
   /** Name of the one part that is a file. */
   readonly file: string;
   readonly fileBytesMax: number;
+  /** What refusals for the file's size are counted by. */
+  readonly fileBound: BoundName;
   readonly fields: readonly string[];
 }
 
@@ -32,9 +34,10 @@ const limits = Object.freeze({
 /** Frame and text fields around the file. */
 const frameBytesMax = (bounds.formFieldsMax + 1) * bounds.formFieldBytesMax;
 
-const tooLarge = ({ file, fileBytesMax }: FormShape): EyrieError =>
+const tooLarge = ({ file, fileBytesMax, fileBound }: FormShape): EyrieError =>
   new EyrieError('file_too_large', `'${file}' is too large: at most ${fileBytesMax} bytes are allowed. Split it.`, {
     param: file,
+    bound: fileBound,
   });
 
 /** Errors of the form parser, in our words. */
@@ -45,7 +48,10 @@ function toFormError(error: unknown): EyrieError {
   if (code === 'FST_FILES_LIMIT')
     return new EyrieError('invalid_value', 'Only one file may be sent per call.', details);
   if (code === 'FST_FIELDS_LIMIT' || code === 'FST_PARTS_LIMIT')
-    return new EyrieError('invalid_value', `A form may hold at most ${bounds.formFieldsMax} fields.`, details);
+    return new EyrieError('invalid_value', `A form may hold at most ${bounds.formFieldsMax} fields.`, {
+      ...details,
+      bound: 'formFieldsMax',
+    });
   if (code === 'FST_PROTO_VIOLATION')
     return new EyrieError('unknown_parameter', 'The form holds a field with a forbidden name.', details);
   if (code === 'FST_MP_PREMATURE_CLOSE' || code === 'ECONNRESET' || /unexpected end|terminated early/i.test(message))
@@ -85,7 +91,10 @@ class FormFields {
     if (this.values.has(name))
       throw new EyrieError('invalid_value', `The field '${name}' was sent more than once.`, { param: name });
     if (typeof part.value !== 'string' || part.valueTruncated)
-      throw new EyrieError('invalid_type', `The field '${name}' must be a short text.`, { param: name });
+      throw new EyrieError('invalid_type', `The field '${name}' must be a short text.`, {
+        param: name,
+        bound: part.valueTruncated ? 'formFieldBytesMax' : null,
+      });
     this.values.set(name, part.value);
   }
 }

@@ -1,5 +1,5 @@
 import type { StructuredOutput } from '../../contract/structured-output.js';
-import { bounds } from '../../domain/bounds.js';
+import { bounds, type BoundName } from '../../domain/bounds.js';
 import { EyrieError, errorCode } from '../../domain/errors.js';
 import type { Grammar, GrammarKind } from '../../domain/grammar.js';
 import { jsonExcess } from '../../domain/json-size.js';
@@ -35,20 +35,23 @@ function asked(body: StructuredOutput): Asked[] {
   ];
 }
 
-function refuse(param: string, reason: string): never {
-  throw new EyrieError('invalid_value', `Invalid value for '${param}': ${reason}`.replace(/\.?$/, '.'), { param });
+function refuse(param: string, reason: string, bound: BoundName | null = null): never {
+  throw new EyrieError('invalid_value', `Invalid value for '${param}': ${reason}`.replace(/\.?$/, '.'), {
+    param,
+    bound,
+  });
 }
 
 function checkSize(text: string, param: string): string {
   const bytes = Buffer.byteLength(text);
   if (bytes > bounds.grammarBytesMax)
-    refuse(param, `it has ${bytes} bytes; at most ${bounds.grammarBytesMax} are allowed`);
+    refuse(param, `it has ${bytes} bytes; at most ${bounds.grammarBytesMax} are allowed`, 'grammarBytesMax');
   return text;
 }
 
 function schemaText(text: string, param: string): string {
   const excess = jsonExcess(Buffer.from(checkSize(text, param)));
-  if (excess) refuse(param, `it ${excess.what}`);
+  if (excess) refuse(param, `it ${excess.what}`, excess.bound);
   let schema: unknown;
   try {
     schema = JSON.parse(text);

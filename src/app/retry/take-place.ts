@@ -9,6 +9,7 @@ export const tooManyRetries = (batchId: string): EyrieError =>
   new EyrieError(
     'too_many_retries',
     `The failed lines of batch '${batchId}' were run again ${bounds.retriesPerBatchMax} times, as often as is allowed. Submit them as a new batch.`,
+    { bound: 'retriesPerBatchMax' },
   );
 
 const holderOf = async (store: ObjectStore, tenant: string, batchId: string, n: number): Promise<string | null> =>

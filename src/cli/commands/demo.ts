@@ -6,6 +6,7 @@ import { formatTable, matchAnswers } from '../demo/answer-table.js';
 import { catchWebhooks, type WebhookCatcher } from '../demo/webhook-catcher.js';
 import { modelDirectoryOf, startLocalService, type LocalParts, type LocalService } from '../dev/local-service.js';
 import { note, pc, print } from '../output.js';
+import { printable } from '../printable.js';
 
 const webhookWaitMs = 120_000;
 const pollMs = 200;
@@ -147,7 +148,7 @@ export async function runDemo(options: { readonly data: string }, parts: LocalPa
     process.once('SIGINT', interrupt);
     process.once('SIGTERM', interrupt);
     try {
-      note(`Eyrie is up at ${service.url}/v1 with ${service.modelId}; no worker runs yet`);
+      note(`Eyrie is up at ${service.url}/v1 with ${printable(service.modelId)}; no worker runs yet`);
       return (await run(service, catcher)) ? 0 : 1;
     } finally {
       await service.stop();

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { modelDirectoryOf, startLocalService, type LocalParts, type LocalService } from '../dev/local-service.js';
 import { note, pc, print } from '../output.js';
+import { printable } from '../printable.js';
 
 export interface DevOptions {
   readonly data: string;
@@ -18,7 +19,7 @@ function example({ url, modelId, data }: LocalService): string {
     custom_id: 'hello',
     method: 'POST',
     url: '/v1/completions',
-    body: { model: modelId, prompt: '<human>: What is 12 plus 30?\n<bot>:', max_tokens: 24, temperature: 0 },
+    body: { model: printable(modelId), prompt: '<human>: What is 12 plus 30?\n<bot>:', max_tokens: 24, temperature: 0 },
   };
   const field = (name: string): string => `sed 's/.*"${name}":"\\([^"]*\\)".*/\\1/'`;
   return [
@@ -34,7 +35,8 @@ function example({ url, modelId, data }: LocalService): string {
 }
 
 function banner(service: LocalService, options: DevOptions): string {
-  const { url, modelId, data } = service;
+  const { url, data } = service;
+  const modelId = printable(service.modelId);
   const row = (name: string, value: string): string => `  ${pc.dim(name.padEnd(16))}${value}`;
   const folder = (name: string): string => path.relative(process.cwd(), name) || '.';
   return [

@@ -1,4 +1,5 @@
 import { pc } from '../output.js';
+import { printable } from '../printable.js';
 
 export interface AnsweredLine {
   readonly question: string;
@@ -52,7 +53,11 @@ export function matchAnswers(requests: string, results: string): AnsweredLine[] 
   });
 }
 
-const cut = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, width - 1)}…`);
+/** A model may write anything: in one row, and nothing that steers the terminal. */
+function cut(text: string, width: number): string {
+  const row = printable(text.replaceAll(/[\n\t]/g, ' '));
+  return row.length <= width ? row : `${row.slice(0, width - 1)}…`;
+}
 
 /** Two columns as wide as the terminal allows. */
 export function formatTable(lines: readonly AnsweredLine[], columns: number): string {

@@ -56,6 +56,13 @@ export const requestsBounds = Object.freeze({
   completionTokensDefault: 16,
   chatTokensDefault: 256,
 
+  /** Ids and what stands for them in a request: those of the service have some 40 characters. */
+  idCharsMax: 128,
+  cursorCharsMax: 256,
+  modelNameCharsMax: 256,
+  /** A completion window such as `24h`, and a time in words. */
+  windowCharsMax: 16,
+  timeCharsMax: 64,
   metadataPairsMax: 16,
   metadataKeyCharsMax: 64,
   metadataValueCharsMax: 512,

@@ -14,7 +14,6 @@ import { batchObject } from '../../contract/batch-object.js';
 import { createBatchRequest, type CreateBatchRequest } from '../../contract/create-batch.js';
 import { dryRunObject, type DryRunObject } from '../../contract/dry-run.js';
 import { batchesQuery, deletedBatch, listOf } from '../../contract/list-query.js';
-import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import type { Places } from '../places.js';
@@ -48,7 +47,7 @@ export function batchRoutes(
       access: 'batches:write',
       headers: repeatHeaders,
       body: createBatchRequest,
-      bodyBytesMax: bounds.inlineBodyBytesMax,
+      bodyBound: 'inlineBodyBytesMax',
       inlineRequests: true,
       answer: z.union([batchObject, dryRunObject]),
       handle: async ({ tenant, headers, body, reply }) => {

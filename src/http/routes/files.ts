@@ -19,6 +19,7 @@ function describe(fields: ReadonlyMap<string, string>, filename: string) {
   if (filename.length > bounds.filenameCharsMax)
     throw new EyrieError('invalid_value', `The file name has more than ${bounds.filenameCharsMax} characters.`, {
       param: 'file',
+      bound: 'filenameCharsMax',
     });
   const anchor = fields.get('expires_after[anchor]');
   const seconds = fields.get('expires_after[seconds]');
@@ -37,14 +38,17 @@ export function fileRoutes(world: World, fileBytesMax: number, quota: FilesQuota
       form: { file: 'file', fields: createFileForm },
       answer: fileObject,
       handle: ({ tenant, request }) =>
-        readUploadForm(request, { file: 'file', fileBytesMax, fields: fieldNames }, (file) =>
-          quota.metered(tenant, file.content, (content) =>
-            storeFile(world, {
-              tenant,
-              content,
-              describe: async () => describe(await file.fields(), file.filename),
-            }),
-          ),
+        readUploadForm(
+          request,
+          { file: 'file', fileBytesMax, fileBound: 'inputFileBytesMax', fields: fieldNames },
+          (file) =>
+            quota.metered(tenant, file.content, (content) =>
+              storeFile(world, {
+                tenant,
+                content,
+                describe: async () => describe(await file.fields(), file.filename),
+              }),
+            ),
         ),
     }),
     defineRoute({

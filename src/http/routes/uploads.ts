@@ -16,7 +16,14 @@ import {
 import { bounds } from '../../domain/bounds.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { retryHeader, toRetryCount } from '../retry-count.js';
-import { readUploadForm } from '../upload-form.js';
+import { readUploadForm, type FormShape } from '../upload-form.js';
+
+const partForm: FormShape = {
+  file: 'data',
+  fileBytesMax: bounds.uploadPartBytesMax,
+  fileBound: 'uploadPartBytesMax',
+  fields: [],
+};
 
 /** Files sent in parts: parallel, in any order, each repeatable by itself. */
 export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
@@ -47,7 +54,7 @@ export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
       form: { file: 'data', fields: z.strictObject({}) },
       answer: uploadPartObject,
       handle: ({ tenant, params, headers, request }) =>
-        readUploadForm(request, { file: 'data', fileBytesMax: bounds.uploadPartBytesMax, fields: [] }, (part) =>
+        readUploadForm(request, partForm, (part) =>
           quota.metered(tenant, part.content, (content) =>
             addPart(world, room, {
               tenant,

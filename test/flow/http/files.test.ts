@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { type OpenAI, NotFoundError, toFile } from 'openai';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { digestContent } from '../../../src/app/files/content-digest.js';
 import type { StoredFile } from '../../../src/contract/stored-objects.js';
 import { keys } from '../../../src/domain/object-keys.js';
@@ -182,6 +182,18 @@ test('files that nobody hashed have names of their own for caches', async () => 
   const headers = { 'if-none-match': etags[0] ?? '' };
   expect((await call('/v1/files/file-01drop/content', { headers })).status).toBe(304);
   expect((await call('/v1/files/file-02drop/content', { headers })).status).toBe(200);
+});
+
+test('a download has no more listeners than Node thinks right: else each is a warning in the log', async () => {
+  const { client } = await listening();
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  onTestFinished(() => void process.off('warning', note));
+  const { id } = await client.files.create({ file: await jsonl(), purpose: 'batch' });
+  await (await client.files.content(id)).text();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([]);
 });
 
 test('a file belongs to its tenant alone', async () => {

@@ -19,7 +19,7 @@ import {
   testWebhookRequest,
   updateWebhookEndpointRequest,
 } from '../../../src/contract/webhook-endpoint-object.js';
-import { bounds } from '../../../src/domain/bounds.js';
+import type { NumberBound } from '../../../src/contract/within.js';
 import { EyrieError } from '../../../src/domain/errors.js';
 import { parseInlineJson, parseJson, readJsonBytes } from '../../../src/http/json-body.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
@@ -91,8 +91,8 @@ function requestOf(bytes: Buffer): IncomingMessage {
 
 const rules = { model: testModel, tokenizer: new ByteTokenizer(), grammars: new FakeGrammars() };
 
-async function bodyOf(bytes: Buffer, bytesMax: number): Promise<Buffer> {
-  const body = await readJsonBytes(requestOf(bytes), bytesMax);
+async function bodyOf(bytes: Buffer, bound: NumberBound): Promise<Buffer> {
+  const body = await readJsonBytes(requestOf(bytes), bound);
   if (!body) throw new Error('The body is empty.');
   return body;
 }
@@ -104,8 +104,8 @@ async function check(schema: string, bytes: Buffer): Promise<void> {
   try {
     const json =
       schema === 'batch'
-        ? await parseInlineJson(await bodyOf(bytes, bounds.inlineBodyBytesMax))
-        : parseJson(await bodyOf(bytes, bounds.jsonBodyBytesMax));
+        ? await parseInlineJson(await bodyOf(bytes, 'inlineBodyBytesMax'))
+        : parseJson(await bodyOf(bytes, 'jsonBodyBytesMax'));
     parseWith(type, json);
     const endpoint = { chat: '/v1/chat/completions', completion: '/v1/completions' } as const;
     if (schema === 'chat' || schema === 'completion')

@@ -60,8 +60,21 @@ const doubtful: readonly (readonly [name: string, bytes: string])[] = [
   ['a method that nobody knows', crlf('XYZZY /health HTTP/1.1', 'Host: t', '', '')],
   ['no method', crlf(' /health HTTP/1.1', 'Host: t', '', '')],
   ['two blanks before the version', crlf('GET /health x HTTP/1.1', 'Host: t', '', '')],
+  ['a length with an exponent', post('Content-Length: 5e0') + `{"a":${hidden}`],
+  ['a length with a semicolon', post('Content-Length: 5;') + `{"a":${hidden}`],
+  ['a length in quotes', post('Content-Length: "5"') + `{"a":${hidden}`],
+  [
+    'a length and an encoding that means nothing',
+    post('Content-Length: 5', 'Transfer-Encoding: identity') + `{"a":${hidden}`,
+  ],
+  ['two encodings in one line', post('Transfer-Encoding: chunked, identity') + `0\r\n\r\n${hidden}`],
+  ['a chunk whose content has no end', post('Transfer-Encoding: chunked') + `1\r\naX\r\n0\r\n\r\n${hidden}`],
+  ['a chunk with a NUL behind its size', post('Transfer-Encoding: chunked') + `1;\0\r\na\r\n0\r\n\r\n${hidden}`],
+  ['a NUL in the path', crlf('GET /hea\0lth HTTP/1.1', 'Host: t', '', '') + hidden],
   ['a TLS greeting', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'.padEnd(100, '\0')],
 ];
+
+test('there are as many as were tried', () => expect(doubtful).toHaveLength(47));
 
 test.each(doubtful)('%s is refused and the connection closed', async (_name, bytes) => {
   const server = await listening();
