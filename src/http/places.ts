@@ -63,7 +63,8 @@ export class Places {
       else answered.addEventListener('abort', leave, { once: true });
       return leave;
     } finally {
-      entered.abort();
+      // With a reason: without one, an error with its stack is made for each call.
+      entered.abort('entered');
     }
   }
 }
