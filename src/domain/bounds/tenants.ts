@@ -19,7 +19,7 @@ export const tenantsBounds = Object.freeze({
   claimLookMs: 100,
   /** How old a count of a tenant's queued tokens may be where it leaves room; what was planned since is noted for longer than that. */
   tokensAgeMs: 20_000,
-  plannedKeptMs: 60_000,
+  plannedKeptMs: 30_000,
   /** Reads at once of such a count, and how old the list of a tenant's open batches may be that says where a batch stands among them. */
   tokenReadsAtOnce: 4,
   openListAgeMs: 2000,

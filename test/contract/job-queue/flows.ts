@@ -109,6 +109,22 @@ export function describeJobFlows(name: string, open: () => Promise<QueueHarness>
       await letAllGo();
     });
 
+    it('jobs that are added by many calls at once, while a consumer is idle, keep their turns', async () => {
+      const { queue, until } = await start();
+      const { held, letAllGo } = hold(queue, { concurrency: 6, perTenant: 4 });
+      // It has asked, and found nothing.
+      await queue.add('live', [ofTenant('before', 0)]);
+      await until('it is at work', () => held.has('before-0'));
+      held.get('before-0')?.();
+      await until('it is idle', async () => (await queue.backlog('live')).active === 0);
+      await Promise.all(several('mallory', 40).map((job) => queue.add('live', [job])));
+      await until('it holds what it may', () => held.size >= 4);
+      await queue.add('live', several('alice', 5));
+      await until('hers are next', () => [...held.keys()].filter((id) => id.startsWith('alice')).length >= 2);
+      expect([...held.keys()].filter((id) => id.startsWith('mallory'))).toHaveLength(4);
+      await letAllGo();
+    });
+
     it('what waits is found, counted and taken back, the first of a tenant too', async () => {
       const { queue } = await start();
       await queue.add('live', [...several('acme', 4), ...several('umbrella', 2)]);

@@ -78,8 +78,9 @@ return redis.call('EXISTS', KEYS[4])`;
  * KEYS[8] flows
  * ARGV[1] jobs that the caller can do, ARGV[2] how many of BullMQ's waiting jobs it has counted already, ARGV[3] life of a claim (ms),
  * ARGV[4] for how long the caller counts as idle if it gets less (ms), 0 for not, ARGV[5] start of the keys of lines, ARGV[6] jobs of one
- * tenant that the caller does at once, 0 for any number, or -1: it only wakes an idle consumer, takes nothing of the tenants of which
- * that one has enough, and wakes it once; then for each tenant of which the caller holds or expects jobs: its name, and how many of each
+ * tenant that the caller does at once, 0 for any number, or -1: it only wakes an idle consumer, if there is one, takes nothing of the
+ * tenants of which that one has enough, and nothing while a job waits to be started; then for each tenant of which the caller holds or
+ * expects jobs: its name, and how many of each
  * Returns member, payload, member, payload and so on.
  */
 export const takeScript = `${flowFunctions}
@@ -97,18 +98,32 @@ for i = 1, #claims, 2 do
     redis.call('ZADD', order, score, claims[i])
   end
 end
-local waiting = redis.call('LLEN', KEYS[6]) + redis.call('ZCARD', KEYS[7]) - ARGV[2]
-local own = ARGV[1] - math.max(0, waiting)
 local idle = redis.call('GET', KEYS[5])
 local most, held, full = tonumber(ARGV[6]), {}, 0
-local room = own + ((idle and most ~= -1) and 1 or 0)
 local taken = {}
+if most == -1 and not idle then return taken end
+local bull = string.sub(KEYS[6], 1, -5)
+-- Jobs on their way to BullMQ.
+local coming = {}
+if most ~= 0 then
+  for _, member in ipairs(redis.call('HKEYS', KEYS[3])) do
+    if redis.call('EXISTS', bull .. string.sub(member, tieChars + 1)) == 0 then coming[#coming + 1] = member end
+  end
+end
+local waiting = redis.call('LLEN', KEYS[6]) + redis.call('ZCARD', KEYS[7]) - ARGV[2]
+if most == -1 then waiting = waiting + #coming end
+local own = ARGV[1] - math.max(0, waiting)
+local room = own + ((idle and most ~= -1) and 1 or 0)
 if room <= 0 then return taken end
 
 if most > 0 then
-  -- What BullMQ has for somebody to start may come to the caller, who expects some of it.
+  -- What BullMQ has for somebody to start, or is about to get, may come to the caller, who expects some of it.
+  for _, member in ipairs(coming) do
+    local tenant = flowOf(entryOf(jobs, member) or '')
+    if tenant then held[tenant] = (held[tenant] or 0) + 1 end
+  end
   for _, id in ipairs(redis.call('LRANGE', KEYS[6], 0, -1)) do
-    local payload = redis.call('HGET', string.sub(KEYS[6], 1, -5) .. id, 'data')
+    local payload = redis.call('HGET', bull .. id, 'data')
     local isJson, data = pcall(cjson.decode, payload or '{}')
     local tenant = isJson and type(data) == 'table' and data.tenant
     if type(tenant) == 'string' then held[tenant] = (held[tenant] or 0) + 1 end
@@ -163,7 +178,7 @@ if ARGV[4] ~= '0' and #taken / 2 < own then
   local enough = {}
   for tenant in pairs(held) do if hasEnough(tenant) then enough[#enough + 1] = tenant end end
   redis.call('SET', KEYS[5], ' ' .. table.concat(enough, ' '), 'PX', ARGV[4])
-elseif ARGV[6] == '-1' and #taken > 0 then redis.call('DEL', KEYS[5]) end
+end
 forget(order, flows)
 return taken`;
 

@@ -79,6 +79,7 @@ test('one tenant sends so many files at once; others send theirs meanwhile', asy
   expect(theirs.bytes).toBe(1);
   for (const raw of raws) raw.destroy();
   await eventually('nothing is held any more', () => shares.uploads.state().active === 0);
+  expect(server.world.log.of('http.failed')).toEqual([]);
 });
 
 test('lists of one tenant take turns; others and other calls go on', async () => {
