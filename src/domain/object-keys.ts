@@ -16,6 +16,7 @@ export const keys = Object.freeze({
   openBatch: (tenant: string, batchId: string) => `open/${tenant}/${batchId}`,
   openBatchesOf: (tenant: string) => `open/${tenant}/`,
   pendingNotices: 'notify/',
+  pendingNoticesOf: (tenant: string) => `notify/${tenant}/`,
   pendingNotice: (tenant: string, eventId: string) => `notify/${tenant}/${eventId}`,
 
   /** What is to be looked at for removal, by tenant and time: see `parseDue`. A folder holds what is due within 17 minutes. */
@@ -23,7 +24,9 @@ export const keys = Object.freeze({
   agenda: (tenant: string) => `agenda/${tenant}/`,
   /** `sinceMs`: when it was first to be looked at, for what is looked at again. */
   due: (ms: number, tenant: string, id: string, sinceMs?: number) =>
-    `agenda/${tenant}/${String(ms).padStart(13, '0').replace(/(?=.{6}$)/, '/')}.${id}${sinceMs === undefined ? '' : `.${sinceMs}`}`,
+    `agenda/${tenant}/${String(ms)
+      .padStart(13, '0')
+      .replace(/(?=.{6}$)/, '/')}.${id}${sinceMs === undefined ? '' : `.${sinceMs}`}`,
   /** The same of earlier versions, in one list for all tenants: `due/{time}.{tenant}.{id}`. */
   oldDueItems: 'due/',
 

@@ -67,16 +67,14 @@ async function sweepEntries(
     }),
   );
   inUse.renew(tenant);
-  await each(removable, ({ entry, remove }) =>
-    attempt(world, entry, async () => settle(world, entry, await remove())),
-  );
+  await each(removable, ({ entry, remove }) => attempt(world, entry, async () => settle(world, entry, await remove())));
 }
 
 /** Puts due entries of earlier versions on their tenants' agendas: so many in each sweep, and the rest in the next. */
 async function moveOldEntries(world: Remover): Promise<void> {
   const { store, clock } = world;
   let after: string | null = null;
-  for (let moved = 0; moved < bounds.sweepOldEntriesMax; ) {
+  for (let moved = 0; moved < bounds.sweepOldEntriesMax;) {
     const page = await store.list(keys.oldDueItems, after === null ? {} : { after });
     const known = page.objects.flatMap(({ key }) => {
       const item = parseOldDue(key);
@@ -103,21 +101,17 @@ export async function sweepRetention(world: Remover & Pick<World, 'tenants'>): P
   const { store, clock } = world;
   await moveOldEntries(world);
   const inUse = new InputsInUse(store);
-  await sweepByTenant(
-    world,
-    { prefix: keys.agendas, failed: 'retention.failed' },
-    async (tenant, after, each) => {
-      const page = await store.list(keys.agenda(tenant), {
-        limit: bounds.sweepEntriesPerTurn,
-        ...(after === null ? {} : { after }),
-      });
-      const known = page.objects.flatMap(({ key }) => {
-        const item = parseDue(key);
-        return item ? [{ key, item }] : [];
-      });
-      const due = known.filter(({ item }) => item.dueMs <= clock.now());
-      await sweepEntries(world, tenant, due, inUse, each);
-      return due.length < known.length ? null : page.next;
-    },
-  );
+  await sweepByTenant(world, { prefix: keys.agendas, failed: 'retention.failed' }, async (tenant, after, each) => {
+    const page = await store.list(keys.agenda(tenant), {
+      limit: bounds.sweepEntriesPerTurn,
+      ...(after === null ? {} : { after }),
+    });
+    const known = page.objects.flatMap(({ key }) => {
+      const item = parseDue(key);
+      return item ? [{ key, item }] : [];
+    });
+    const due = known.filter(({ item }) => item.dueMs <= clock.now());
+    await sweepEntries(world, tenant, due, inUse, each);
+    return due.length < known.length ? null : page.next;
+  });
 }

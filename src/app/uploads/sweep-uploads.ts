@@ -44,23 +44,19 @@ async function sweepUpload(world: Sweeper, tenant: string, uploadId: string, mar
  * when it has ended. May run in several processes at once.
  */
 export const sweepUploads = (world: Sweeper): Promise<void> =>
-  sweepByTenant(
-    world,
-    { prefix: keys.openUploads, failed: 'upload.sweep_failed' },
-    async (tenant, after, each) => {
-      const page = await world.store.list(`${keys.openUploads}${tenant}/`, {
-        limit: bounds.sweepEntriesPerTurn,
-        ...(after === null ? {} : { after }),
-      });
-      await each(page.objects, async ({ key, modifiedMs }) => {
-        const uploadId = key.slice(keys.openUpload(tenant, '').length);
-        if (!isId('upload', uploadId)) return;
-        try {
-          await sweepUpload(world, tenant, uploadId, modifiedMs);
-        } catch (error) {
-          world.log.warn('upload.sweep_failed', { tenant, uploadId, code: errorCode(error) });
-        }
-      });
-      return page.next;
-    },
-  );
+  sweepByTenant(world, { prefix: keys.openUploads, failed: 'upload.sweep_failed' }, async (tenant, after, each) => {
+    const page = await world.store.list(`${keys.openUploads}${tenant}/`, {
+      limit: bounds.sweepEntriesPerTurn,
+      ...(after === null ? {} : { after }),
+    });
+    await each(page.objects, async ({ key, modifiedMs }) => {
+      const uploadId = key.slice(keys.openUpload(tenant, '').length);
+      if (!isId('upload', uploadId)) return;
+      try {
+        await sweepUpload(world, tenant, uploadId, modifiedMs);
+      } catch (error) {
+        world.log.warn('upload.sweep_failed', { tenant, uploadId, code: errorCode(error) });
+      }
+    });
+    return page.next;
+  });

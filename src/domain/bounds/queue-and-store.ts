@@ -44,6 +44,8 @@ export const queueAndStoreBounds = Object.freeze({
   sweepNewsLookMs: 30_000,
   /** Deliveries of a tenant that are looked at in one sweep; the next one goes on after them. */
   deliveriesPerSweep: 500,
+  /** Events of a tenant that are still to be told, listed in one sweep: all of them, but for a moment above `webhookPendingEventsMax`. */
+  noticesPerSweep: 10_000,
   /** Open batches of a tenant that are looked at in one sweep; the next one goes on after them. */
   looksPerSweep: 500,
   /** Shards of a tenant that are given up in one sweep, of one or of several batches: they must not hold up the others' looks. */
@@ -56,7 +58,7 @@ export const queueAndStoreBounds = Object.freeze({
   sweepLeaseMsMin: 15_000,
   /** Entries of a tenant that a sweep of uploads or removals takes in one turn, and steps of a tenant at once. */
   sweepEntriesPerTurn: 200,
-  sweepStepsPerTenant: 8,
+  sweepStepsPerTenant: 16,
   /** Tenants that have more get further turns of such a sweep for this long; then all begin anew. */
   sweepTurnsMs: 60_000,
   /** Keys of a page that is read for the names of tenants. */
