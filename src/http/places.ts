@@ -68,6 +68,7 @@ export class Places {
       entered.abort('entered');
     }
   }
+
   /**
    * Handles a call, which leaves its places when it has ended: its handler, which goes on when the client goes away, and its answer,
    * which goes on when the handler has returned.
