@@ -15,6 +15,7 @@ import { BatchRecords } from './batch-records.js';
 import { Refusals } from './fair/refusals.js';
 import { Claims } from './quotas/claims.js';
 import { OpenBatches } from './quotas/open-batches.js';
+import { PlannedLately } from './quotas/planned-lately.js';
 import { QuickShared } from './quotas/quick-shared.js';
 import { PendingEvents } from './webhooks/pending-events.js';
 
@@ -34,6 +35,8 @@ export interface World {
   readonly openBatches: OpenBatches;
   /** Over `store`: how many events of tenants are still to be told. */
   readonly pendingEvents: PendingEvents;
+  /** Over `quickShared`: tokens that were planned a moment ago. */
+  readonly plannedLately: PlannedLately;
   /** What was refused because of a bound. */
   readonly refusals: Refusals;
   readonly queue: JobQueue;
@@ -54,7 +57,10 @@ export interface World {
 
 /** Adds what the steps keep beside the ports. */
 export const toWorld = <
-  Ports extends Omit<World, 'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches' | 'pendingEvents'>,
+  Ports extends Omit<
+    World,
+    'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches' | 'plannedLately' | 'pendingEvents'
+  >,
 >(
   ports: Ports,
 ): Ports & World => {
@@ -66,6 +72,7 @@ export const toWorld = <
     refusals: new Refusals(ports),
     quickShared,
     claims: new Claims({ clock: ports.clock, ids: ports.ids, quickShared }),
+    plannedLately: new PlannedLately({ clock: ports.clock, ids: ports.ids, quickShared }),
     openBatches: new OpenBatches({ store: ports.store, clock: ports.clock, records }),
     pendingEvents: new PendingEvents(ports),
   };
