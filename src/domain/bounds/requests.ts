@@ -85,4 +85,6 @@ export const requestsBounds = Object.freeze({
   tokenizeCharsMax: 128 * 1024,
   /** Token ids that `/detokenize` takes. */
   detokenizeTokensMax: 128 * 1024,
+  /** And bytes of the text that it gives: tokens have up to 80 each. */
+  detokenizeBytesMax: 1024 * 1024,
 });
