@@ -49,7 +49,7 @@ export function checkPromptTokens({
     refuse(
       'livePromptTokensMax',
       format === 'chat' ? 'messages' : 'prompt',
-      `${product(prompts.length, candidates)} are ${promptTokens} prompt tokens to compute; a call that waits for its answer may have ${bounds.livePromptTokensMax}.`,
+      `${product(prompts.length, candidates)} are already ${promptTokens} prompt tokens to compute; a call that waits for its answer may have ${bounds.livePromptTokensMax}.`,
     );
 }
 
