@@ -35,6 +35,13 @@ test('the largest grammars of all kinds together take no more than is kept', () 
   expect(bounds.grammarsKeptBytes / grammarMemory({ text: '' })).toBe(256);
 });
 
+test.each([
+  ['a thousand choices of 55 characters', 'x'.repeat(58_000), 5],
+  ['a hundred classes of all letters', String.raw`A: /\p{L}{1,40}/ `.repeat(100), 7],
+])('%s count for more megabytes than a small grammar', (_, text, megabytes) => {
+  expect(grammarMemory({ text })).toBeGreaterThan(megabytes * 2 ** 20);
+});
+
 test('what is removed must still be the same', () => {
   const kept = new KeptGrammars<number>();
   kept.add('a', 'acme', eighth, 1);

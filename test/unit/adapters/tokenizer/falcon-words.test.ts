@@ -64,8 +64,8 @@ it('leaves a text to the library when its new words would take too long, which g
   const words = FalconWords.of(parseTokenizerFile(readFileSync(file(path), 'utf8'), path));
   expect(words?.encode(newWords(1500, 5, 1))).not.toBeNull();
   expect(words?.encode(newWords(24, 62, 2))).not.toBeNull();
-  for (const text of [newWords(1990, 62, 3), newWords(60, 62, 4), newWords(600, 20, 5)]) {
-    expect(words?.encode(text)).toBeNull();
+  for (const long of [newWords(1990, 62, 3), newWords(60, 62, 4), newWords(600, 20, 5)]) {
+    expect(words?.encode(long)).toBeNull();
     expect(words?.steps).toBeLessThan(stepsMax + 64 ** 2 + 10);
   }
   // What is known costs its characters.
@@ -84,10 +84,10 @@ it('lets others have their turn between many texts, one after the other or side 
     if (counting) setImmediate(count);
   };
   setImmediate(count);
-  for (const text of texts(100)) await tokenizer.encode(text, 'text');
+  for (const one of texts(100)) await tokenizer.encode(one, 'text');
   expect(turns).toBeGreaterThanOrEqual(15);
   turns = 0;
-  await Promise.all(texts(200).map((text) => tokenizer.encode(text, 'text')));
+  await Promise.all(texts(200).map((one) => tokenizer.encode(one, 'text')));
   expect(turns).toBeGreaterThanOrEqual(15);
   counting = false;
 });
