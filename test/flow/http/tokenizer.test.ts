@@ -1,8 +1,10 @@
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { callLive } from '../../../src/app/live/call-live.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
-import { keyA, keyB } from './fake-world.js';
+import { startWorker, waiting } from './answering.js';
+import { keyA, keyB, tenantA } from './fake-world.js';
 import { errorOf, listening, type Listening } from './listening.js';
 
 const post = ({ call }: Listening, path: string, body: unknown) =>
@@ -89,12 +91,24 @@ test('long texts of one tenant are tokenized one after the other, and keep no ot
     expect(await errorOf(answer)).toMatchObject({ code: 'context_length_exceeded' });
 });
 
-test('a call that waits is refused at the prompt that passes the bound of its tokens', async () => {
-  const tokenizer = new ByteTokenizer();
-  const encode = vi.spyOn(tokenizer, 'encode');
-  const server = await listening({ tokenizer, grammars: new FakeGrammars() });
-  const prompt = Array.from({ length: 64 }, () => 'x'.repeat(2000));
-  const answer = await post(server, '/v1/completions', { model: 'falcon', prompt });
-  expect(answer.status).toBe(400);
-  expect(encode).toHaveBeenCalledTimes(17);
+describe('a call that waits is refused at the prompt that passes the bound of its tokens', () => {
+  const body = { model: 'falcon', prompt: Array.from({ length: 64 }, () => 'x'.repeat(2000)) };
+
+  test('by the API', async () => {
+    const tokenizer = new ByteTokenizer();
+    const encode = vi.spyOn(tokenizer, 'encode');
+    const server = await listening({ tokenizer, grammars: new FakeGrammars() });
+    expect((await post(server, '/v1/completions', body)).status).toBe(400);
+    expect(encode).toHaveBeenCalledTimes(17);
+  });
+
+  test('by a worker, which trusts nobody', async () => {
+    const { world } = await waiting();
+    startWorker(world, () => 'a');
+    const encode = vi.spyOn(ByteTokenizer.prototype, 'encode');
+    const call = callLive(world, tenantA, { v: 1, endpoint: '/v1/completions', body }, 1, new AbortController().signal);
+    await expect(call.next()).rejects.toMatchObject({ message: expect.stringMatching(/17 prompts .* already 34000/) });
+    expect(encode).toHaveBeenCalledTimes(17);
+    encode.mockRestore();
+  });
 });
