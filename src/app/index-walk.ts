@@ -44,7 +44,8 @@ async function entriesBefore(
     const entries = [...page.objects];
     const isWhole = (): boolean => page.next === null || page.next >= end;
     // So many at one and the same time are taken all together.
-    while (!isWhole() && full !== null && full - empty <= 1) {
+    const isInstant = full !== null && full - empty <= 1;
+    while (isInstant && !isWhole()) {
       page = await store.list(prefix, { after: page.next ?? '' });
       entries.push(...page.objects);
     }

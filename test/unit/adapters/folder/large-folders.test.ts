@@ -1,3 +1,4 @@
+import type * as fs from 'node:fs/promises';
 import { opendir, rm, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -7,7 +8,7 @@ import { bounds } from '../../../../src/domain/bounds.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 vi.mock('node:fs/promises', async (importOriginal) => {
-  const real = await importOriginal<typeof import('node:fs/promises')>();
+  const real = await importOriginal<typeof fs>();
   return { ...real, opendir: vi.fn(real.opendir) };
 });
 const reads = vi.mocked(opendir);
