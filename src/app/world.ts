@@ -54,7 +54,7 @@ export const toWorld = <Ports extends Omit<World, 'records' | 'refusals' | 'quic
   ports: Ports,
 ): Ports & World => {
   const quickShared = new QuickShared(ports);
-  const records = new BatchRecords(ports.store);
+  const records = new BatchRecords(ports.store, ports.clock);
   return {
     ...ports,
     records,

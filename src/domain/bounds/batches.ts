@@ -8,6 +8,10 @@ export const batchesBounds = Object.freeze({
   shardTokensMax: 64 * 1024,
   /** A worker holds the lines of a shard in memory, also those whose body is wrong and that take no tokens. */
   shardBytesMax: 8 * 1024 * 1024,
+  /** Of one batch: whoever shows it lists the parts of all. Enough for a billion tokens in full shards; the plan takes 4 MB then. */
+  shardsPerBatchMax: 16 * 1024,
+  /** The head of a plan, as it is read for views: the tokens of each shard, and a kilobyte. */
+  planHeadBytesMax: 256 * 1024,
   /** Parts of a batch read ahead when it is finished: at 20 ms each, 10,000 take 3 s. No more bytes than this and one part. */
   partReadsMax: 64,
   partReadBytesMax: 32 * 1024 * 1024,
