@@ -51,8 +51,11 @@ export const submitObject = z.object({
   outboxName: z.string().nullable(),
   /** SHA-256 of the request, to tell a repeated create from another one under the same idempotency key. */
   requestHash: z.string(),
-  /** Set for a batch that runs failed lines of another again. `depth`: 1 for a retry, 2 for the retry of a retry. */
-  retryOf: z.object({ batchId: z.string(), depth: z.number() }).optional(),
+  /**
+   * Set for a batch that runs failed lines of another again. `depth`: 1 for a retry, 2 for the retry of a retry. `rootId`: the batch
+   * that all of these began with; absent in records of earlier versions.
+   */
+  retryOf: z.object({ batchId: z.string(), depth: z.number(), rootId: z.string().optional() }).optional(),
 });
 export type SubmitObject = z.output<typeof submitObject>;
 
