@@ -15,6 +15,7 @@ import { BatchRecords } from './batch-records.js';
 import { Refusals } from './fair/refusals.js';
 import { Claims } from './quotas/claims.js';
 import { OpenBatches } from './quotas/open-batches.js';
+import { PlannedLately } from './quotas/planned-lately.js';
 import { QuickShared } from './quotas/quick-shared.js';
 
 /**
@@ -31,6 +32,8 @@ export interface World {
   readonly claims: Claims;
   /** Over `store`: what is known of tenants' open batches. */
   readonly openBatches: OpenBatches;
+  /** Over `quickShared`: tokens that were planned a moment ago. */
+  readonly plannedLately: PlannedLately;
   /** What was refused because of a bound. */
   readonly refusals: Refusals;
   readonly queue: JobQueue;
@@ -50,7 +53,9 @@ export interface World {
 }
 
 /** Adds what the steps keep beside the ports. */
-export const toWorld = <Ports extends Omit<World, 'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches'>>(
+export const toWorld = <
+  Ports extends Omit<World, 'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches' | 'plannedLately'>,
+>(
   ports: Ports,
 ): Ports & World => {
   const quickShared = new QuickShared(ports);
@@ -61,6 +66,7 @@ export const toWorld = <Ports extends Omit<World, 'records' | 'refusals' | 'quic
     refusals: new Refusals(ports),
     quickShared,
     claims: new Claims({ clock: ports.clock, ids: ports.ids, quickShared }),
+    plannedLately: new PlannedLately({ clock: ports.clock, ids: ports.ids, quickShared }),
     openBatches: new OpenBatches({ store: ports.store, clock: ports.clock, records }),
   };
 };
