@@ -65,7 +65,7 @@ export const toWorld = <
   ports: Ports,
 ): Ports & World => {
   const quickShared = new QuickShared(ports);
-  const records = new BatchRecords(ports.store);
+  const records = new BatchRecords(ports.store, ports.clock);
   return {
     ...ports,
     records,
