@@ -8,7 +8,7 @@ import { mergedLines, ownLines } from './retry/merged-lines.js';
 import type { World } from './world.js';
 
 export interface ResultsPage {
-  /** Result lines, each one JSON text with a line feed behind it. */
+  /** Result lines, each one JSON text without a line feed. */
   readonly lines: readonly Uint8Array[];
   /** null: the batch has ended and this page holds its last lines. */
   readonly next: string | null;
@@ -63,6 +63,8 @@ export async function readResults(
   const lines: Uint8Array[] = [];
   let bytes = 0;
   const isFull = () => lines.length === page.limit || bytes >= bounds.resultsPageBytes;
+  /** A line larger than a page is a page of its own. */
+  const passes = (line: Uint8Array) => bytes > 0 && bytes + line.length > bounds.resultsPageBytes;
   const work = plan?.kind === 'work' ? plan : null;
   for (const shard of work ? shardsFrom(work.shards, first) : []) {
     if (isFull() || !work) break;
@@ -74,7 +76,7 @@ export async function readResults(
         ? await mergedLines(world, submit, work, from, end)
         : await ownLines(world, submit, work, from, end);
     for (const line of found) {
-      if (isFull() || line === null) break;
+      if (isFull() || line === null || passes(line.bytes)) break;
       lines.push(line.bytes);
       bytes += line.bytes.length;
     }

@@ -157,7 +157,8 @@ class ShardBuilder {
 
   add({ line, rejected, outcome }: Counted): void {
     const size = sizeOf(outcome);
-    const closed = this.#cutter.add({ start: line.start, end: line.end, tokens: size.tokens });
+    const answerBytes = outcome === null || outcome instanceof EyrieError ? 0 : outcome.answerBytes;
+    const closed = this.#cutter.add({ start: line.start, end: line.end, tokens: size.tokens, answerBytes });
     if (closed) this.#close(closed);
     this.#digest.add(line.bytes);
     if (rejected) this.#rejected.push(rejected);

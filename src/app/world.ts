@@ -16,6 +16,7 @@ import { Refusals } from './fair/refusals.js';
 import { Claims } from './quotas/claims.js';
 import { OpenBatches } from './quotas/open-batches.js';
 import { QuickShared } from './quotas/quick-shared.js';
+import { ResultsQuota } from './quotas/results-quota.js';
 
 /**
  * All that the steps may touch. `app` has no other way to the world: no timer, date, random number, file or process of its own,
@@ -31,6 +32,8 @@ export interface World {
   readonly claims: Claims;
   /** Over `store`: what is known of tenants' open batches. */
   readonly openBatches: OpenBatches;
+  /** Over `store` and `quickShared`. */
+  readonly resultsQuota: ResultsQuota;
   /** What was refused because of a bound. */
   readonly refusals: Refusals;
   readonly queue: JobQueue;
@@ -50,16 +53,20 @@ export interface World {
 }
 
 /** Adds what the steps keep beside the ports. */
-export const toWorld = <Ports extends Omit<World, 'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches'>>(
+export const toWorld = <
+  Ports extends Omit<World, 'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches' | 'resultsQuota'>,
+>(
   ports: Ports,
 ): Ports & World => {
   const quickShared = new QuickShared(ports);
+  const refusals = new Refusals(ports);
   const records = new BatchRecords(ports.store);
   return {
     ...ports,
     records,
-    refusals: new Refusals(ports),
+    refusals,
     quickShared,
+    resultsQuota: new ResultsQuota({ ...ports, quickShared, refusals }),
     claims: new Claims({ clock: ports.clock, ids: ports.ids, quickShared }),
     openBatches: new OpenBatches({ store: ports.store, clock: ports.clock, records }),
   };

@@ -7,6 +7,8 @@ export interface LineExtent {
   readonly end: number;
   /** Prompt tokens plus the most tokens it may generate: an upper bound of its work. */
   readonly tokens: number;
+  /** Estimate of its answer. */
+  readonly answerBytes: number;
 }
 
 export interface ShardCut {
@@ -25,6 +27,7 @@ export interface ShardRules {
   readonly linesMax: number;
   readonly tokensMax: number;
   readonly bytesMax: number;
+  readonly answerBytesMax: number;
 }
 
 const usualRules: ShardRules = {
@@ -33,15 +36,18 @@ const usualRules: ShardRules = {
   linesMax: bounds.shardLinesMax,
   tokensMax: bounds.shardTokensMax,
   bytesMax: bounds.shardBytesMax,
+  answerBytesMax: bounds.shardAnswerBytesMax,
 };
 
 /**
  * Cuts a stream of counted lines into shards of contiguous lines. A shard ends before it would pass a bound, so its time is
- * bounded, except that one line larger than the bound of tokens or bytes is a shard of its own.
+ * bounded, except that one line larger than a bound of tokens or bytes is a shard of its own.
  */
 export class ShardCutter {
   readonly #rules: ShardRules;
   #open: ShardCut | null = null;
+  /** Of the open shard. */
+  #answerBytes = 0;
   #closed = 0;
 
   constructor(rules: Partial<ShardRules> = {}) {
@@ -51,13 +57,19 @@ export class ShardCutter {
   /** Takes the next line; returns the shard that it closed, if any. */
   add(line: LineExtent): ShardCut | null {
     const open = this.#open;
-    const { firstShards, firstLinesMax, linesMax, tokensMax, bytesMax } = this.#rules;
+    const { firstShards, firstLinesMax, linesMax, tokensMax, bytesMax, answerBytesMax } = this.#rules;
     const countMax = this.#closed < firstShards ? firstLinesMax : linesMax;
-    const fits = open && open.tokens + line.tokens <= tokensMax && line.end - open.byteStart <= bytesMax;
+    const fits =
+      open &&
+      open.tokens + line.tokens <= tokensMax &&
+      line.end - open.byteStart <= bytesMax &&
+      this.#answerBytes + line.answerBytes <= answerBytesMax;
     if (open && fits && open.count < countMax) {
       this.#open = { ...open, byteEnd: line.end, count: open.count + 1, tokens: open.tokens + line.tokens };
+      this.#answerBytes += line.answerBytes;
       return null;
     }
+    this.#answerBytes = line.answerBytes;
     this.#open = {
       byteStart: line.start,
       byteEnd: line.end,

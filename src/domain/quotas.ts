@@ -6,6 +6,8 @@ export interface Quotas {
   readonly queuedTokens: number | null;
   /** Uploaded files, bytes. */
   readonly filesBytes: number | null;
+  /** Stored results, and all else that is kept of batches, bytes. */
+  readonly resultsBytes: number | null;
   readonly openBatches: number | null;
   /** Per process of the API. */
   readonly requestsPerMinute: number | null;
@@ -14,6 +16,7 @@ export interface Quotas {
 export const defaultQuotas: Quotas = Object.freeze({
   queuedTokens: bounds.queuedTokensDefault,
   filesBytes: bounds.filesBytesDefault,
+  resultsBytes: bounds.resultsBytesDefault,
   openBatches: bounds.openBatchesDefault,
   requestsPerMinute: bounds.requestsPerMinute,
 });

@@ -37,7 +37,7 @@ async function answer(
 ): Promise<void> {
   const { engine, tokenizer, model, clock, ids } = world;
   const batchLine = await toLineRequest({ customId: call.callId, endpoint, body }, world);
-  checkLiveSize(batchLine, tokenizer);
+  checkLiveSize(batchLine);
   const line = { ...batchLine, sampling: { ...batchLine.sampling, urgent: true } };
   const frame = {
     id: ids.next(line.format),

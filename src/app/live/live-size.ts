@@ -1,7 +1,6 @@
 import { bounds, type BoundName } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
-import type { Tokenizer } from '../../ports/tokenizer.js';
-import { checkAnswerSize } from '../line/answer-size.js';
+import { checkAnswerBytes } from '../line/answer-size.js';
 import type { LineRequest } from '../line/line-request.js';
 
 /** What a body says of the number of its sequences. */
@@ -39,7 +38,7 @@ export function checkSequences({ prompt, n, best_of: bestOf }: SequenceFields): 
  * The bounds of a call that waits for its answer, before anything is generated: sequences, prompt tokens, generated tokens and bytes
  * of the answer. The API checks them, and the worker again, which trusts nobody. Throws `invalid_value`.
  */
-export function checkLiveSize(line: LineRequest, tokenizer: Tokenizer): void {
+export function checkLiveSize(line: LineRequest): void {
   const { prompts, candidates, format } = line;
   checkCount(prompts.length, candidates);
   let promptTokens = 0;
@@ -61,5 +60,5 @@ export function checkLiveSize(line: LineRequest, tokenizer: Tokenizer): void {
       'max_tokens',
       `${product} may generate ${outputTokens} tokens; a call that waits for its answer may generate ${bounds.liveOutputTokensMax}.`,
     );
-  checkAnswerSize(line, tokenizer, 'call');
+  checkAnswerBytes(line.answerBytes, line, 'call');
 }

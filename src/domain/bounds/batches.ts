@@ -8,6 +8,8 @@ export const batchesBounds = Object.freeze({
   shardTokensMax: 64 * 1024,
   /** A worker holds the lines of a shard in memory, also those whose body is wrong and that take no tokens. */
   shardBytesMax: 8 * 1024 * 1024,
+  /** It holds their answers too, as they are estimated, and whoever reads one of them gets the shard's. */
+  shardAnswerBytesMax: 16 * 1024 * 1024,
   /** Parts of a batch read ahead when it is finished: at 20 ms each, 10,000 take 3 s. No more bytes than this and one part. */
   partReadsMax: 64,
   partReadBytesMax: 32 * 1024 * 1024,

@@ -48,21 +48,21 @@ describe('a call that waits for its answer', () => {
     ['bytes', { prompt: prompts(16, 1900), echo: true, logprobs: 5, max_tokens: 0 }, 'liveAnswerBytesMax'],
   ])('is refused when it has more %s than its bound', async (_, fields, bound) => {
     const line = await completion(fields);
-    expect(() => checkLiveSize(line, tokenizer)).toThrow(passes(bound));
+    expect(() => checkLiveSize(line)).toThrow(passes(bound));
   });
 
   test('is refused for the log-probabilities of a chat too', async () => {
     const most = await chat({ logprobs: true, top_logprobs: 20, n: 8, max_tokens: 1900 });
-    expect(() => checkLiveSize(most, tokenizer)).toThrow(passes('liveAnswerBytesMax'));
+    expect(() => checkLiveSize(most)).toThrow(passes('liveAnswerBytesMax'));
     const fine = await chat({ logprobs: true, top_logprobs: 20, max_tokens: 2000 });
-    expect(() => checkLiveSize(fine, tokenizer)).not.toThrow();
+    expect(() => checkLiveSize(fine)).not.toThrow();
   });
 
   test('may be a batch of an evaluation harness, and sixteen answers of a full context', async () => {
     const scoring = await completion({ prompt: prompts(32, 500), echo: true, logprobs: 1, max_tokens: 1 });
-    expect(() => checkLiveSize(scoring, tokenizer)).not.toThrow();
+    expect(() => checkLiveSize(scoring)).not.toThrow();
     const long = await completion({ n: 16, max_tokens: 2000 });
-    expect(() => checkLiveSize(long, tokenizer)).not.toThrow();
+    expect(() => checkLiveSize(long)).not.toThrow();
   });
 });
 
