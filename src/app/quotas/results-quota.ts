@@ -33,7 +33,7 @@ export class ResultsQuota {
     refusals.note(tenant, 'resultsBytesDefault');
     return {
       code: 'insufficient_quota',
-      message: `Results take ${now} of ${resultsBytes} bytes already, those of batches under way with the files that will be made of them. Delete result files that are not needed any more, and run this again.`,
+      message: `Results take ${now} of ${resultsBytes} bytes already. Delete result files that are not needed any more, and run this again.`,
     };
   }
 
