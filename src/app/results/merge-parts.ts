@@ -5,7 +5,6 @@ import { EyrieError } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
 import type { Clock } from '../../ports/clock.js';
 import type { ObjectStore } from '../../ports/object-store.js';
-import { Breather } from '../breather.js';
 import { noWaste } from '../give-up-shard.js';
 import { decodePart, type DecodedPart, type PartLine } from '../part.js';
 import { addShapes } from '../shape-meter.js';
@@ -88,12 +87,13 @@ export type WriteLines = (kind: 'output' | 'errors', lines: Uint8Array) => Promi
  * then those of the error file. Throws `internal_error` for a part with other than its shard's lines.
  */
 export async function mergeParts(
-  clock: Pick<Clock, 'monotonic' | 'turn'>,
+  clock: Pick<Clock, 'turn'>,
   plan: WorkPlan,
   { load, bytesOf }: PartSource,
   write: WriteLines,
 ): Promise<Tally> {
-  const breather = new Breather(clock);
+  /** Since others had a turn. */
+  let written = 0;
   const tally: Tally = {
     completed: 0,
     failed: 0,
@@ -117,7 +117,10 @@ export async function mergeParts(
     for (const kind of ['output', 'errors'] as const)
       for (const piece of inPieces(lines.filter(({ ok }) => ok === (kind === 'output')))) {
         await write(kind, piece);
-        if (breather.due) await breather.pause();
+        written += piece.length;
+        if (written < bounds.fileChunkBytes) continue;
+        await clock.turn();
+        written = 0;
       }
   }
   return tally;
