@@ -15,6 +15,7 @@ import { BatchRecords } from './batch-records.js';
 import { Refusals } from './fair/refusals.js';
 import { Claims } from './quotas/claims.js';
 import { OpenBatches } from './quotas/open-batches.js';
+import { PlannedLately } from './quotas/planned-lately.js';
 import { QuickShared } from './quotas/quick-shared.js';
 import { ResultsQuota } from './quotas/results-quota.js';
 
@@ -34,6 +35,8 @@ export interface World {
   readonly openBatches: OpenBatches;
   /** Over `store` and `quickShared`. */
   readonly resultsQuota: ResultsQuota;
+  /** Over `quickShared`: tokens that were planned a moment ago. */
+  readonly plannedLately: PlannedLately;
   /** What was refused because of a bound. */
   readonly refusals: Refusals;
   readonly queue: JobQueue;
@@ -54,7 +57,10 @@ export interface World {
 
 /** Adds what the steps keep beside the ports. */
 export const toWorld = <
-  Ports extends Omit<World, 'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches' | 'resultsQuota'>,
+  Ports extends Omit<
+    World,
+    'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches' | 'plannedLately' | 'resultsQuota'
+  >,
 >(
   ports: Ports,
 ): Ports & World => {
@@ -68,6 +74,7 @@ export const toWorld = <
     quickShared,
     resultsQuota: new ResultsQuota({ ...ports, quickShared, refusals }),
     claims: new Claims({ clock: ports.clock, ids: ports.ids, quickShared }),
+    plannedLately: new PlannedLately({ clock: ports.clock, ids: ports.ids, quickShared }),
     openBatches: new OpenBatches({ store: ports.store, clock: ports.clock, records }),
   };
 };

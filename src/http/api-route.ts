@@ -24,7 +24,7 @@ interface RouteText {
   readonly summary: string;
   /** Who may call. There is no default: a route that does not say it does not compile. */
   readonly access: Access;
-  /** What its calls take a place of while they are answered; HEAD takes none. */
+  /** What its calls take a place of until they have ended; HEAD of a content takes none. */
   readonly share?: Exclude<ShareName, 'bodies' | 'openings'>;
   /** What a good answer holds; a media type when it is no JSON. */
   readonly answer: z.ZodType | string;

@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyReply {
     /** See `answerEnds`; null until somebody asks for it. */
     ends: AbortSignal | null;
+    /** Leave the places that its call holds; null: it holds none. */
+    places: (() => void)[] | null;
   }
 }
 
@@ -43,8 +45,8 @@ export class Places {
   }
 
   /**
-   * Waits for a place, and holds it until the answer is out or the call that this gives is made. A call that waits too long is
-   * refused: it may stand in the way of another one, in front of it on the same connection, that waits too.
+   * Waits for a place, and holds it until the call has ended (`duringCall`) or what this gives is called. A call that waits too long
+   * is refused: it may stand in the way of another one, in front of it on the same connection, that waits too.
    */
   async hold(name: ShareName, tenant: string, reply: FastifyReply, size = 1): Promise<() => void> {
     const answered = answerEnds(reply);
@@ -59,12 +61,27 @@ export class Places {
         cost: size,
         signal: AbortSignal.any([answered, late.signal]),
       });
-      if (answered.aborted) leave();
-      else answered.addEventListener('abort', leave, { once: true });
+      (reply.places ??= []).push(leave);
       return leave;
     } finally {
       // With a reason: without one, an error with its stack is made for each call.
       entered.abort('entered');
+    }
+  }
+
+  /**
+   * Handles a call, which leaves its places when it has ended: its handler, which goes on when the client goes away, and its answer,
+   * which goes on when the handler has returned.
+   */
+  async duringCall<T>(reply: FastifyReply, handle: () => Promise<T>): Promise<T> {
+    try {
+      return await handle();
+    } finally {
+      for (const leave of reply.places ?? []) {
+        const answered = answerEnds(reply);
+        if (answered.aborted) leave();
+        else answered.addEventListener('abort', leave, { once: true });
+      }
     }
   }
 }

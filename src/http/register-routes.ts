@@ -56,27 +56,34 @@ async function readBody(
   });
 }
 
+/** HEAD of a content reads none of it; of everything else it does the work of GET. */
+const shareOf = ({ share }: ApiRoute, { method }: FastifyRequest): ApiRoute['share'] =>
+  method === 'HEAD' && share === 'downloads' ? undefined : share;
+
 function register(app: FastifyInstance, route: ApiRoute, places: Places, turns: ParseTurns): void {
   app.route({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: route.path,
     config: { access: route.access },
-    handler: async (request, reply) => {
-      const query = parseWith(route.query ?? noQuery, request.query);
-      const headers = route.headers ? parseWith(route.headers, pickHeaders(route.headers, request)) : {};
-      if (route.body && hasBody(request.raw))
-        await places.hold('bodies', request.tenant, reply, declaredBytes(request, bounds[route.bodyBound]));
-      const { json, body } = route.body ? await readBody(route, route.body, request, reply, turns) : noBody;
-      const params = request.params as Record<string, string>;
-      const call = { tenant: request.tenant, params, query, headers, body, json, request, reply };
-      if (!route.share || request.method === 'HEAD') return route.handle(call);
-      const leave = await places.hold(route.share, request.tenant, reply);
-      const answer = await route.handle(call);
-      // A list is small once it is read; of the others the answer is what counts.
-      if (route.share === 'lists') leave();
-      return answer;
-    },
+    handler: (request, reply) => places.duringCall(reply, () => handle(request, reply)),
   });
+
+  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const query = parseWith(route.query ?? noQuery, request.query);
+    const headers = route.headers ? parseWith(route.headers, pickHeaders(route.headers, request)) : {};
+    if (route.body && hasBody(request.raw))
+      await places.hold('bodies', request.tenant, reply, declaredBytes(request, bounds[route.bodyBound]));
+    const { json, body } = route.body ? await readBody(route, route.body, request, reply, turns) : noBody;
+    const params = request.params as Record<string, string>;
+    const call = { tenant: request.tenant, params, query, headers, body, json, request, reply };
+    const share = shareOf(route, request);
+    if (!share) return route.handle(call);
+    const leave = await places.hold(share, request.tenant, reply);
+    const answer = await route.handle(call);
+    // A list is small once it is read; of the others the answer is what counts.
+    if (share === 'lists') leave();
+    return answer;
+  }
 }
 
 /** Every other method on a known path is told which ones there are. */

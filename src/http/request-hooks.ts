@@ -112,6 +112,7 @@ export function addRequestHooks(app: FastifyInstance, world: World, keyRing: Key
   app.decorateRequest('tenant', '');
   app.decorateRequest('keyId', null);
   app.decorateReply('ends', null);
+  app.decorateReply('places', null);
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
     if (hasBody(request.raw)) watchBody(request, reply, rules);

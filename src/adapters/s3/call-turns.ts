@@ -1,10 +1,12 @@
 /**
  * Has calls of the SDK begin a few in each turn of the event loop. Signing and sending one takes a millisecond or two, and steps that
- * read many objects side by side begin dozens of them at once: everything else in the process would wait for all.
+ * read many objects side by side begin dozens of them at once: everything else in the process would wait for all. Calls about different
+ * folders alternate, so that the many of one tenant are not all before the first of another.
  */
 export class CallTurns {
   readonly #perTurn: number;
-  readonly #waiting: (() => void)[] = [];
+  /** By folder, in the order in which they are served. */
+  readonly #waiting = new Map<string, (() => void)[]>();
   /** Begun in this turn. */
   #begun = 0;
 
@@ -12,11 +14,16 @@ export class CallTurns {
     this.#perTurn = perTurn;
   }
 
-  /** Resolves when the call may begin: in their order, at once where this turn has room. */
-  enter(): Promise<void> {
+  /** Resolves when the call may begin: at once where nothing waits and this turn has room. */
+  enter(folder: string): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#begun < this.#perTurn && this.#waiting.length === 0) this.#begin(resolve);
-      else this.#waiting.push(resolve);
+      if (this.#begun < this.#perTurn && this.#waiting.size === 0) {
+        this.#begin(resolve);
+        return;
+      }
+      const ofFolder = this.#waiting.get(folder);
+      if (ofFolder) ofFolder.push(resolve);
+      else this.#waiting.set(folder, [resolve]);
     });
   }
 
@@ -27,6 +34,18 @@ export class CallTurns {
 
   #nextTurn(): void {
     this.#begun = 0;
-    for (const resolve of this.#waiting.splice(0, this.#perTurn)) this.#begin(resolve);
+    for (const [folder, ofFolder] of this.#waiting) {
+      if (this.#begun === this.#perTurn) return;
+      // At the end of the map, this loop comes to it again after all others.
+      this.#waiting.delete(folder);
+      const resolve = ofFolder.shift();
+      if (ofFolder.length > 0) this.#waiting.set(folder, ofFolder);
+      if (resolve) this.#begin(resolve);
+    }
   }
+}
+
+/** The two outer folders of an object's name, or of a prefix: `t/acme` of `t/acme/b/x/plan.json`. Most objects of a tenant share them. */
+export function folderOf(name: string, prefix: string): string {
+  return name.slice(prefix.length).split('/').slice(0, -1).slice(0, 2).join('/');
 }

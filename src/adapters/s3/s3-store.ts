@@ -10,7 +10,7 @@ import type {
   ObjectStore,
   StreamedObject,
 } from '../../ports/object-store.js';
-import { CallTurns } from './call-turns.js';
+import { CallTurns, folderOf } from './call-turns.js';
 import { ObjectDeleter, type Deletion } from './delete-objects.js';
 import { toObjectName, toPrefix } from './object-name.js';
 import { ObjectReader, toInfo } from './object-reader.js';
@@ -44,7 +44,11 @@ const socketsMax = Object.freeze({ small: 256, reads: 256, writes: 128 });
 /** Calls that begin in one turn of the event loop. */
 const callsPerTurn = 4;
 
-function toClient({ region, endpoint, credentials }: S3StoreOptions, turns: CallTurns, sockets: number): S3Client {
+function toClient(
+  { region, endpoint, credentials, prefix }: S3StoreOptions,
+  turns: CallTurns,
+  sockets: number,
+): S3Client {
   // Servers other than AWS do not all take the checksums that the SDK sends by default.
   const checksums = endpoint === undefined ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
   const client = new S3Client({
@@ -63,7 +67,8 @@ function toClient({ region, endpoint, credentials }: S3StoreOptions, turns: Call
   });
   client.middlewareStack.add(
     (next) => async (args) => {
-      await turns.enter();
+      const { Key, Prefix } = args.input as { readonly Key?: string; readonly Prefix?: string };
+      await turns.enter(folderOf(Key ?? Prefix ?? '', toPrefix(prefix ?? '')));
       return next(args);
     },
     { step: 'initialize', priority: 'high', name: 'callTurns' },

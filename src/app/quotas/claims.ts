@@ -24,8 +24,11 @@ export interface ClaimRequest {
   /** How much of the limit it takes; default 1. A whole number. */
   readonly amount?: number;
   readonly limit: number;
-  /** What is in the store now. Called after the claim was made; must not miss what was made by then. */
-  readonly held: () => Promise<Held>;
+  /**
+   * What is in the store now. Called after the claim was made; must not miss what was made by then. `earlier`: acts under way that come
+   * first, and are counted beside it.
+   */
+  readonly held: (earlier: readonly Claim[]) => Promise<Held>;
   /** `used`: what others have, and are about to have. */
   readonly refusal: (used: number) => Error;
   /** So long, at most, acts under way that would use the limit up are waited for: some of them may fail. Default: not at all. */
@@ -85,7 +88,7 @@ export class Claims {
     const untilMs = clock.monotonic() + (request.waitMs ?? 0);
     for (;;) {
       const earlier = await this.#claim(name, claim);
-      const held = await request.held();
+      const held = await request.held(earlier);
       const used = sumOf(held, earlier, claim.id);
       if (used <= room) return;
       if (sumOf(held, [], claim.id) > room || clock.monotonic() >= untilMs) throw request.refusal(used);

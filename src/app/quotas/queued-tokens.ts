@@ -3,6 +3,7 @@ import { bounds } from '../../domain/bounds.js';
 import type { Claim } from '../../domain/claims.js';
 import type { World } from '../world.js';
 import type { Held } from './claims.js';
+import type { PlanNote } from './planned-lately.js';
 
 type Reader = Pick<World, 'tenants' | 'openBatches'>;
 
@@ -20,7 +21,10 @@ function tokensBeside(batchId: string, held: Held): number {
   return sum;
 }
 
-/** The error of a batch of so many tokens if it were planned now; null when there is room. For batches that are only thought of: what was planned in the last two seconds may not be counted. */
+/**
+ * The error of a batch of so many tokens if it were planned now; null when there is room. For batches that are only thought of: what
+ * was planned in the last two seconds may not be counted.
+ */
 export async function tokenLimitError(
   { tenants, openBatches }: Reader,
   tenant: string,
@@ -46,36 +50,6 @@ export class TokensQueued extends Error {
 }
 
 /**
- * Batches that were planned of late, in Redis: what an older count of tokens has not seen. An entry is made before the plan, and
- * renewed after it, so that it is there for longer than a count is used.
- */
-class PlannedLately {
-  readonly #shared: World['quickShared'];
-  readonly #name: string;
-  readonly #entry: Claim;
-
-  constructor(
-    { quickShared, ids }: Pick<World, 'quickShared' | 'ids'>,
-    tenant: string,
-    batchId: string,
-    tokens: number,
-  ) {
-    this.#shared = quickShared;
-    this.#name = `planned:${tenant}`;
-    this.#entry = { claimId: ids.next('request'), id: batchId, amount: tokens };
-  }
-
-  /** Makes or renews this batch's entry. Gives those made before it; null while Redis is away. */
-  enter(): Promise<readonly Claim[] | null> {
-    return this.#shared.ask((shared) => shared.claim(this.#name, this.#entry, bounds.plannedKeptMs));
-  }
-
-  async leave(): Promise<void> {
-    await this.#shared.ask((shared) => shared.unclaim(this.#name, this.#entry.claimId));
-  }
-}
-
-/**
  * Does what queues so many tokens of a batch, if its tenant may; else throws `TokensQueued`. Plans of the same moment that would use
  * the quota up are waited for: some of them may fail, and a batch that is refused has failed for good.
  *
@@ -83,24 +57,26 @@ class PlannedLately {
  * they do; only a batch for which they do not is counted anew.
  */
 export async function queueTokens<T>(
-  world: Reader & Pick<World, 'claims' | 'quickShared' | 'ids'>,
+  world: Reader & Pick<World, 'claims' | 'plannedLately'>,
   tenant: string,
   batchId: string,
   tokens: number,
   queue: () => Promise<T>,
 ): Promise<T> {
-  const { tenants, openBatches, claims } = world;
+  const { tenants, openBatches, claims, plannedLately } = world;
   const { queuedTokens } = tenants.quotas(tenant);
   if (queuedTokens === null) return queue();
   const refusal = (others: number) => new TokensQueued(overQuota(tokens, others, queuedTokens));
   if (tokens > queuedTokens) throw refusal(0);
-  const lately = new PlannedLately(world, tenant, batchId, tokens);
-  const held = async (): Promise<Held> => {
-    const since = await lately.enter();
-    if (since) {
+  const mine: { note?: PlanNote } = {};
+  const held = async (earlier: readonly Claim[]): Promise<Held> => {
+    const { others } = (mine.note ??= await plannedLately.note(tenant, tokens));
+    if (others !== null) {
       const counted = await openBatches.tokensOf(tenant, bounds.tokensAgeMs);
-      const all = new Map([...counted, ...since.map(({ id, amount }) => [id, amount] as const)]);
-      if (tokensBeside(batchId, all) + tokens <= queuedTokens) return all;
+      // Some are counted twice.
+      const all = new Map([...counted, ['planned lately', others]]);
+      const underWay = earlier.reduce((sum, { amount }) => sum + amount, 0);
+      if (tokensBeside(batchId, all) + underWay + tokens <= queuedTokens) return all;
     }
     return openBatches.tokensNow(tenant);
   };
@@ -108,11 +84,11 @@ export async function queueTokens<T>(
   try {
     return await claims.take({ ...claim, waitMs: bounds.planClaimWaitMs }, async () => {
       const done = await queue();
-      await lately.enter();
+      await mine.note?.written();
       return done;
     });
   } catch (error) {
-    await lately.leave();
+    mine.note?.dropped();
     throw error;
   }
 }

@@ -24,6 +24,8 @@ export const tenantsBounds = Object.freeze({
   /** How old a count of a tenant's queued tokens may be where it leaves room; what was planned since is noted for longer than that. */
   tokensAgeMs: 20_000,
   plannedKeptMs: 30_000,
+  /** Plans of so long are one note of a process. */
+  plannedBucketMs: 5000,
   /** Reads at once of such a count, and how old the list of a tenant's open batches may be that says where a batch stands among them. */
   tokenReadsAtOnce: 4,
   openListAgeMs: 2000,

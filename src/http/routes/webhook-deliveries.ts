@@ -68,6 +68,7 @@ export function webhookDeliveryRoutes(world: World, changes: FairShare): ApiRout
       path: '/v1/batches/:batch_id/deliveries',
       summary: "List who is told of a batch's end and how far that has come",
       access: 'webhooks:read',
+      share: 'lists',
       answer: listOf(webhookDeliveryObject),
       handle: ({ tenant, params }) => deliveriesOfBatch(world, tenant, params['batch_id'] ?? ''),
     }),

@@ -120,3 +120,37 @@ test('batches that one tenant creates take turns; others create theirs meanwhile
   for (const { status } of await Promise.all(creates)) expect(status).toBe(200);
   expect(shares.changes.state()).toMatchObject({ active: 0, waiting: 0 });
 });
+
+test('a client that hangs up leaves its place only when the work for it has ended', async () => {
+  const shares = apiShares(fakeWorld());
+  const server = await listening({ shares });
+  server.world.store.fault = ({ operation, key }) =>
+    operation === 'list' && key.includes('tenant-a') ? { delayMs: 1000 } : undefined;
+  const get = `GET /v1/files HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer ${keyA}\r\n\r\n`;
+  const raws = Array.from({ length: 2 * bounds.listsPerTenant }, () => new RawSocket(server.port));
+  for (const raw of raws) void raw.send(get);
+  await eventually('they are under way', () => shares.lists.state().waiting === bounds.listsPerTenant);
+  for (const raw of raws) raw.destroy();
+  await eventually('nobody waits any more', () => shares.lists.state().waiting === 0);
+  expect(shares.lists.state().active).toBe(bounds.listsPerTenant);
+  await server.world.clock.advance(1000);
+  await eventually('the work has ended', () => shares.lists.state().active === 0);
+});
+
+test.each(['/v1/files', '/v1/batches', '/v1/batches/batch_x/deliveries', '/v1/batches/batch_x/results'])(
+  'HEAD %s takes a place as GET does',
+  async (path) => {
+    const shares = apiShares(fakeWorld());
+    const server = await listening({ shares });
+    const share = path.endsWith('results') ? shares.results : shares.lists;
+    const leaves = await Promise.all(
+      Array.from({ length: path.endsWith('results') ? bounds.resultsPerTenant : bounds.listsPerTenant }, () =>
+        share.enter('tenant-a'),
+      ),
+    );
+    const answer = server.call(path, { method: 'HEAD' });
+    await eventually('it waits', () => share.state().waiting === 1);
+    for (const leave of leaves) leave();
+    expect([200, 404]).toContain((await answer).status);
+  },
+);

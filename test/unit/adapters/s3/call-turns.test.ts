@@ -1,28 +1,49 @@
 import { expect, test } from 'vitest';
-import { CallTurns } from '../../../../src/adapters/s3/call-turns.js';
+import { CallTurns, folderOf } from '../../../../src/adapters/s3/call-turns.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('calls begin in their order, a few in each turn of the event loop', async () => {
   const turns = new CallTurns(2);
   const begun: number[] = [];
-  for (let at = 0; at < 5; at++) void turns.enter().then(() => begun.push(at));
+  for (let at = 0; at < 5; at++) void turns.enter('a').then(() => begun.push(at));
   await Promise.resolve();
   expect(begun).toEqual([0, 1]);
   await turn();
   expect(begun).toEqual([0, 1, 2, 3]);
-  void turns.enter().then(() => begun.push(5));
+  void turns.enter('a').then(() => begun.push(5));
   await turn();
   expect(begun).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+test('calls about different folders alternate', async () => {
+  const turns = new CallTurns(1);
+  const begun: string[] = [];
+  for (const folder of ['many', 'many', 'many', 'many', 'one', 'two'])
+    void turns.enter(folder).then(() => begun.push(folder));
+  for (let at = 0; at < 5; at++) await turn();
+  expect(begun).toEqual(['many', 'many', 'one', 'two', 'many', 'many']);
 });
 
 test('a call that comes when nothing waits begins at once, in every turn', async () => {
   const turns = new CallTurns(1);
   for (let at = 0; at < 3; at++) {
     let entered = false;
-    void turns.enter().then(() => (entered = true));
+    void turns.enter('a').then(() => (entered = true));
     await Promise.resolve();
     expect(entered).toBe(true);
     await turn();
   }
+});
+
+test.each([
+  ['p/t/acme/b/x/plan.json', 't/acme'],
+  ['p/t/acme/idx/f/', 't/acme'],
+  ['p/open/acme/batch_1', 'open/acme'],
+  ['p/open/', 'open'],
+  ['p/due/1.acme.2', 'due'],
+  ['p/lone', ''],
+  ['p/', ''],
+])('the folder of %s is %s', (name, folder) => {
+  expect(folderOf(name, 'p/')).toBe(folder);
 });

@@ -76,6 +76,25 @@ describe('the quota of queued tokens', () => {
     await expect(plan(here, 2, 10)).rejects.toMatchObject(refused);
   });
 
+  test('notes many plans in a handful of entries', async () => {
+    const { here, open, plan } = start(1_000_000);
+    let entries = 0;
+    const { shared } = here;
+    const claim = shared.claim.bind(shared);
+    shared.claim = async (name, made, keptMs) => {
+      const earlier = await claim(name, made, keptMs);
+      if (name.startsWith('planned:')) entries = Math.max(entries, earlier.length);
+      return earlier;
+    };
+    for (let n = 0; n < 100; n++) await open(n);
+    for (let n = 0; n < 100; n++) {
+      await plan(here, n, 10);
+      await here.clock.advance(200);
+    }
+    expect(entries).toBeLessThan(8);
+    expect((await here.plannedLately.note(tenant, 5)).others).toBe(1000);
+  });
+
   test('gives back at once what a batch had that has ended', async () => {
     const { here, there, open, plan, end } = start(100);
     for (let n = 0; n < 3; n++) await open(n);
