@@ -1,8 +1,9 @@
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { checkLineRequest } from '../../../../src/app/line/line-request.js';
 import { runLine } from '../../../../src/app/line/run-line.js';
 import { decodePart, encodePart, encodePartInTurns, recordsOf } from '../../../../src/app/part.js';
 import { mergeParts } from '../../../../src/app/results/merge-parts.js';
+import { validateInput } from '../../../../src/app/validate-input.js';
 import type { WorkPlan } from '../../../../src/contract/stored-objects.js';
 import { bounds } from '../../../../src/domain/bounds.js';
 import { ByteTokenizer } from '../../../support/byte-tokenizer.js';
@@ -116,11 +117,15 @@ describe('a line', () => {
     expect(json).toMatch(/The answer has more than \d+ bytes.*16777216 are allowed/);
   });
 
-  test('of the largest size has an answer that is joined and copied in some ten milliseconds', async () => {
-    const most = { model: 'falcon', prompt: Array.from({ length: 30 }, () => 'x'.repeat(1900)), echo: true };
-    const line = (fields: object) =>
-      checkLineRequest({ customId: 'a', endpoint: '/v1/completions', body: { ...most, ...fields } }, rules);
-    expect((await line({ logprobs: 5, max_tokens: 1 })).answerBytes).toBeLessThanOrEqual(16 * mib);
-    await expect(line({ n: 2, logprobs: 5, max_tokens: 1 })).rejects.toMatchObject({ bound: 'lineAnswerBytesMax' });
+  test('counts each copy of its prompts as tokens, and by its answer where shards are cut', async () => {
+    const body = { model: 'falcon', prompt: 'x'.repeat(1000), n: 16, echo: true, logprobs: 5, max_tokens: 0 };
+    const line = (n: number) =>
+      `${JSON.stringify({ custom_id: `${n}`, method: 'POST', url: '/v1/completions', body })}\n`;
+    const source = Readable.from([Buffer.from([0, 1, 2, 3, 4].map(line).join(''))]);
+    // 4.6 MB of answer each; by their tokens four lines would go together.
+    const plan = await validateInput(source, { ...rules, endpoint: null, mode: 'strict', clock: new FakeClock() });
+    expect(plan.tokens).toBe(5 * 16 * 1000);
+    expect(plan.shards.map(({ count }) => count)).toEqual([3, 2]);
+    expect(Object.keys(plan.shards[0] ?? {}), 'nothing new is stored').not.toContain('answerBytes');
   });
 });
