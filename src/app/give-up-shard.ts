@@ -9,11 +9,12 @@ import { mapInTurns } from './breather.js';
 import { failureRecord, unexecutedRecord, type LineIds, type LineRecord } from './line/line-record.js';
 import { LineRejection, readLine } from './line/read-line.js';
 import { duplicateCustomId } from './line/run-line.js';
-import { encodePart } from './part.js';
+import { encodePartInTurns } from './part.js';
 import { readShard } from './read-shard.js';
 import type { World } from './world.js';
 
-interface Reason {
+/** Why lines are not executed. */
+export interface Reason {
   readonly code: ErrorCode;
   readonly message: string;
 }
@@ -86,15 +87,15 @@ export function withoutResult(
   return unexecutedRecord(maker.ids, customId, code, message);
 }
 
-/** The record of a line that is not executed, by the verdict on its shard. */
+/** The record of a line that is not executed: by the verdict on its shard, or for a reason of the line's own. */
 export const givenUpRecord = (
   maker: LineMaker,
   plan: WorkPlan,
   shard: PlannedShard,
   at: number,
   line: Uint8Array | null,
-  verdict: Verdict,
-): LineRecord => withoutResult(maker, plan, shard, at, line, unexecuted[verdict]);
+  why: Verdict | Reason,
+): LineRecord => withoutResult(maker, plan, shard, at, line, typeof why === 'string' ? unexecuted[why] : why);
 
 /** Says once, when the shard is decided, which of its lines were never carried out, and why. */
 export function logGivenUp({ log }: Pick<World, 'log'>, shard: ShardJob, { givenUp }: PartHeader): void {
@@ -103,15 +104,17 @@ export function logGivenUp({ log }: Pick<World, 'log'>, shard: ShardJob, { given
 
 /**
  * Decides a shard without running it: each line that has no result so far gets its error. Safe beside a worker that still runs it:
- * the first part written counts. Returns whether this one did.
+ * the first part written counts. Returns whether this one did. With a `Reason` in place of a verdict the batch goes on to its usual
+ * end, with lines that failed.
  */
 export async function giveUpShard(
   world: World,
   submit: SubmitObject,
   plan: WorkPlan,
   shard: PlannedShard,
-  verdict: Verdict,
+  why: Verdict | Reason,
 ): Promise<boolean> {
+  let verdict = typeof why === 'string' ? why : null;
   let records: LineRecord[];
   const job = { tenant: submit.tenant, batchId: submit.batchId, shard: shard.n };
   // A suspect may have results of some of its lines.
@@ -121,7 +124,7 @@ export async function giveUpShard(
     records = await mapInTurns(
       world.clock,
       lines,
-      (line, at) => kept.records[at] ?? givenUpRecord(world, plan, shard, at, line, verdict),
+      (line, at) => kept.records[at] ?? givenUpRecord(world, plan, shard, at, line, why),
     );
   } catch (error) {
     if (errorCode(error) !== 'input_changed') throw error;
@@ -131,7 +134,8 @@ export async function giveUpShard(
     records = kept.records.map((record) => record ?? unexecutedRecord(world.ids, null, 'input_changed', message));
   }
   const nowMs = world.clock.now();
-  const { header, bytes } = encodePart(
+  const { header, bytes } = await encodePartInTurns(
+    world.clock,
     { shard: shard.n, verdict, shapes: noWaste, worker: 'control', startedMs: nowMs, finishedMs: nowMs },
     records,
   );

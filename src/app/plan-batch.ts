@@ -72,6 +72,8 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
   if (submit.input === null) return ends('failed', [noSuchInput(submit.inputFileId)]);
   if (await isClosedInput(world.store, submit.tenant, submit.inputFileId))
     return ends('failed', [removedInput(submit.inputFileId)]);
+  const noRoom = await world.resultsQuota.usedUp(submit.tenant);
+  if (noRoom) return ends('failed', [{ ...noRoom, param: null, line: null }]);
   try {
     const input = await openInput(world.store, submit.input);
     if (!input) return ends('failed', [noSuchInput(submit.inputFileId)]);

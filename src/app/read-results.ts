@@ -8,7 +8,7 @@ import { MergedLines, type Lines } from './retry/merged-lines.js';
 import type { World } from './world.js';
 
 export interface ResultsPage {
-  /** Result lines, each one JSON text with a line feed behind it. */
+  /** Result lines, each one JSON text without a line feed. */
   readonly lines: readonly Uint8Array[];
   /** null: the batch has ended and this page holds its last lines. */
   readonly next: string | null;
@@ -75,12 +75,14 @@ export async function readResults(
   const lines: Uint8Array[] = [];
   let bytes = 0;
   const isFull = () => lines.length === page.limit || bytes >= bounds.resultsPageBytes;
+  /** A line larger than a page is a page of its own. */
+  const passes = (line: Uint8Array) => bytes > 0 && bytes + line.length > bounds.resultsPageBytes;
   // Children are there only once the batch has ended.
   const merged = page.merge && ended ? new MergedLines(world, submit, { from: first, to: first + page.limit }) : null;
   /** Returns whether all of them were decided, and there is room for more. */
   const add = (found: Lines): boolean => {
     for (const line of found) {
-      if (isFull() || line === null) return false;
+      if (isFull() || line === null || passes(line.bytes)) return false;
       lines.push(line.bytes);
       bytes += line.bytes.length;
     }

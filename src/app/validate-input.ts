@@ -171,11 +171,13 @@ class ShardBuilder {
 
   add({ line, rejected, outcome }: Counted): void {
     const size = sizeOf(outcome);
-    const grammar = outcome && 'sampling' in outcome ? outcome.sampling.grammar : null;
+    const request = outcome && 'sampling' in outcome ? outcome : null;
+    const grammar = request?.sampling.grammar ?? null;
     const closed = this.#cutter.add({
       start: line.start,
       end: line.end,
       tokens: size.tokens,
+      answerBytes: request?.answerBytes ?? 0,
       ...(grammar ? { grammar: { key: grammarKey(grammar), bytes: grammarMemory(grammar) } } : {}),
     });
     if (closed) this.#close(closed);

@@ -17,6 +17,8 @@ export const batchesBounds = Object.freeze({
   shardsPerBatchMax: 16 * 1024,
   /** The head of a plan, as it is read for views: the tokens of each shard, and a kilobyte. */
   planHeadBytesMax: 256 * 1024,
+  /** It holds their answers too, as they are estimated, and whoever reads one of them gets the shard's. */
+  shardAnswerBytesMax: 16 * 1024 * 1024,
   /** Parts of a batch read ahead when it is finished: at 20 ms each, 10,000 take 3 s. No more bytes than this and one part. */
   partReadsMax: 64,
   partReadBytesMax: 32 * 1024 * 1024,
