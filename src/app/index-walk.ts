@@ -44,11 +44,11 @@ async function entriesBefore(
     const entries = [...page.objects];
     const isWhole = (): boolean => page.next === null || page.next >= end;
     // So many at one and the same time are taken all together.
-    const isInstant = full !== null && full - empty <= 1;
-    while (isInstant && !isWhole()) {
-      page = await store.list(prefix, { after: page.next ?? '' });
-      entries.push(...page.objects);
-    }
+    if (full !== null && full - empty <= 1)
+      while (!isWhole()) {
+        page = await store.list(prefix, { after: page.next ?? '' });
+        entries.push(...page.objects);
+      }
     if (isWhole()) {
       const before = entries.filter(({ key }) => key < end);
       if (before.length > 0 || place === 0) return { entries: before, span };

@@ -59,6 +59,18 @@ test('a tenant has no more than so many files, through all processes at once; de
   expect(lists().length, 'and later too').toBeLessThanOrEqual(13);
 });
 
+test('bytes that were counted by an earlier version at another time are soon counted together with the files', async () => {
+  const { world, here, lists } = twoProcesses(5, 1000);
+  const ask = { amount: 0, before: 0, epoch: 0 };
+  const { countAs } = await world.shared.changeUsage(`files:${tenant}`, ask, bounds.filesCountedMs);
+  await world.shared.settleUsage(`files:${tenant}`, countAs ?? 0, 0);
+  for (let n = 0; n < 60; n++) {
+    await world.clock.advance(bounds.filesCountedMs / 10);
+    await here.check(tenant, 0);
+  }
+  expect(lists().length).toBeLessThanOrEqual(8);
+});
+
 test('records of deleted files take room when there are more of them than files', async () => {
   const { world, here, upload, recount } = twoProcesses(4);
   let made = 0;
