@@ -277,11 +277,7 @@ export class BatchRecords {
     return (this.#reading.get(name) ?? this.#read(tenant, name, read)) as Promise<T | null>;
   }
 
-  #read<T extends object>(
-    tenant: string,
-    name: string,
-    read: () => Promise<Sized<T> | null>,
-  ): Promise<object | null> {
+  #read<T extends object>(tenant: string, name: string, read: () => Promise<Sized<T> | null>): Promise<object | null> {
     const reading = (async () => {
       try {
         const found = await read();

@@ -18,7 +18,11 @@ export async function closeBatch(world: World, submit: SubmitObject, manifest: M
     if (file) await store.put(keys.fileIndexEntry(tenant, manifest.finishedMs, file.fileId), Buffer.of());
   const event = await publishEvent(world, {
     tenant,
-    event: toEndEvent(submit, manifest, manifest.state === 'failed' ? await findPlanHead(world, tenant, batchId) : null),
+    event: toEndEvent(
+      submit,
+      manifest,
+      manifest.state === 'failed' ? await findPlanHead(world, tenant, batchId) : null,
+    ),
     createdMs: manifest.finishedMs,
     batchId,
     receivers: await receiversOfEnd(world, submit, terminalEvent(manifest.state)),

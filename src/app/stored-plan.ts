@@ -45,7 +45,8 @@ export async function encodePlan(clock: Turns, plan: PlanObject): Promise<Uint8A
   return Buffer.from(`${lines.join('')}${planEnd}`);
 }
 
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+const textOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 
 /** The head at the start of the bytes; null: they do not begin with one. */
 function readHead(bytes: Uint8Array): { readonly head: WorkHead; readonly length: number } | null {
@@ -63,7 +64,7 @@ async function decodePlan(clock: Turns, bytes: Uint8Array): Promise<PlanObject> 
   if (!read) return parseStored(bytes, planObject);
   const breather = new Breather(clock);
   const shards: PlannedShard[] = [];
-  for (let at = read.length; ; ) {
+  for (let at = read.length; ;) {
     if (breather.due) await breather.pause();
     const end = bytes.indexOf(lineFeed, at);
     if (end < 0) break;

@@ -72,7 +72,8 @@ export class RedisProgress implements ProgressBoard {
       let cursor = '0';
       do {
         const [next, entries] = await this.#connection.redis.hscan(key, cursor, 'COUNT', shardsAtOnce);
-        for (let at = 0; at + 1 < entries.length; at += 2) readShard(progress, entries[at] ?? '', entries[at + 1] ?? '');
+        for (let at = 0; at + 1 < entries.length; at += 2)
+          readShard(progress, entries[at] ?? '', entries[at + 1] ?? '');
         cursor = next;
       } while (cursor !== '0');
       return progress;
