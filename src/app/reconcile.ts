@@ -16,6 +16,7 @@ import { queueShards } from './plan-batch.js';
 import { sideBySide } from './side-by-side.js';
 import { LookTimes, type Look } from './sweep/look-times.js';
 import { LostJobs } from './sweep/lost-jobs.js';
+import { SweepTurns } from './sweep/sweep-turns.js';
 import { ProgressNews } from './webhooks/progress-news.js';
 import { RiskNews } from './webhooks/risk-news.js';
 import { DeliveryKeeper } from './webhooks/restore-deliveries.js';
@@ -41,6 +42,8 @@ function toMarker(info: ObjectInfo): Marker | null {
 interface Sweep {
   readonly lost: LostJobs;
   readonly fleet: () => Promise<FleetState | null>;
+  /** Shards that may still be given up, of tenants of which some were. */
+  readonly giveUps: Map<string, number>;
 }
 
 /** A look at a batch, but for what most looks have in common. */
@@ -61,8 +64,8 @@ const nothingDue = { dueMs: Infinity, waitMsMax: bounds.sweepLookMs, restored: f
  *     manifest.json                                       close the batch
  *
  * Only jobs that the queue does not hold are queued. A sweep lists the markers of open batches and asks the queue for one job of
- * each; `LookTimes` says which batches it then looks at. Closing a batch and giving shards up need the store only, and go on while
- * the queue is away.
+ * each; `LookTimes` says which batches it then looks at, of each tenant a bounded number. Closing a batch and giving shards up need
+ * the store only, and go on while the queue is away.
  *
  * One process sweeps for all (`Lease`); it only adds work with fixed ids, so that two at once do no harm. What is still to be told
  * is the `DeliveryKeeper`'s.
@@ -70,6 +73,7 @@ const nothingDue = { dueMs: Infinity, waitMsMax: bounds.sweepLookMs, restored: f
 export class Janitor {
   readonly #world: World;
   readonly #looks: LookTimes;
+  readonly #turns = new SweepTurns(bounds.looksPerSweep);
   readonly #deliveries: DeliveryKeeper;
   readonly #progressNews: ProgressNews;
   readonly #riskNews: RiskNews;
@@ -87,12 +91,15 @@ export class Janitor {
   async sweep(): Promise<void> {
     const lost = new LostJobs(this.#world);
     let state: Promise<FleetState | null> | undefined;
-    const sweep: Sweep = { lost, fleet: () => (state ??= readFleet(this.#world)) };
+    const sweep: Sweep = { lost, fleet: () => (state ??= readFleet(this.#world)), giveUps: new Map() };
     this.#looks.beginSweep();
+    this.#turns.begin();
     const news = await this.#goneJobs(lost);
     await sideBySide(listAll(this.#world.store, keys.openBatches), bounds.storeReadsAtOnce, async (info) => {
       const marker = toMarker(info);
-      if (marker && this.#looks.isDue(info, news)) await this.#look(marker, sweep);
+      if (!marker || !this.#looks.isDue(info, news) || !this.#turns.admits(marker.tenant, info.key)) return;
+      this.#turns.used(marker.tenant, 1);
+      await this.#look(marker, sweep);
     });
     this.#looks.endSweep();
     await this.#deliveries.sweep(lost);
@@ -199,7 +206,7 @@ export class Janitor {
     // Giving them up has failed for an hour: it ends without their parts.
     if (now >= submit.expiresMs + bounds.finishLateMs) return this.#restoreFinish(submit, sweep);
     const verdict = stopMs === cancelMs ? 'cancelled' : 'expired';
-    const left = await this.#giveUp(submit, decided, verdict);
+    const left = await this.#giveUp(submit, decided, verdict, sweep);
     return left > 0 ? { found: `${left} left`, watched: null, dueMs: now } : this.#restoreFinish(submit, sweep);
   }
 
@@ -269,11 +276,15 @@ export class Janitor {
     submit: SubmitObject,
     decided: ReadonlyMap<number, number>,
     verdict: 'cancelled' | 'expired',
+    { giveUps }: Sweep,
   ): Promise<number> {
     const plan = await this.#wholePlan(submit);
-    const open = plan?.shards.filter(({ n }) => !decided.has(n)) ?? [];
     if (!plan) return 0;
-    await sideBySide(open.slice(0, bounds.giveUpsPerLook), bounds.giveUpsAtOnce, async (shard) => {
+    const open = plan.shards.filter(({ n }) => !decided.has(n));
+    const room = giveUps.get(submit.tenant) ?? bounds.giveUpsPerSweep;
+    const now = open.slice(0, room);
+    giveUps.set(submit.tenant, room - now.length);
+    await sideBySide(now, bounds.giveUpsAtOnce, async (shard) => {
       try {
         await giveUpShard(this.#world, submit, plan, shard, verdict);
       } catch (error) {
@@ -281,6 +292,6 @@ export class Janitor {
         if (errorCode(error) !== 'queue_unavailable') throw error;
       }
     });
-    return Math.max(0, open.length - bounds.giveUpsPerLook);
+    return open.length - now.length;
   }
 }

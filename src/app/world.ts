@@ -17,6 +17,7 @@ import { Claims } from './quotas/claims.js';
 import { OpenBatches } from './quotas/open-batches.js';
 import { PlannedLately } from './quotas/planned-lately.js';
 import { QuickShared } from './quotas/quick-shared.js';
+import { PendingEvents } from './webhooks/pending-events.js';
 
 /**
  * All that the steps may touch. `app` has no other way to the world: no timer, date, random number, file or process of its own,
@@ -32,6 +33,8 @@ export interface World {
   readonly claims: Claims;
   /** Over `store`: what is known of tenants' open batches. */
   readonly openBatches: OpenBatches;
+  /** Over `store`: how many events of tenants are still to be told. */
+  readonly pendingEvents: PendingEvents;
   /** Over `quickShared`: tokens that were planned a moment ago. */
   readonly plannedLately: PlannedLately;
   /** What was refused because of a bound. */
@@ -54,7 +57,10 @@ export interface World {
 
 /** Adds what the steps keep beside the ports. */
 export const toWorld = <
-  Ports extends Omit<World, 'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches' | 'plannedLately'>,
+  Ports extends Omit<
+    World,
+    'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches' | 'plannedLately' | 'pendingEvents'
+  >,
 >(
   ports: Ports,
 ): Ports & World => {
@@ -68,5 +74,6 @@ export const toWorld = <
     claims: new Claims({ clock: ports.clock, ids: ports.ids, quickShared }),
     plannedLately: new PlannedLately({ clock: ports.clock, ids: ports.ids, quickShared }),
     openBatches: new OpenBatches({ store: ports.store, clock: ports.clock, records }),
+    pendingEvents: new PendingEvents(ports),
   };
 };

@@ -8,6 +8,11 @@ export const batchesBounds = Object.freeze({
   shardTokensMax: 64 * 1024,
   /** A worker holds the lines of a shard in memory, also those whose body is wrong and that take no tokens. */
   shardBytesMax: 8 * 1024 * 1024,
+  /**
+   * Different grammars of a shard, by their native memory: all are held while its lines wait for the engine, kept or not. Those of four
+   * shards fit into what is kept.
+   */
+  shardGrammarBytesMax: 24 * 1024 * 1024,
   /** Of one batch: whoever shows it lists the parts of all. Enough for a billion tokens in full shards; the plan takes 4 MB then. */
   shardsPerBatchMax: 16 * 1024,
   /** The head of a plan, as it is read for views: the tokens of each shard, and a kilobyte. */
