@@ -3,6 +3,7 @@ import type { PlannedShard } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
 import { ShardCutter, type ShardCut } from '../domain/cut-shards.js';
 import { EyrieError } from '../domain/errors.js';
+import { grammarKey, grammarMemory } from '../domain/grammar.js';
 import { isBlank, splitJsonl, type JsonlLine } from '../domain/jsonl-splitter.js';
 import type { Endpoint } from '../domain/served-model.js';
 import type { Clock } from '../ports/clock.js';
@@ -157,7 +158,13 @@ class ShardBuilder {
 
   add({ line, rejected, outcome }: Counted): void {
     const size = sizeOf(outcome);
-    const closed = this.#cutter.add({ start: line.start, end: line.end, tokens: size.tokens });
+    const grammar = outcome && 'sampling' in outcome ? outcome.sampling.grammar : null;
+    const closed = this.#cutter.add({
+      start: line.start,
+      end: line.end,
+      tokens: size.tokens,
+      ...(grammar ? { grammar: { key: grammarKey(grammar), bytes: grammarMemory(grammar) } } : {}),
+    });
     if (closed) this.#close(closed);
     this.#digest.add(line.bytes);
     if (rejected) this.#rejected.push(rejected);

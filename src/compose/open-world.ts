@@ -60,7 +60,13 @@ const tenantsFile = z.strictObject({
         .max(bounds.weightMax, weightAllowed)
         .optional(),
       quotas: z
-        .strictObject({ queuedTokens: limit, filesBytes: limit, openBatches: limit, requestsPerMinute: limit })
+        .strictObject({
+          queuedTokens: limit,
+          filesBytes: limit,
+          files: limit,
+          openBatches: limit,
+          requestsPerMinute: limit,
+        })
         .optional(),
     }),
   ),

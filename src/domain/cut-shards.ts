@@ -7,6 +7,8 @@ export interface LineExtent {
   readonly end: number;
   /** Prompt tokens plus the most tokens it may generate: an upper bound of its work. */
   readonly tokens: number;
+  /** What its answers must satisfy: equal for equal grammars, and the memory that it takes. */
+  readonly grammar?: { readonly key: string; readonly bytes: number };
 }
 
 export interface ShardCut {
@@ -25,6 +27,8 @@ export interface ShardRules {
   readonly linesMax: number;
   readonly tokensMax: number;
   readonly bytesMax: number;
+  /** Of its different grammars together. */
+  readonly grammarBytesMax: number;
 }
 
 const usualRules: ShardRules = {
@@ -33,16 +37,20 @@ const usualRules: ShardRules = {
   linesMax: bounds.shardLinesMax,
   tokensMax: bounds.shardTokensMax,
   bytesMax: bounds.shardBytesMax,
+  grammarBytesMax: bounds.shardGrammarBytesMax,
 };
 
 /**
  * Cuts a stream of counted lines into shards of contiguous lines. A shard ends before it would pass a bound, so its time is
- * bounded, except that one line larger than the bound of tokens or bytes is a shard of its own.
+ * bounded, except that one line larger than a bound is a shard of its own.
  */
 export class ShardCutter {
   readonly #rules: ShardRules;
   #open: ShardCut | null = null;
   #closed = 0;
+  /** Of the open shard. */
+  readonly #grammars = new Set<string>();
+  #grammarBytes = 0;
 
   constructor(rules: Partial<ShardRules> = {}) {
     this.#rules = { ...usualRules, ...rules };
@@ -51,10 +59,15 @@ export class ShardCutter {
   /** Takes the next line; returns the shard that it closed, if any. */
   add(line: LineExtent): ShardCut | null {
     const open = this.#open;
-    const { firstShards, firstLinesMax, linesMax, tokensMax, bytesMax } = this.#rules;
+    const { firstShards, firstLinesMax, linesMax, tokensMax, bytesMax, grammarBytesMax } = this.#rules;
     const countMax = this.#closed < firstShards ? firstLinesMax : linesMax;
-    const fits = open && open.tokens + line.tokens <= tokensMax && line.end - open.byteStart <= bytesMax;
+    const fits =
+      open &&
+      open.tokens + line.tokens <= tokensMax &&
+      line.end - open.byteStart <= bytesMax &&
+      this.#grammarBytes + this.#bytesOfNew(line) <= grammarBytesMax;
     if (open && fits && open.count < countMax) {
+      this.#noteGrammar(line);
       this.#open = { ...open, byteEnd: line.end, count: open.count + 1, tokens: open.tokens + line.tokens };
       return null;
     }
@@ -65,6 +78,9 @@ export class ShardCutter {
       count: 1,
       tokens: line.tokens,
     };
+    this.#grammars.clear();
+    this.#grammarBytes = 0;
+    this.#noteGrammar(line);
     if (open) this.#closed++;
     return open;
   }
@@ -74,5 +90,14 @@ export class ShardCutter {
     const open = this.#open;
     this.#open = null;
     return open;
+  }
+
+  #bytesOfNew({ grammar }: LineExtent): number {
+    return grammar && !this.#grammars.has(grammar.key) ? grammar.bytes : 0;
+  }
+
+  #noteGrammar(line: LineExtent): void {
+    this.#grammarBytes += this.#bytesOfNew(line);
+    if (line.grammar) this.#grammars.add(line.grammar.key);
   }
 }

@@ -6,6 +6,8 @@ export interface Quotas {
   readonly queuedTokens: number | null;
   /** Uploaded files, bytes. */
   readonly filesBytes: number | null;
+  /** Results and open uploads too. */
+  readonly files: number | null;
   readonly openBatches: number | null;
   /** Per process of the API. */
   readonly requestsPerMinute: number | null;
@@ -14,6 +16,7 @@ export interface Quotas {
 export const defaultQuotas: Quotas = Object.freeze({
   queuedTokens: bounds.queuedTokensDefault,
   filesBytes: bounds.filesBytesDefault,
+  files: bounds.filesPerTenant,
   openBatches: bounds.openBatchesDefault,
   requestsPerMinute: bounds.requestsPerMinute,
 });

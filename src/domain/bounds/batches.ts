@@ -8,6 +8,11 @@ export const batchesBounds = Object.freeze({
   shardTokensMax: 64 * 1024,
   /** A worker holds the lines of a shard in memory, also those whose body is wrong and that take no tokens. */
   shardBytesMax: 8 * 1024 * 1024,
+  /**
+   * Different grammars of a shard, by their native memory: all are held while its lines wait for the engine, kept or not. Those of four
+   * shards fit into what is kept.
+   */
+  shardGrammarBytesMax: 24 * 1024 * 1024,
   /** Parts of a batch read ahead when it is finished: at 20 ms each, 10,000 take 3 s. No more bytes than this and one part. */
   partReadsMax: 64,
   partReadBytesMax: 32 * 1024 * 1024,

@@ -71,6 +71,9 @@ export const queueAndStoreBounds = Object.freeze({
   /** Entries that cannot be looked at, named on a page of the listing of an inbox. */
   listSkippedMax: 100,
 
+  /** The pages of a listing of a folder are made of what it held when the first one was read, for so long at most. */
+  listedAgeMs: 60_000,
+
   // Removal.
   /** Bytes of what was deleted or has expired go this much later: a call that found it just before may still be reading. */
   removalDelayMs: 60_000,
