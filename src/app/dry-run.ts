@@ -97,7 +97,10 @@ async function examine(
     const rejected = valid.shards.flatMap((shard) => shard.rejected);
     const errors = rejected.map(({ code, message, param, line }) => ({ code, message, param, line }));
     // No batch has this id: all that is queued counts.
-    const overQuota = await tokenLimitError(world, tenant, valid.tokens);
+    const noRoom = await world.resultsQuota.usedUp(tenant);
+    const overQuota = noRoom
+      ? { ...noRoom, param: null, line: null }
+      : await tokenLimitError(world, tenant, valid.tokens);
     if (overQuota)
       return {
         valid: null,

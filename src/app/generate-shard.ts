@@ -15,7 +15,7 @@ import { giveUpShard, givenUpRecord, logGivenUp, rejectedRecord } from './give-u
 import { finishJob } from './jobs.js';
 import type { LineRecord } from './line/line-record.js';
 import { runLine } from './line/run-line.js';
-import { encodePart } from './part.js';
+import { encodePartInTurns } from './part.js';
 import { readShard } from './read-shard.js';
 import type { Generator, Records, ShardWork } from './shard-work.js';
 import type { World } from './world.js';
@@ -31,10 +31,9 @@ async function runLines(world: Generator, work: ShardWork, range: LineRange): Pr
   signal.addEventListener('abort', onStop, { once: true });
   if (signal.aborted) onStop();
   try {
-    const rejected = new Map(shard.rejected.map((line) => [line.index, line]));
     const run = async (line: Uint8Array | null, at: number): Promise<LineRecord> => {
-      const noRequest = rejected.get(shard.firstLine + range.first + at);
-      if (noRequest) return rejectedRecord(world, noRequest);
+      const rejected = rejectedRecord(world, plan, shard, range.first + at, line);
+      if (rejected) return rejected;
       running.signal.throwIfAborted();
       try {
         return await runLine(world, line, plan.endpoint, running.signal);
@@ -178,6 +177,12 @@ async function decideShard(
     return;
   }
 
+  const noRoom = await world.resultsQuota.usedUp(tenant);
+  if (noRoom) {
+    await giveUpShard(world, submit, plan, shard, noRoom);
+    return;
+  }
+
   const startedMs = world.clock.now();
   let lines: (Uint8Array | null)[];
   try {
@@ -198,7 +203,8 @@ async function decideShard(
   const tokens = records.reduce((sum, record) => sum + record.inputTokens + record.outputTokens, 0);
   const shapes = world.meter.charge(tokens);
   const times = { startedMs, finishedMs: world.clock.now() };
-  const { header, bytes } = encodePart(
+  const { header, bytes } = await encodePartInTurns(
+    world.clock,
     { shard: job.shard, verdict, shapes, worker: world.workerId, ...times },
     records,
   );
@@ -213,6 +219,7 @@ async function decideShard(
     ms: header.finishedMs - startedMs,
   });
   if (!created) return;
+  await world.resultsQuota.add(tenant, bytes.length);
   logGivenUp(world, job, header);
   // From here on only hints: the shard is decided, and the janitor sees it in the store.
   const decided = await world.progress.record(batchId, job.shard, header);

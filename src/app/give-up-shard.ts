@@ -7,12 +7,14 @@ import { rangeResults } from './attempts/range-results.js';
 import { forgetRangeParts } from './attempts/shard-attempts.js';
 import { mapInTurns } from './breather.js';
 import { failureRecord, unexecutedRecord, type LineIds, type LineRecord } from './line/line-record.js';
-import { readLine } from './line/read-line.js';
-import { encodePart } from './part.js';
+import { LineRejection, readLine } from './line/read-line.js';
+import { duplicateCustomId } from './line/run-line.js';
+import { encodePartInTurns } from './part.js';
 import { readShard } from './read-shard.js';
 import type { World } from './world.js';
 
-interface Reason {
+/** Why lines are not executed. */
+export interface Reason {
   readonly code: ErrorCode;
   readonly message: string;
 }
@@ -34,21 +36,41 @@ export const noWaste = Object.freeze({
   overrun_tokens: 0,
 });
 
+type Refusal = Pick<EyrieError, 'message' | 'param'> & { readonly code: unknown };
+
 interface LineMaker {
   readonly ids: LineIds;
   readonly model: World['model'];
 }
 
-/** The record of a line that validation found to be no request (lenient batches). */
-export const rejectedRecord = (
-  { ids }: Pick<LineMaker, 'ids'>,
-  rejected: PlannedShard['rejected'][number],
-): LineRecord =>
-  failureRecord(ids, rejected.customId, {
-    code: errorCode(rejected),
-    message: `Line ${rejected.line}: ${rejected.message}`,
-    param: rejected.param,
-  });
+/**
+ * The record of a line that validation found to be no request (lenient batches); null: it is one, or its bytes are gone. One in
+ * which nothing is wrong by itself has the custom_id of an earlier line.
+ */
+export function rejectedRecord(
+  { ids, model }: LineMaker,
+  plan: WorkPlan,
+  shard: PlannedShard,
+  at: number,
+  line: Uint8Array | null | undefined,
+): LineRecord | null {
+  const index = shard.firstLine + at;
+  const refusal = (number: number | null, error: Refusal, customId: string | null): LineRecord => {
+    const message = `Line ${number}: ${error.message}`;
+    return failureRecord(ids, customId, { code: errorCode(error), message, param: error.param });
+  };
+  const told = shard.rejected.find((one) => one.index === index);
+  if (told) return refusal(told.line, told, told.customId);
+  const number = shard.noRequests.find(([noRequest]) => noRequest === index)?.[1];
+  if (number === undefined || line === undefined) return null;
+  try {
+    const { customId } = readLine(line, plan.endpoint, model);
+    return refusal(number, duplicateCustomId(customId), customId);
+  } catch (error) {
+    if (!(error instanceof LineRejection)) throw error;
+    return refusal(number, error, error.customId);
+  }
+}
 
 /** The record of a line without a result: its own error when it is no request, else the one given. `line`: undefined when the input is gone. */
 export function withoutResult(
@@ -59,21 +81,21 @@ export function withoutResult(
   line: Uint8Array | null | undefined,
   { code, message }: Reason,
 ): LineRecord {
-  const rejected = shard.rejected.find(({ index }) => index === shard.firstLine + at);
-  if (rejected) return rejectedRecord(maker, rejected);
+  const rejected = rejectedRecord(maker, plan, shard, at, line);
+  if (rejected) return rejected;
   const customId = line === undefined ? null : readLine(line, plan.endpoint, maker.model).customId;
   return unexecutedRecord(maker.ids, customId, code, message);
 }
 
-/** The record of a line that is not executed, by the verdict on its shard. */
+/** The record of a line that is not executed: by the verdict on its shard, or for a reason of the line's own. */
 export const givenUpRecord = (
   maker: LineMaker,
   plan: WorkPlan,
   shard: PlannedShard,
   at: number,
   line: Uint8Array | null,
-  verdict: Verdict,
-): LineRecord => withoutResult(maker, plan, shard, at, line, unexecuted[verdict]);
+  why: Verdict | Reason,
+): LineRecord => withoutResult(maker, plan, shard, at, line, typeof why === 'string' ? unexecuted[why] : why);
 
 /** Says once, when the shard is decided, which of its lines were never carried out, and why. */
 export function logGivenUp({ log }: Pick<World, 'log'>, shard: ShardJob, { givenUp }: PartHeader): void {
@@ -82,15 +104,17 @@ export function logGivenUp({ log }: Pick<World, 'log'>, shard: ShardJob, { given
 
 /**
  * Decides a shard without running it: each line that has no result so far gets its error. Safe beside a worker that still runs it:
- * the first part written counts. Returns whether this one did.
+ * the first part written counts. Returns whether this one did. With a `Reason` in place of a verdict the batch goes on to its usual
+ * end, with lines that failed.
  */
 export async function giveUpShard(
   world: World,
   submit: SubmitObject,
   plan: WorkPlan,
   shard: PlannedShard,
-  verdict: Verdict,
+  why: Verdict | Reason,
 ): Promise<boolean> {
+  let verdict = typeof why === 'string' ? why : null;
   let records: LineRecord[];
   const job = { tenant: submit.tenant, batchId: submit.batchId, shard: shard.n };
   // A suspect may have results of some of its lines.
@@ -100,7 +124,7 @@ export async function giveUpShard(
     records = await mapInTurns(
       world.clock,
       lines,
-      (line, at) => kept.records[at] ?? givenUpRecord(world, plan, shard, at, line, verdict),
+      (line, at) => kept.records[at] ?? givenUpRecord(world, plan, shard, at, line, why),
     );
   } catch (error) {
     if (errorCode(error) !== 'input_changed') throw error;
@@ -110,7 +134,8 @@ export async function giveUpShard(
     records = kept.records.map((record) => record ?? unexecutedRecord(world.ids, null, 'input_changed', message));
   }
   const nowMs = world.clock.now();
-  const { header, bytes } = encodePart(
+  const { header, bytes } = await encodePartInTurns(
+    world.clock,
     { shard: shard.n, verdict, shapes: noWaste, worker: 'control', startedMs: nowMs, finishedMs: nowMs },
     records,
   );

@@ -1,6 +1,8 @@
 import type { PartHeader } from '../contract/stored-objects.js';
 import { partHeader } from '../contract/stored-objects.js';
 import { EyrieError } from '../domain/errors.js';
+import type { Clock } from '../ports/clock.js';
+import { Breather } from './breather.js';
 import { parseStored } from './stored-json.js';
 import type { LineRecord } from './line/line-record.js';
 
@@ -23,12 +25,9 @@ function countGivenUp(records: readonly LineRecord[]): PartHeader['givenUp'] {
   return counts;
 }
 
-export function encodePart(
-  summary: PartSummary,
-  records: readonly LineRecord[],
-): { readonly header: PartHeader; readonly bytes: Uint8Array } {
+function headerOf(summary: PartSummary, records: readonly LineRecord[]): PartHeader {
   const completed = records.filter(({ ok }) => ok).length;
-  const header: PartHeader = {
+  return {
     v: 1,
     ...summary,
     count: records.length,
@@ -38,13 +37,55 @@ export function encodePart(
     outputTokens: records.reduce((sum, record) => sum + record.outputTokens, 0),
     givenUp: countGivenUp(records),
   };
-  const lines = records.map(({ ok, json }) => `${ok ? outputMark : errorMark}${json}]\n`);
-  return { header, bytes: Buffer.from(`${JSON.stringify(header)}\n${lines.join('')}`) };
+}
+
+/** Characters that are encoded in one go: up to 5 ms. */
+const encodedChars = 1024 * 1024;
+
+function* encoded(header: PartHeader, records: readonly LineRecord[]): Generator<Buffer> {
+  yield Buffer.from(`${JSON.stringify(header)}\n`);
+  for (const { ok, json } of records) {
+    const line = `${ok ? outputMark : errorMark}${json}]\n`;
+    for (let at = 0; at < line.length;) {
+      let end = Math.min(at + encodedChars, line.length);
+      // Both halves of a surrogate pair are encoded together.
+      if (end < line.length && (line.charCodeAt(end - 1) & 0xfc00) === 0xd800) end--;
+      yield Buffer.from(line.slice(at, end));
+      at = end;
+    }
+  }
+}
+
+export interface EncodedPart {
+  readonly header: PartHeader;
+  readonly bytes: Uint8Array;
+}
+
+/** For parts without answers: nobody else gets a turn. */
+export function encodePart(summary: PartSummary, records: readonly LineRecord[]): EncodedPart {
+  const header = headerOf(summary, records);
+  return { header, bytes: Buffer.concat([...encoded(header, records)]) };
+}
+
+/** The same with turns for others in between: answers may have megabytes. */
+export async function encodePartInTurns(
+  clock: Pick<Clock, 'monotonic' | 'turn'>,
+  summary: PartSummary,
+  records: readonly LineRecord[],
+): Promise<EncodedPart> {
+  const header = headerOf(summary, records);
+  const breather = new Breather(clock);
+  const pieces: Buffer[] = [];
+  for (const piece of encoded(header, records)) {
+    pieces.push(piece);
+    if (breather.due) await breather.pause();
+  }
+  return { header, bytes: Buffer.concat(pieces) };
 }
 
 export interface PartLine {
   readonly ok: boolean;
-  /** The result line with a line feed behind it. */
+  /** The result line, without a line feed. */
   readonly bytes: Uint8Array;
 }
 
@@ -54,7 +95,7 @@ const lineFeed = 0x0a;
 export function recordsOf({ header, lines }: DecodedPart): LineRecord[] {
   return lines.map(({ ok, bytes }, at) => ({
     ok,
-    json: Buffer.from(bytes.subarray(0, -1)).toString('utf8'),
+    json: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'),
     inputTokens: at === 0 ? header.inputTokens : 0,
     outputTokens: at === 0 ? header.outputTokens : 0,
   }));
@@ -65,7 +106,7 @@ export interface DecodedPart {
   readonly lines: readonly PartLine[];
 }
 
-/** Takes a part apart. The lines' bytes are copies: they may be kept. */
+/** Takes a part apart. The lines' bytes are views of it: it may have megabytes. */
 export function decodePart(bytes: Uint8Array): DecodedPart {
   let at = bytes.indexOf(lineFeed) + 1;
   const header = parseStored(bytes.subarray(0, at), partHeader);
@@ -73,9 +114,8 @@ export function decodePart(bytes: Uint8Array): DecodedPart {
   while (at < bytes.length) {
     const end = bytes.indexOf(lineFeed, at);
     if (end < 0) throw new EyrieError('internal_error', `Part ${header.shard} is cut off in its line ${lines.length}.`);
-    // Not `bytes.slice`: on a Buffer that is a view, and the write below would change the part itself.
-    const line = Uint8Array.prototype.slice.call(bytes, at + markLength, end);
-    line[line.length - 1] = lineFeed; // in place of the closing bracket
+    // Up to the closing bracket.
+    const line = bytes.subarray(at + markLength, end - 1);
     lines.push({ ok: bytes[at + 2] === outputMark.charCodeAt(2), bytes: line });
     at = end + 1;
   }

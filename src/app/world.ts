@@ -17,6 +17,7 @@ import { Claims } from './quotas/claims.js';
 import { OpenBatches } from './quotas/open-batches.js';
 import { PlannedLately } from './quotas/planned-lately.js';
 import { QuickShared } from './quotas/quick-shared.js';
+import { ResultsQuota } from './quotas/results-quota.js';
 import { PendingEvents } from './webhooks/pending-events.js';
 
 /**
@@ -35,6 +36,8 @@ export interface World {
   readonly openBatches: OpenBatches;
   /** Over `store`: how many events of tenants are still to be told. */
   readonly pendingEvents: PendingEvents;
+  /** Over `store` and `quickShared`. */
+  readonly resultsQuota: ResultsQuota;
   /** Over `quickShared`: tokens that were planned a moment ago. */
   readonly plannedLately: PlannedLately;
   /** What was refused because of a bound. */
@@ -59,18 +62,27 @@ export interface World {
 export const toWorld = <
   Ports extends Omit<
     World,
-    'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches' | 'plannedLately' | 'pendingEvents'
+    | 'records'
+    | 'refusals'
+    | 'quickShared'
+    | 'claims'
+    | 'openBatches'
+    | 'plannedLately'
+    | 'pendingEvents'
+    | 'resultsQuota'
   >,
 >(
   ports: Ports,
 ): Ports & World => {
   const quickShared = new QuickShared(ports);
-  const records = new BatchRecords(ports.store);
+  const refusals = new Refusals(ports);
+  const records = new BatchRecords(ports.store, ports.clock);
   return {
     ...ports,
     records,
-    refusals: new Refusals(ports),
+    refusals,
     quickShared,
+    resultsQuota: new ResultsQuota({ ...ports, quickShared, refusals }),
     claims: new Claims({ clock: ports.clock, ids: ports.ids, quickShared }),
     plannedLately: new PlannedLately({ clock: ports.clock, ids: ports.ids, quickShared }),
     openBatches: new OpenBatches({ store: ports.store, clock: ports.clock, records }),

@@ -64,6 +64,7 @@ const tenantsFile = z.strictObject({
           queuedTokens: limit,
           filesBytes: limit,
           files: limit,
+          resultsBytes: limit,
           openBatches: limit,
           requestsPerMinute: limit,
         })

@@ -9,6 +9,8 @@ export interface LineExtent {
   readonly tokens: number;
   /** What its answers must satisfy: equal for equal grammars, and the memory that it takes. */
   readonly grammar?: { readonly key: string; readonly bytes: number };
+  /** Estimate of its answer. */
+  readonly answerBytes: number;
 }
 
 export interface ShardCut {
@@ -29,6 +31,7 @@ export interface ShardRules {
   readonly bytesMax: number;
   /** Of its different grammars together. */
   readonly grammarBytesMax: number;
+  readonly answerBytesMax: number;
 }
 
 const usualRules: ShardRules = {
@@ -38,15 +41,18 @@ const usualRules: ShardRules = {
   tokensMax: bounds.shardTokensMax,
   bytesMax: bounds.shardBytesMax,
   grammarBytesMax: bounds.shardGrammarBytesMax,
+  answerBytesMax: bounds.shardAnswerBytesMax,
 };
 
 /**
  * Cuts a stream of counted lines into shards of contiguous lines. A shard ends before it would pass a bound, so its time is
- * bounded, except that one line larger than a bound is a shard of its own.
+ * bounded, except that one line larger than a bound of tokens or bytes is a shard of its own.
  */
 export class ShardCutter {
   readonly #rules: ShardRules;
   #open: ShardCut | null = null;
+  /** Of the open shard. */
+  #answerBytes = 0;
   #closed = 0;
   /** Of the open shard. */
   readonly #grammars = new Set<string>();
@@ -59,18 +65,21 @@ export class ShardCutter {
   /** Takes the next line; returns the shard that it closed, if any. */
   add(line: LineExtent): ShardCut | null {
     const open = this.#open;
-    const { firstShards, firstLinesMax, linesMax, tokensMax, bytesMax, grammarBytesMax } = this.#rules;
+    const { firstShards, firstLinesMax, linesMax, tokensMax, bytesMax, grammarBytesMax, answerBytesMax } = this.#rules;
     const countMax = this.#closed < firstShards ? firstLinesMax : linesMax;
     const fits =
       open &&
       open.tokens + line.tokens <= tokensMax &&
       line.end - open.byteStart <= bytesMax &&
-      this.#grammarBytes + this.#bytesOfNew(line) <= grammarBytesMax;
+      this.#grammarBytes + this.#bytesOfNew(line) <= grammarBytesMax &&
+      this.#answerBytes + line.answerBytes <= answerBytesMax;
     if (open && fits && open.count < countMax) {
       this.#noteGrammar(line);
       this.#open = { ...open, byteEnd: line.end, count: open.count + 1, tokens: open.tokens + line.tokens };
+      this.#answerBytes += line.answerBytes;
       return null;
     }
+    this.#answerBytes = line.answerBytes;
     this.#open = {
       byteStart: line.start,
       byteEnd: line.end,

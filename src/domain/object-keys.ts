@@ -33,6 +33,7 @@ export const keys = Object.freeze({
   /** All that is the service's of a tenant; what lies in an inbox is not. */
   ownObjects: (tenant: string) => `t/${tenant}/`,
 
+  batches: (tenant: string) => `t/${tenant}/b/`,
   batch: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/`,
   submit: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/submit.json`,
   plan: (tenant: string, batchId: string) => `${batchRoot(tenant, batchId)}/plan.json`,

@@ -1,7 +1,12 @@
 import { errorKinds, isErrorCode, type ErrorCode } from './errors.js';
 
-/** The line was not refused: the batch ended, or the input went away, before it ran. */
-const neverRan: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['batch_cancelled', 'batch_expired', 'input_changed']);
+/** The line was not refused: the batch ended, the input went away, or there was no room for results, before it ran. */
+const neverRan: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'batch_cancelled',
+  'batch_expired',
+  'input_changed',
+  'insufficient_quota',
+]);
 
 /**
  * Whether a failed line may succeed when it is run again: it was never run, or the failure was the service's. A line that was

@@ -8,7 +8,7 @@ import { checkEngine } from '../check-engine.js';
 import { noWaste, withoutResult } from '../give-up-shard.js';
 import type { Generator, Records, ShardWork } from '../shard-work.js';
 import type { LineRecord } from '../line/line-record.js';
-import { encodePart } from '../part.js';
+import { encodePartInTurns } from '../part.js';
 import { readBatchAttempts } from './batch-attempts.js';
 import { readRange } from './range-results.js';
 import { RangeAttempt, readAttempts, type AttemptsOfShard } from './shard-attempts.js';
@@ -77,7 +77,7 @@ async function runRange(
     const times = { startedMs: ms, finishedMs: ms };
     const summary = { shard: job.shard, verdict: null, shapes: noWaste, worker: world.workerId, ...times };
     const key = keys.rangePart(job.tenant, job.batchId, job.shard, rangeName(range));
-    const { bytes } = encodePart(summary, whole);
+    const { bytes } = await encodePartInTurns(world.clock, summary, whole);
     await world.store.create(key, bytes);
     return records;
   } catch (error) {

@@ -22,21 +22,39 @@ const legacyEntryBytes = (k: number): number => textBytes + 2 * numberBytes + 2 
 /** Of one token of a chat: its text, bytes and number, and the same for each of the best. */
 const chatEntryBytes = (k: number): number => (k + 1) * (textBytes + numberBytes + 4 * (textBytes / 2) + 44) + 20;
 
-/** What the text of a prompt takes in JSON: each byte may have to be escaped, most have not. */
-function promptTextBytes(ids: Uint32Array, tokenizer: Tokenizer): number {
-  let bytes = 0;
-  for (const id of ids) bytes += tokenizer.tokenBytes(id).length;
-  return 2 * bytes;
+const isShortEscape = (byte: number): boolean =>
+  byte === 0x22 || byte === 0x5c || (byte >= 8 && byte <= 13 && byte !== 11);
+
+/** What a byte of a token takes in JSON at most; one that belongs to no character becomes U+FFFD. */
+const jsonByteBytes = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x80 ? 3 : isShortEscape(byte) ? 2 : byte < 0x20 ? 6 : 1,
+);
+
+/** What the text of a prompt takes in JSON. Each token is looked at once: some have a hundred bytes. */
+function promptTextBytes(ids: Uint32Array, tokenizer: Tokenizer, known: Map<number, number>): number {
+  let sum = 0;
+  for (const id of ids) {
+    let bytes = known.get(id);
+    if (bytes === undefined) {
+      bytes = 0;
+      for (const byte of tokenizer.tokenBytes(id)) bytes += jsonByteBytes[byte] ?? 0;
+      known.set(id, bytes);
+    }
+    sum += bytes;
+  }
+  return sum;
 }
 
 /** How large the answer becomes at most, all tokens generated; estimated by the means above. */
 export function answerBytesMost(line: AnswerShape, tokenizer: Tokenizer): number {
   const { format, prompts, choices, echo, logprobs, returnTokenIds } = line;
   const entryBytes = logprobs === null ? 0 : format === 'chat' ? chatEntryBytes(logprobs) : legacyEntryBytes(logprobs);
+  const known = new Map<number, number>();
   let bytes = 0;
   for (const { ids, maxTokens } of prompts) {
     let choice = 200 + maxTokens * (textBytes / 2 + entryBytes);
-    if (echo) choice += promptTextBytes(ids, tokenizer) + ids.length * entryBytes;
+    // With log-probabilities each token's text stands among `tokens` and `top_logprobs` too.
+    if (echo) choice += (logprobs === null ? 1 : 3) * promptTextBytes(ids, tokenizer, known) + ids.length * entryBytes;
     if (returnTokenIds) choice += (ids.length + maxTokens) * idBytes;
     bytes += choices * choice;
   }
@@ -53,14 +71,19 @@ const limits = {
   },
 } as const satisfies Record<string, { bound: BoundName; of: string; instead: string }>;
 
-/** Throws `invalid_value`. */
-export function checkAnswerSize(line: AnswerShape, tokenizer: Tokenizer, limit: keyof typeof limits): void {
-  const bytes = answerBytesMost(line, tokenizer);
+/** What makes the answer so large. Not null: an error that names a field is the line's own, not one of its shard. */
+function paramOf({ format, echo, logprobs, returnTokenIds }: AnswerShape): string {
+  if (logprobs !== null) return format === 'chat' ? 'top_logprobs' : 'logprobs';
+  return echo ? 'echo' : returnTokenIds ? 'return_token_ids' : 'max_tokens';
+}
+
+/** `bytes`: what the answer may have, or has so far. Throws `invalid_value`. */
+export function checkAnswerBytes(bytes: number, line: AnswerShape, limit: keyof typeof limits, may = 'may have'): void {
   const { bound, of, instead } = limits[limit];
   if (bytes > bounds[bound])
     throw new EyrieError(
       'invalid_value',
-      `The answer may have ${bytes} bytes, with its log-probabilities, token ids and echoed prompts; ${bounds[bound]} are allowed${of}. Ask for fewer of them, lower max_tokens, or ${instead}.`,
-      { param: line.logprobs === null ? null : line.format === 'chat' ? 'top_logprobs' : 'logprobs', bound },
+      `The answer ${may} ${bytes} bytes, with its log-probabilities, token ids and echoed prompts; ${bounds[bound]} are allowed${of}. Ask for fewer of them, lower max_tokens, or ${instead}.`,
+      { param: paramOf(line), bound },
     );
 }

@@ -10,7 +10,7 @@ import type { ServedModel } from '../../domain/served-model.js';
 import type { SequenceRequest } from '../../ports/engine.js';
 import type { Grammars } from '../../ports/grammars.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
-import { checkAnswerSize } from './answer-size.js';
+import { answerBytesMost, checkAnswerBytes } from './answer-size.js';
 import { encodePrompt } from './encode-prompt.js';
 import { toGrammar } from './line-grammar.js';
 import type { LineEnvelope } from './read-line.js';
@@ -30,7 +30,11 @@ export interface LineRequest {
   /** As asked for by the user; null = none. */
   readonly logprobs: number | null;
   readonly returnTokenIds: boolean;
+  /** How large the answer becomes at most, as it is estimated. */
+  readonly answerBytes: number;
 }
+
+type Unmeasured = Omit<LineRequest, 'answerBytes'>;
 
 export interface LineSize {
   /** As counted in `usage`: each prompt once. */
@@ -165,7 +169,7 @@ async function fromCompletion(
   body: CompletionRequest,
   seed: bigint,
   { model, tokenizer, grammars, inTurn, checkPrompts }: LineRules,
-): Promise<LineRequest> {
+): Promise<Unmeasured> {
   const given = body.prompt;
   const prompts =
     typeof given === 'string'
@@ -221,7 +225,7 @@ async function fromChat(
   body: ChatRequest,
   seed: bigint,
   { model, tokenizer, grammars, inTurn }: LineRules,
-): Promise<LineRequest> {
+): Promise<Unmeasured> {
   const turns = body.messages.map(({ role, content }): ChatTurn => ({
     role: role === 'developer' ? 'system' : role,
     content: contentText(content),
@@ -268,7 +272,7 @@ async function toRequest(
   rules: LineRules,
   seedOf: (seed: number | undefined) => bigint,
 ): Promise<LineRequest> {
-  let request: LineRequest;
+  let request: Unmeasured;
   if (line.endpoint === '/v1/completions') {
     const body = parseWith(completionRequest, line.body);
     request = await fromCompletion(body, seedOf(body.seed), rules);
@@ -277,8 +281,9 @@ async function toRequest(
     request = await fromChat(body, seedOf(body.seed), rules);
   }
   for (const { maxTokens } of request.prompts) checkMinTokens(request.sampling.minTokens, maxTokens);
-  checkAnswerSize(request, rules.tokenizer, 'line');
-  return request;
+  const answerBytes = answerBytesMost(request, rules.tokenizer);
+  checkAnswerBytes(answerBytes, request, 'line');
+  return { ...request, answerBytes };
 }
 
 /**

@@ -4,8 +4,9 @@ import type { Clock } from '../../ports/clock.js';
 import type { Engine } from '../../ports/engine.js';
 import type { Ids } from '../../ports/ids.js';
 import { Breather } from '../breather.js';
+import { checkAnswerBytes } from './answer-size.js';
 import { failureRecord, successIds, successRecord, type LineRecord } from './line-record.js';
-import { toLineRequest, type LineRules } from './line-request.js';
+import { toLineRequest, type LineRequest, type LineRules } from './line-request.js';
 import { LineRejection, readLine, type LineEnvelope } from './read-line.js';
 import { usageOf } from './response-body.js';
 import { inTurns, joined, responseJson } from './response-json.js';
@@ -27,16 +28,28 @@ const belongsToLine = (error: unknown): error is EyrieError =>
   (error instanceof EyrieError &&
     (lineErrors.has(error.code) || error.code === 'context_length_exceeded' || error.param !== null));
 
+export const duplicateCustomId = (customId: string): LineRejection =>
+  new LineRejection(
+    'duplicate_custom_id',
+    'The custom_id of this line was used by an earlier line; each must be unique.',
+    'custom_id',
+    customId,
+  );
+
 /** Throws `LineRejection` for a custom_id that an earlier line of the file has. */
 export function claimCustomId(customId: string, seen: Set<string>): void {
-  if (seen.has(customId))
-    throw new LineRejection(
-      'duplicate_custom_id',
-      'The custom_id of this line was used by an earlier line; each must be unique.',
-      'custom_id',
-      customId,
-    );
+  if (seen.has(customId)) throw duplicateCustomId(customId);
   seen.add(customId);
+}
+
+/** The pieces of an answer, as long as it is not too large after all: what is estimated are means. */
+async function* bounded(pieces: AsyncIterable<string>, line: LineRequest): AsyncGenerator<string> {
+  let bytes = 0;
+  for await (const piece of pieces) {
+    bytes += Buffer.byteLength(piece);
+    checkAnswerBytes(bytes, line, 'line', 'has more than');
+    yield piece;
+  }
 }
 
 async function runRequest(runner: LineRunner, envelope: LineEnvelope, signal: AbortSignal): Promise<LineRecord> {
@@ -50,7 +63,7 @@ async function runRequest(runner: LineRunner, envelope: LineEnvelope, signal: Ab
   };
   const recordIds = successIds(runner.ids);
   const pieces = responseJson(frame, line, results, runner.tokenizer);
-  const body = await joined(inTurns(new Breather(runner.clock), pieces));
+  const body = await joined(bounded(inTurns(new Breather(runner.clock), pieces), line));
   const { promptTokens, completionTokens } = usageOf(line, results);
   return successRecord(recordIds, envelope.customId, body, promptTokens, completionTokens);
 }

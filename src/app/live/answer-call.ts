@@ -40,7 +40,7 @@ async function answer(
     { customId: call.callId, endpoint, body },
     { model, tokenizer, grammars: world.grammars, checkPrompts: checkPromptTokens },
   );
-  checkLiveSize(batchLine, tokenizer);
+  checkLiveSize(batchLine);
   const line = { ...batchLine, sampling: { ...batchLine.sampling, urgent: true } };
   const frame = {
     id: ids.next(line.format),

@@ -1,7 +1,6 @@
 import { bounds, type BoundName } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
-import type { Tokenizer } from '../../ports/tokenizer.js';
-import { checkAnswerSize } from '../line/answer-size.js';
+import { checkAnswerBytes } from '../line/answer-size.js';
 import type { LineRequest } from '../line/line-request.js';
 
 /** What a body says of the number of its sequences. */
@@ -57,7 +56,7 @@ export function checkPromptTokens({
  * The bounds of a call that waits for its answer, before anything is generated: sequences, prompt tokens, generated tokens and bytes
  * of the answer. The API checks them, and the worker again, which trusts nobody. Throws `invalid_value`.
  */
-export function checkLiveSize(line: LineRequest, tokenizer: Tokenizer): void {
+export function checkLiveSize(line: LineRequest): void {
   const { prompts, candidates } = line;
   checkCount(prompts.length, candidates);
   checkPromptTokens(line);
@@ -68,5 +67,5 @@ export function checkLiveSize(line: LineRequest, tokenizer: Tokenizer): void {
       'max_tokens',
       `${product(prompts.length, candidates)} may generate ${outputTokens} tokens; a call that waits for its answer may generate ${bounds.liveOutputTokensMax}.`,
     );
-  checkAnswerSize(line, tokenizer, 'call');
+  checkAnswerBytes(line.answerBytes, line, 'call');
 }

@@ -37,7 +37,9 @@ async function writeResults(world: World, submit: SubmitObject, plan: WorkPlan, 
   const errors = new ResultWriter(world, submit, 'errors');
   const writers = [output, errors];
   try {
-    const tally = await mergeParts(plan, source, (kind, lines) => (kind === 'output' ? output : errors).write(lines));
+    const tally = await mergeParts(world.clock, plan, source, (kind, lines) =>
+      (kind === 'output' ? output : errors).write(lines),
+    );
     checkCount(tally, plan, submit);
     return {
       tally,
@@ -52,8 +54,13 @@ async function writeResults(world: World, submit: SubmitObject, plan: WorkPlan, 
 }
 
 /** The same without files: what the parts say together. */
-async function countResults(submit: SubmitObject, plan: WorkPlan, source: PartSource): Promise<Results> {
-  const tally = await mergeParts(plan, source, () => Promise.resolve());
+async function countResults(
+  { clock }: World,
+  submit: SubmitObject,
+  plan: WorkPlan,
+  source: PartSource,
+): Promise<Results> {
+  const tally = await mergeParts(clock, plan, source, () => Promise.resolve());
   checkCount(tally, plan, submit);
   return { tally, output: null, errors: null, writers: [] };
 }
@@ -109,7 +116,7 @@ export async function workManifest(
   const { counts: attempts } = await readBatchAttempts(world.store, submit.tenant, submit.batchId);
   const { tally, output, errors, writers } = withFiles
     ? await writeResults(world, submit, plan, source)
-    : await countResults(submit, plan, source);
+    : await countResults(world, submit, plan, source);
   const manifest: ManifestObject = {
     ...idsOf(world, submit),
     state: reason ? 'failed' : terminalState('work', tally.verdicts),

@@ -3,9 +3,10 @@ import type { Verdict } from '../../domain/batch-state.js';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { keys } from '../../domain/object-keys.js';
+import type { Clock } from '../../ports/clock.js';
 import type { ObjectStore } from '../../ports/object-store.js';
 import { noWaste } from '../give-up-shard.js';
-import { decodePart, type DecodedPart } from '../part.js';
+import { decodePart, type DecodedPart, type PartLine } from '../part.js';
 import { addShapes } from '../shape-meter.js';
 import { readAhead } from './read-ahead.js';
 
@@ -56,14 +57,43 @@ export interface PartSource {
   readonly bytesOf: (shard: PlannedShard) => number;
 }
 
-/** Takes the lines of one shard that go into one of the two files; a part without such lines is passed over. */
+const lineFeed = Buffer.from('\n');
+
+/** The lines one after the other: small ones together, long ones in pieces, since each piece is digested in one go. */
+function* inPieces(lines: readonly PartLine[]): Generator<Uint8Array> {
+  let piece: Uint8Array[] = [];
+  let bytes = 0;
+  for (const { bytes: line } of lines) {
+    for (let at = 0; at < line.length; at += bounds.fileChunkBytes) {
+      const more = line.subarray(at, at + bounds.fileChunkBytes);
+      piece.push(more);
+      bytes += more.length;
+      if (bytes < bounds.fileChunkBytes) continue;
+      yield Buffer.concat(piece);
+      piece = [];
+      bytes = 0;
+    }
+    piece.push(lineFeed);
+    bytes++;
+  }
+  if (bytes > 0) yield Buffer.concat(piece);
+}
+
+/** Takes lines that go into one of the two files, or a piece of one. */
 export type WriteLines = (kind: 'output' | 'errors', lines: Uint8Array) => Promise<void>;
 
 /**
  * Reads every part once, several side by side, and gives its lines away in the order of the input: first those of the output file,
  * then those of the error file. Throws `internal_error` for a part with other than its shard's lines.
  */
-export async function mergeParts(plan: WorkPlan, { load, bytesOf }: PartSource, write: WriteLines): Promise<Tally> {
+export async function mergeParts(
+  clock: Pick<Clock, 'turn'>,
+  plan: WorkPlan,
+  { load, bytesOf }: PartSource,
+  write: WriteLines,
+): Promise<Tally> {
+  /** Since others had a turn. */
+  let written = 0;
   const tally: Tally = {
     completed: 0,
     failed: 0,
@@ -84,10 +114,14 @@ export async function mergeParts(plan: WorkPlan, { load, bytesOf }: PartSource, 
     const { header, lines } = part;
     if (lines.length !== shard.count || header.count !== shard.count) throw wrongPart(shard, lines.length);
     addHeader(tally, header);
-    const ofKind = (ok: boolean): Uint8Array =>
-      Buffer.concat(lines.filter((line) => line.ok === ok).map(({ bytes }) => bytes));
-    if (lines.some(({ ok }) => ok)) await write('output', ofKind(true));
-    if (lines.some(({ ok }) => !ok)) await write('errors', ofKind(false));
+    for (const kind of ['output', 'errors'] as const)
+      for (const piece of inPieces(lines.filter(({ ok }) => ok === (kind === 'output')))) {
+        await write(kind, piece);
+        written += piece.length;
+        if (written < bounds.fileChunkBytes) continue;
+        await clock.turn();
+        written = 0;
+      }
   }
   return tally;
 }

@@ -22,7 +22,7 @@ export const filesBounds = Object.freeze({
   listPassedMax: 20_000,
   resultsPageDefault: 100,
   resultsPageMax: 1000,
-  /** A page of results ends after the line that passes this size. */
+  /** A page of results ends before the line that would pass this size; a larger line is a page of its own. */
   resultsPageBytes: 4 * 1024 * 1024,
 
   // Uploads in parts. The part size is the one of the official clients, in MiB.

@@ -16,9 +16,9 @@ export const queueAndStoreBounds = Object.freeze({
   // Object store.
   /** Small reads that one call or one sweep makes at once: hides the store's latency, and stays below its clients' connections. */
   storeReadsAtOnce: 32,
-  /** Records of batches that a process remembers, and their weight: a shard of a plan weighs 1, some 300 bytes. */
+  /** Records of batches that a process remembers, and what they take in memory, about; beyond it, the tenant with most loses its oldest. */
   recordsKeptMax: 64 * 1024,
-  recordsKeptWeightMax: 256 * 1024,
+  recordsKeptBytesMax: 128 * 1024 * 1024,
   storeListPageMax: 1000,
   multipartPartBytes: 8 * 1024 * 1024,
   /** Keys in one call that deletes many: the most that S3 takes. */

@@ -28,8 +28,11 @@ export const requestsBounds = Object.freeze({
   chatPartsMax: 1024,
   /** Above the vocabulary of every Falcon. */
   logitBiasMax: 100_000,
-  /** The answer to a line as it is estimated before anything is generated: a worker holds it whole. */
-  lineAnswerBytesMax: 64 * 1024 * 1024,
+  /**
+   * The answer to a line, as it is estimated before anything is generated and as it is made. It is held whole: to join or to copy
+   * so much takes 10 to 20 ms.
+   */
+  lineAnswerBytesMax: 16 * 1024 * 1024,
   choicesPerPromptMax: 16,
   stopStringsMax: 16,
   stopCharsMax: 128,

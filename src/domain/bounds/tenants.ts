@@ -6,9 +6,13 @@ export const tenantsBounds = Object.freeze({
   filesBytesDefault: 100 * 1024 * 1024 * 1024,
   /** Lists of the store are walked to count them, and a folder store holds the names of all in memory: some 20 MB. */
   filesPerTenant: 100_000,
+  /** Each result line is stored twice: in the part of its shard and in the result file. */
+  resultsBytesDefault: 100 * 1024 * 1024 * 1024,
   openBatchesDefault: 1000,
   /** A tenant's files are counted this often at most, in the whole installation. */
   filesCountedMs: 60_000,
+  /** The same of its results, which are many objects; every minute when they are too many. */
+  resultsCountedMs: 600_000,
   /** An upload reports to the others what it has brought at least this often, so the quota is passed by no more per upload under way. */
   filesToldBytes: 1024 * 1024,
   /** What is known of a tenant's usage is forgotten when nobody has asked for it this long; then it is counted anew. */

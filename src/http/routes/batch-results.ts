@@ -3,16 +3,11 @@ import type { World } from '../../app/world.js';
 import { resultsPage, resultsQuery } from '../../contract/batch-results.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 
-const lineFeed = 0x0a;
-
 /** The lines stand in the answer byte for byte: they are joined as they are, never parsed. */
 function toPage(batchId: string, lines: readonly Uint8Array[], next: string | null): Buffer {
   const head = `{"object":"batch.results","batch_id":${JSON.stringify(batchId)},"data":[`;
   const tail = `],"next":${JSON.stringify(next)},"complete":${next === null}}`;
-  const data = lines.flatMap((line, at) => {
-    const json = line.at(-1) === lineFeed ? line.subarray(0, -1) : line;
-    return at === 0 ? [json] : [Buffer.from(','), json];
-  });
+  const data = lines.flatMap((line, at) => (at === 0 ? [line] : [Buffer.from(','), line]));
   return Buffer.concat([Buffer.from(head), ...data, Buffer.from(tail)]);
 }
 

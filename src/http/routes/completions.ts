@@ -37,7 +37,7 @@ async function check(rules: LineRules, request: LiveRequest, model: string): Pro
   checkModel(rules.model, model);
   checkSequences(request.body);
   const line = await checkLineRequest({ customId: '', endpoint: request.endpoint, body: request.body }, rules);
-  checkLiveSize(line, rules.tokenizer);
+  checkLiveSize(line);
   return lineSize(line).tokens;
 }
 

@@ -109,19 +109,32 @@ test('finished lines are read while the batch runs, in line order, and never cha
   expect(whole.text).toContain(line(4));
 });
 
-test('a page ends at the limit of bytes, with at least one line', async () => {
+test('a page ends before the line that would pass its bytes; a larger line is a page of its own', async () => {
   const batch = await runningBatch();
   await batch.plan();
-  const records = Array.from({ length: 3 }, (_, n) => ({
-    ok: true,
-    json: JSON.stringify({ id: `batch_req_${n}`, custom_id: 'c', text: 'x'.repeat(5_000_000) }),
-    inputTokens: 1,
-    outputTokens: 1,
-  }));
-  await batch.server.world.store.put(keys.part('tenant-a', batch.id, 0), partOf(0, records));
-  const first = await batch.page('');
-  expect(first.ids).toEqual([0]);
-  expect((await batch.page(`?after=${first.next}`)).ids).toEqual([1]);
+  const part = (n: number, bytes: readonly number[]) =>
+    batch.server.world.store.put(
+      keys.part('tenant-a', batch.id, n),
+      partOf(
+        n,
+        bytes.map((length, at) => ({
+          ok: true,
+          json: JSON.stringify({ id: `batch_req_${3 * n + at}`, custom_id: 'c', text: 'x'.repeat(length) }),
+          inputTokens: 1,
+          outputTokens: 1,
+        })),
+      ),
+    );
+  await part(0, [1_000_000, 3_000_000, 6_000_000]);
+  await part(1, [3_000_000, 1, 1]);
+  await part(2, [1, 3_000_000, 1]);
+  const pages: number[][] = [];
+  for (let after = ''; pages.flat().length < 9;) {
+    const page = await batch.page(`?limit=1000${after}`);
+    pages.push(page.ids);
+    after = `&after=${page.next}`;
+  }
+  expect(pages).toEqual([[0, 1], [2], [3, 4, 5, 6], [7, 8]]);
 });
 
 test('a batch that failed validation is complete without lines', async () => {

@@ -153,7 +153,7 @@ describe('a sweep', () => {
     store.calls.length = 0;
     const started = clock.now();
     let ended = 0;
-    const restarted = { ...service.world, records: new BatchRecords(store) };
+    const restarted = { ...service.world, records: new BatchRecords(store, service.world.clock) };
     void new Janitor(restarted).sweep().then(() => (ended = clock.now()));
     await clock.until('the sweep', () => ended > 0);
     expect(store.calls.length).toBeGreaterThan(500);

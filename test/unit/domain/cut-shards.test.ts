@@ -10,7 +10,7 @@ function cut(lines: readonly LineExtent[], linesMax: number, tokensMax: number):
 }
 
 const linesOf = (tokens: readonly number[]): LineExtent[] =>
-  tokens.map((count, at) => ({ start: at * 10, end: at * 10 + 10, tokens: count }));
+  tokens.map((count, at) => ({ start: at * 10, end: at * 10 + 10, tokens: count, answerBytes: 0 }));
 
 test('covers every line once, in order, within both bounds', () => {
   fc.assert(
@@ -40,6 +40,14 @@ test('a line over the token bound is a shard of its own', () => {
   expect(cut(linesOf([1, 100, 1]), 10, 50).map(({ count }) => count)).toEqual([1, 1, 1]);
 });
 
+test('a shard ends before its answers are estimated to pass their bound', () => {
+  const cutter = new ShardCutter({ answerBytesMax: 100 });
+  const shards = [50, 50, 1, 99, 500, 1, 1]
+    .map((answerBytes, at) => cutter.add({ start: at, end: at + 1, tokens: 1, answerBytes }))
+    .filter((shard) => shard !== null);
+  expect([...shards, cutter.end()].map((shard) => shard?.count)).toEqual([2, 2, 1, 2]);
+});
+
 test('the first shards are small, so that results show early; those behind them are not', () => {
   const cutter = new ShardCutter({ firstShards: 2, firstLinesMax: 3, linesMax: 5, tokensMax: 1000 });
   const shards = linesOf(Array.from({ length: 18 }, () => 1))
@@ -52,6 +60,7 @@ test('a shard holds no more different grammars than its bound of memory, the sam
   const cutter = new ShardCutter({ grammarBytesMax: 100 });
   const shards = ['a', 'b', 'a', 'b', 'c', 'a', null, 'd', 'large', 'large', 'a'].map((key, at) =>
     cutter.add({
+      answerBytes: 0,
       start: at,
       end: at + 1,
       tokens: 1,

@@ -1,0 +1,45 @@
+import { bounds } from '../../domain/bounds.js';
+import type { Reason } from '../give-up-shard.js';
+import type { World } from '../world.js';
+import { countResults } from './count-results.js';
+import { newIntake, StoredUsage } from './stored-usage.js';
+
+type ResultsWorld = Pick<World, 'store' | 'clock' | 'tenants' | 'quickShared' | 'refusals'>;
+
+/**
+ * Holds a tenant's stored results below its quota, by the bytes that are there: what a batch will write is not known before, and its
+ * most is far above what it does. So a batch is planned, and each of its shards begun, as long as there is room. The quota is passed
+ * by the shards that are under way at that moment, at most.
+ */
+export class ResultsQuota {
+  readonly #world: ResultsWorld;
+  readonly #usage: StoredUsage;
+
+  constructor(world: ResultsWorld) {
+    this.#world = world;
+    this.#usage = new StoredUsage(world, { kind: 'results', count: (tenant) => countResults(world.store, tenant) });
+  }
+
+  /** Why no more results may be made; null while there is room. */
+  async usedUp(tenant: string): Promise<Reason | null> {
+    const { tenants, refusals } = this.#world;
+    const { resultsBytes } = tenants.quotas(tenant);
+    if (resultsBytes === null) return null;
+    const used = (recountMs: number): Promise<number> => this.#usage.tell(tenant, newIntake(), 0, recountMs);
+    if ((await used(bounds.resultsCountedMs)) < resultsBytes) return null;
+    // Some may have been deleted since.
+    const now = await used(bounds.filesCountedMs);
+    if (now < resultsBytes) return null;
+    refusals.note(tenant, 'resultsBytesDefault');
+    return {
+      code: 'insufficient_quota',
+      message: `Results take ${now} of ${resultsBytes} bytes already. Delete result files that are not needed any more, and run this again.`,
+    };
+  }
+
+  /** Tells of the part of a shard that was stored: its bytes, and as many of the result file that is made of it. */
+  async add(tenant: string, partBytes: number): Promise<void> {
+    if (this.#world.tenants.quotas(tenant).resultsBytes !== null)
+      await this.#usage.note(tenant, newIntake(), 2 * partBytes);
+  }
+}
