@@ -1,7 +1,13 @@
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
+import type { Clock } from '../../ports/clock.js';
+import type { ObjectStore } from '../../ports/object-store.js';
 import { heldInList } from '../quotas/held-in-list.js';
-import type { World } from '../world.js';
+
+interface Ports {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+}
 
 interface Known {
   readonly counted: Promise<number>;
@@ -14,10 +20,10 @@ interface Known {
  * together pass the limit by what they note between two counts.
  */
 export class PendingEvents {
-  readonly #world: Pick<World, 'store' | 'clock'>;
+  readonly #world: Ports;
   readonly #known = new Map<string, Known>();
 
-  constructor(world: Pick<World, 'store' | 'clock'>) {
+  constructor(world: Ports) {
     this.#world = world;
   }
 
