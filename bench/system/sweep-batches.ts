@@ -42,6 +42,7 @@ function planOf(shards: number): WorkPlan {
       count: linesPerShard,
       tokens: linesPerShard * 100,
       sha256: '0'.repeat(64),
+      noRequests: [],
       rejected: [],
     })),
   };

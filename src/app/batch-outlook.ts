@@ -1,5 +1,5 @@
 import type { BatchObject } from '../contract/batch-object.js';
-import type { ManifestObject, PlanObject, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
+import type { ManifestObject, PlanHead, SubmitObject, WorkHead } from '../contract/stored-objects.js';
 import { isTerminal, type BatchState } from '../domain/batch-state.js';
 import { secondsFor, tokensAhead } from '../domain/completion-estimate.js';
 import { costOf } from '../domain/prices.js';
@@ -8,7 +8,7 @@ import { fleetSpeed, openWork } from './open-work.js';
 
 export interface OutlookEvidence {
   readonly submit: SubmitObject;
-  readonly plan: PlanObject | null;
+  readonly plan: PlanHead | null;
   readonly manifest: ManifestObject | null;
   readonly status: BatchState;
   /** Decided shards; null where the counts are not known. */
@@ -24,13 +24,13 @@ type Outlook = Pick<BatchObject['eyrie'], 'priority' | 'deadline' | 'estimated_c
  * Tokens used by the decided shards for each token planned: plans hold the most that lines may generate, answers are shorter. 1
  * before anything was decided.
  */
-function useOfPlan(plan: WorkPlan, decided: OutlookEvidence['decided']): number {
+function useOfPlan(plan: WorkHead, decided: OutlookEvidence['decided']): number {
   let used = 0;
   let planned = 0;
   for (const [shard, progress] of decided) {
     if (!progress) continue;
     used += progress.inputTokens + progress.outputTokens;
-    planned += plan.shards[shard]?.tokens ?? 0;
+    planned += plan.shardTokens[shard] ?? 0;
   }
   return used > 0 && planned > 0 ? Math.min(1, used / planned) : 1;
 }

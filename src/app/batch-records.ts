@@ -3,23 +3,25 @@ import {
   cancelObject,
   manifestObject,
   partHeader,
-  planObject,
   submitObject,
   type CancelObject,
   type ManifestObject,
   type PartHeader,
+  type PlanHead,
   type PlanObject,
   type SubmitObject,
-  type WorkPlan,
+  type WorkHead,
 } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError, errorCode } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { keys, shardOfPartKey } from '../domain/object-keys.js';
+import type { Clock } from '../ports/clock.js';
 import type { ObjectInfo, ObjectStore } from '../ports/object-store.js';
 import type { ShardProgress } from '../ports/progress-board.js';
 import { KeptValues } from './kept-values.js';
-import { getJson, parseStored } from './stored-json.js';
+import { getJson, getSizedJson, parseStored } from './stored-json.js';
+import { findSizedHead, findSizedPlan } from './stored-plan.js';
 
 /** Where a batch is found by users: in the tenant's list, and in that of the batch it retries. Repeating it changes nothing. */
 export async function putInLists(store: ObjectStore, submit: SubmitObject): Promise<void> {
@@ -74,23 +76,6 @@ export async function loadShownSubmit(
   return submit;
 }
 
-/** What stands in for a plan that is damaged: there is no telling which lines its shards have, so the batch fails, and says so. */
-const damagedPlan = ({ modifiedMs }: ObjectInfo): PlanObject => ({
-  v: 1,
-  kind: 'verdict',
-  plannedMs: modifiedMs,
-  verdict: 'failed',
-  errors: [
-    {
-      code: 'internal_error',
-      message:
-        'The stored plan of this batch cannot be read any more, so its results cannot be put together. Submit its input again as a new batch, and give the operator the id of this one.',
-      param: null,
-      line: null,
-    },
-  ],
-});
-
 /** A record that is `instead` of itself when it is damaged: a batch whose record nobody can read must end all the same. */
 async function getOr<T>(
   store: ObjectStore,
@@ -108,9 +93,6 @@ async function getOr<T>(
     return instead(object.info);
   }
 }
-
-export const findPlan = (store: ObjectStore, tenant: string, batchId: string): Promise<PlanObject | null> =>
-  getOr(store, keys.plan(tenant, batchId), planObject, damagedPlan);
 
 /** A damaged cancel.json says all the same that somebody asked. */
 const findCancel = (store: ObjectStore, key: string): Promise<CancelObject | null> =>
@@ -150,7 +132,7 @@ export async function decidedParts(
 }
 
 /** When the last shard was decided, Unix ms by the store's clock: from then on the batch is being finished. */
-export const lastDecidedMs = (plan: WorkPlan, decided: ReadonlyMap<number, number>): number =>
+export const lastDecidedMs = (plan: Pick<WorkHead, 'plannedMs'>, decided: ReadonlyMap<number, number>): number =>
   Array.from(decided.values()).reduce((last, ms) => Math.max(last, ms), plan.plannedMs);
 
 /** A header line fits in this many bytes by far. */
@@ -173,10 +155,22 @@ export async function loadPartHeader(
   }
 }
 
-const weightOf = (plan: PlanObject): number =>
-  plan.kind === 'verdict'
-    ? 1 + plan.errors.length
-    : plan.shards.reduce((sum, { rejected }) => sum + 1 + rejected.length, 1);
+interface Sized<T> {
+  readonly value: T;
+  /** In which it is stored. */
+  readonly bytes: number;
+}
+
+/** What a record takes in memory: its names and the object itself, and about so many bytes for each that is stored. */
+const recordBytes = 500;
+const storedBytesWeigh = 2;
+
+async function small<T>(read: Promise<T | null>): Promise<Sized<T> | null> {
+  const value = await read;
+  return value === null ? null : { value, bytes: 0 };
+}
+
+const headName = (tenant: string, batchId: string): string => `${keys.plan(tenant, batchId)}#head`;
 
 /**
  * The records of batches that are created once and never change, remembered once they were found; what is absent is looked for
@@ -185,33 +179,47 @@ const weightOf = (plan: PlanObject): number =>
  */
 export class BatchRecords {
   readonly #store: ObjectStore;
+  readonly #clock: Pick<Clock, 'monotonic' | 'turn'>;
   readonly #kept: KeptValues;
   readonly #reading = new Map<string, Promise<object | null>>();
 
-  constructor(store: ObjectStore, countMax = bounds.recordsKeptMax, weightMax = bounds.recordsKeptWeightMax) {
+  constructor(
+    store: ObjectStore,
+    clock: Pick<Clock, 'monotonic' | 'turn'>,
+    countMax = bounds.recordsKeptMax,
+    bytesMax = bounds.recordsKeptBytesMax,
+  ) {
     this.#store = store;
-    this.#kept = new KeptValues(countMax, weightMax);
+    this.#clock = clock;
+    this.#kept = new KeptValues(countMax, bytesMax);
   }
 
   submit(tenant: string, batchId: string): Promise<SubmitObject | null> {
     const key = keys.submit(tenant, batchId);
-    return this.#find(key, () => getJson(this.#store, key, submitObject));
+    return this.#find(tenant, key, () => getSizedJson(this.#store, key, submitObject));
   }
 
+  /** The plan with its shards, for those who do its work or read its results. */
   plan(tenant: string, batchId: string): Promise<PlanObject | null> {
-    const key = keys.plan(tenant, batchId);
-    return this.#find(key, () => findPlan(this.#store, tenant, batchId), weightOf);
+    const reader = { store: this.#store, clock: this.#clock };
+    return this.#find(tenant, keys.plan(tenant, batchId), () => findSizedPlan(reader, tenant, batchId));
+  }
+
+  /** All that views and counts ask of a plan. */
+  planHead(tenant: string, batchId: string): Promise<PlanHead | null> {
+    const reader = { store: this.#store, clock: this.#clock };
+    return this.#find(tenant, headName(tenant, batchId), () => findSizedHead(reader, tenant, batchId));
   }
 
   manifest(tenant: string, batchId: string): Promise<ManifestObject | null> {
     const key = keys.manifest(tenant, batchId);
-    return this.#find(key, () => getJson(this.#store, key, manifestObject));
+    return this.#find(tenant, key, () => getSizedJson(this.#store, key, manifestObject));
   }
 
   /** When the cancel was asked for, Unix ms; null when it was not. */
   async cancelMs(tenant: string, batchId: string): Promise<number | null> {
     const key = keys.cancel(tenant, batchId);
-    return (await this.#find(key, () => findCancel(this.#store, key)))?.requestedMs ?? null;
+    return (await this.#find(tenant, key, () => small(findCancel(this.#store, key))))?.requestedMs ?? null;
   }
 
   /** The same of a batch whose manifest was found. A cancel that was not asked for by then changes nothing, and is not looked for again. */
@@ -219,22 +227,22 @@ export class BatchRecords {
     const key = keys.cancel(tenant, batchId);
     const read = async (): Promise<{ requestedMs: number | null }> =>
       (await findCancel(this.#store, key)) ?? { requestedMs: null };
-    return (await this.#find(key, read))?.requestedMs ?? null;
+    return (await this.#find(tenant, key, () => small(read())))?.requestedMs ?? null;
   }
 
   /** What a part says of its shard's counts; null when the shard is not decided. */
   counts(tenant: string, batchId: string, shard: number): Promise<ShardProgress | null> {
-    return this.#find(keys.part(tenant, batchId, shard), async () => {
+    return this.#find(tenant, keys.part(tenant, batchId, shard), async () => {
       const header = await loadPartHeader(this.#store, tenant, batchId, shard);
       if (!header) return null;
       const { completed, failed, inputTokens, outputTokens } = header;
-      return { completed, failed, inputTokens, outputTokens };
+      return { value: { completed, failed, inputTokens, outputTokens }, bytes: 0 };
     });
   }
 
-  /** The plan when it is remembered: known without a read. */
-  knownPlan(tenant: string, batchId: string): PlanObject | null {
-    return (this.#kept.get(keys.plan(tenant, batchId)) as PlanObject | undefined) ?? null;
+  /** The head of the plan when it is remembered: known without a read. */
+  knownPlanHead(tenant: string, batchId: string): PlanHead | null {
+    return (this.#kept.get(headName(tenant, batchId)) as PlanHead | undefined) ?? null;
   }
 
   knownManifest(tenant: string, batchId: string): ManifestObject | null {
@@ -252,41 +260,35 @@ export class BatchRecords {
   }
 
   forget(tenant: string, batchId: string): void {
-    for (const key of [keys.submit, keys.plan, keys.manifest, keys.cancel]) this.#kept.delete(key(tenant, batchId));
+    for (const key of [keys.submit, keys.plan, headName, keys.manifest, keys.cancel])
+      this.#kept.delete(key(tenant, batchId));
   }
 
-  /** Callers at the same time share one read. `key` alone says what the value is. */
-  async #find<T extends object>(
-    key: string,
-    read: () => Promise<T | null>,
-    weigh: (value: T) => number = () => 1,
-  ): Promise<T | null> {
-    const kept = this.#kept.get(key);
+  /** Callers at the same time share one read. `name` alone says what the value is. */
+  async #find<T extends object>(tenant: string, name: string, read: () => Promise<Sized<T> | null>): Promise<T | null> {
+    const kept = this.#kept.get(name);
     if (kept) return kept as T;
-    const underWay = this.#reading.get(key);
+    const underWay = this.#reading.get(name);
     if (underWay) {
       const found = await underWay.catch(() => null);
       // What is absent may have been written after that read began. One that began since is as good as our own.
       if (found) return found as T;
     }
-    return (this.#reading.get(key) ?? this.#read(key, read, weigh)) as Promise<T | null>;
+    return (this.#reading.get(name) ?? this.#read(tenant, name, read)) as Promise<T | null>;
   }
 
-  #read<T extends object>(
-    key: string,
-    read: () => Promise<T | null>,
-    weigh: (value: T) => number,
-  ): Promise<object | null> {
+  #read<T extends object>(tenant: string, name: string, read: () => Promise<Sized<T> | null>): Promise<object | null> {
     const reading = (async () => {
       try {
         const found = await read();
-        if (found) this.#kept.set(key, found, weigh(found));
-        return found;
+        if (!found) return null;
+        this.#kept.set(name, found.value, recordBytes + storedBytesWeigh * found.bytes, tenant);
+        return found.value;
       } finally {
-        this.#reading.delete(key);
+        this.#reading.delete(name);
       }
     })();
-    this.#reading.set(key, reading);
+    this.#reading.set(name, reading);
     return reading;
   }
 }

@@ -1,7 +1,8 @@
 import type { ManifestObject, SubmitObject } from '../contract/stored-objects.js';
 import { terminalEvent } from '../contract/webhook-event.js';
 import { keys } from '../domain/object-keys.js';
-import { findPlan } from './batch-records.js';
+import { enterFile } from './files/index-entry.js';
+import { findPlanHead } from './stored-plan.js';
 import { toEndEvent } from './webhooks/batch-events.js';
 import { receiversOfEnd } from './webhooks/choose-receivers.js';
 import { publishEvent, queueFirstAttempts } from './webhooks/publish-event.js';
@@ -15,10 +16,14 @@ export async function closeBatch(world: World, submit: SubmitObject, manifest: M
   const { store } = world;
   const { tenant, batchId } = submit;
   for (const file of [manifest.output, manifest.errors])
-    if (file) await store.put(keys.fileIndexEntry(tenant, manifest.finishedMs, file.fileId), Buffer.of());
+    if (file) await enterFile(store, tenant, manifest.finishedMs, file.fileId, 'batch_output');
   const event = await publishEvent(world, {
     tenant,
-    event: toEndEvent(submit, manifest, manifest.state === 'failed' ? await findPlan(store, tenant, batchId) : null),
+    event: toEndEvent(
+      submit,
+      manifest,
+      manifest.state === 'failed' ? await findPlanHead(world, tenant, batchId) : null,
+    ),
     createdMs: manifest.finishedMs,
     batchId,
     receivers: await receiversOfEnd(world, submit, terminalEvent(manifest.state)),

@@ -1,9 +1,10 @@
 import type { ManifestObject, SubmitObject } from '../contract/stored-objects.js';
-import { findPlan, isDeleted } from './batch-records.js';
+import { isDeleted } from './batch-records.js';
 import { keys } from '../domain/object-keys.js';
 import { findFile } from './files/find-file.js';
 import { openFileContent } from './files/open-file-content.js';
 import { putJson } from './stored-json.js';
+import { findPlanHead } from './stored-plan.js';
 import type { World } from './world.js';
 
 /**
@@ -24,7 +25,7 @@ export async function copyToOutbox(world: World, submit: SubmitObject, manifest:
     const content = await openFileContent(world, stored, null);
     await world.store.putStream(keys.outbox(tenant, outboxName, batchId, name), content);
   }
-  const plan = await findPlan(world.store, tenant, batchId);
+  const plan = await findPlanHead(world, tenant, batchId);
   await putJson(world.store, keys.outbox(tenant, outboxName, batchId, 'manifest.json'), {
     batch_id: batchId,
     status: manifest.state,

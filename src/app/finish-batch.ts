@@ -4,12 +4,13 @@ import { bounds } from '../domain/bounds.js';
 import { keys } from '../domain/object-keys.js';
 import type { ObjectInfo } from '../ports/object-store.js';
 import { boundedStep, type StepFailures } from './attempts/bounded-step.js';
-import { decidedParts, findManifest, findPlan, loadSubmit } from './batch-records.js';
+import { decidedParts, findManifest, loadSubmit } from './batch-records.js';
 import { closeBatch } from './close-batch.js';
 import { isOverdue, lostPart, readPart } from './results/lost-part.js';
 import { discardAll, verdictManifest, workManifest, type Made } from './results/make-manifest.js';
 import { storedParts, type LoadPart } from './results/merge-parts.js';
 import { createJson } from './stored-json.js';
+import { findPlan } from './stored-plan.js';
 import type { World } from './world.js';
 
 type Parts = ReadonlyMap<number, ObjectInfo>;
@@ -85,7 +86,7 @@ export async function finishBatch(world: World, batch: BatchJob, failures: StepF
   const submit = await loadSubmit(world.store, tenant, batchId);
   let manifest = await findManifest(world.store, tenant, batchId);
   if (!manifest) {
-    const plan: PlanObject | null = await findPlan(world.store, tenant, batchId);
+    const plan: PlanObject | null = await findPlan(world, tenant, batchId);
     if (!plan) return;
     let made: Made;
     if (plan.kind === 'verdict') made = await verdictManifest(world, submit, plan);

@@ -31,10 +31,9 @@ async function runLines(world: Generator, work: ShardWork, range: LineRange): Pr
   signal.addEventListener('abort', onStop, { once: true });
   if (signal.aborted) onStop();
   try {
-    const rejected = new Map(shard.rejected.map((line) => [line.index, line]));
     const run = async (line: Uint8Array | null, at: number): Promise<LineRecord> => {
-      const noRequest = rejected.get(shard.firstLine + range.first + at);
-      if (noRequest) return rejectedRecord(world, noRequest);
+      const rejected = rejectedRecord(world, plan, shard, range.first + at, line);
+      if (rejected) return rejected;
       running.signal.throwIfAborted();
       try {
         return await runLine(world, line, plan.endpoint, running.signal);

@@ -7,7 +7,8 @@ import { rangeResults } from './attempts/range-results.js';
 import { forgetRangeParts } from './attempts/shard-attempts.js';
 import { mapInTurns } from './breather.js';
 import { failureRecord, unexecutedRecord, type LineIds, type LineRecord } from './line/line-record.js';
-import { readLine } from './line/read-line.js';
+import { LineRejection, readLine } from './line/read-line.js';
+import { duplicateCustomId } from './line/run-line.js';
 import { encodePartInTurns } from './part.js';
 import { readShard } from './read-shard.js';
 import type { World } from './world.js';
@@ -35,21 +36,41 @@ export const noWaste = Object.freeze({
   overrun_tokens: 0,
 });
 
+type Refusal = Pick<EyrieError, 'message' | 'param'> & { readonly code: unknown };
+
 interface LineMaker {
   readonly ids: LineIds;
   readonly model: World['model'];
 }
 
-/** The record of a line that validation found to be no request (lenient batches). */
-export const rejectedRecord = (
-  { ids }: Pick<LineMaker, 'ids'>,
-  rejected: PlannedShard['rejected'][number],
-): LineRecord =>
-  failureRecord(ids, rejected.customId, {
-    code: errorCode(rejected),
-    message: `Line ${rejected.line}: ${rejected.message}`,
-    param: rejected.param,
-  });
+/**
+ * The record of a line that validation found to be no request (lenient batches); null: it is one, or its bytes are gone. One in
+ * which nothing is wrong by itself has the custom_id of an earlier line.
+ */
+export function rejectedRecord(
+  { ids, model }: LineMaker,
+  plan: WorkPlan,
+  shard: PlannedShard,
+  at: number,
+  line: Uint8Array | null | undefined,
+): LineRecord | null {
+  const index = shard.firstLine + at;
+  const refusal = (number: number | null, error: Refusal, customId: string | null): LineRecord => {
+    const message = `Line ${number}: ${error.message}`;
+    return failureRecord(ids, customId, { code: errorCode(error), message, param: error.param });
+  };
+  const told = shard.rejected.find((one) => one.index === index);
+  if (told) return refusal(told.line, told, told.customId);
+  const number = shard.noRequests.find(([noRequest]) => noRequest === index)?.[1];
+  if (number === undefined || line === undefined) return null;
+  try {
+    const { customId } = readLine(line, plan.endpoint, model);
+    return refusal(number, duplicateCustomId(customId), customId);
+  } catch (error) {
+    if (!(error instanceof LineRejection)) throw error;
+    return refusal(number, error, error.customId);
+  }
+}
 
 /** The record of a line without a result: its own error when it is no request, else the one given. `line`: undefined when the input is gone. */
 export function withoutResult(
@@ -60,8 +81,8 @@ export function withoutResult(
   line: Uint8Array | null | undefined,
   { code, message }: Reason,
 ): LineRecord {
-  const rejected = shard.rejected.find(({ index }) => index === shard.firstLine + at);
-  if (rejected) return rejectedRecord(maker, rejected);
+  const rejected = rejectedRecord(maker, plan, shard, at, line);
+  if (rejected) return rejected;
   const customId = line === undefined ? null : readLine(line, plan.endpoint, maker.model).customId;
   return unexecutedRecord(maker.ids, customId, code, message);
 }

@@ -20,6 +20,8 @@ export interface BatchesPage {
   readonly order: ListOrder;
 }
 
+const idOf = (key: string): string => key.slice(key.lastIndexOf(idPrefixes.batch));
+
 async function cursorKey({ store, records }: World, tenant: string, after: string): Promise<string> {
   if (isId('batch', after)) {
     const submit = await records.submit(tenant, after);
@@ -53,11 +55,11 @@ export async function listBatches(world: World, tenant: string, page: BatchesPag
   let state: Promise<FleetState | null> | undefined;
   // All batches of a page are seen beside the same fleet.
   const fleet = () => (state ??= readFleet(world));
-  const { found, hasMore } = await readIndex(
+  const { found, hasMore, last } = await readIndex(
     world.store,
     keys.batchIndex(tenant),
     { after, limit: page.limit, order: page.order },
-    (key) => viewIfThere(world, tenant, key.slice(key.lastIndexOf(idPrefixes.batch)), fleet),
+    (key) => viewIfThere(world, tenant, idOf(key), fleet),
   );
-  return toListPage(found, hasMore);
+  return toListPage(found, hasMore, last && idOf(last));
 }

@@ -1,5 +1,5 @@
 import type { BatchJob } from '../contract/queue-payload.js';
-import type { WorkPlan } from '../contract/stored-objects.js';
+import type { WorkHead } from '../contract/stored-objects.js';
 import type { FleetSpeed, OpenWork } from '../domain/completion-estimate.js';
 import { errorCode } from '../domain/errors.js';
 import { virtualTime } from '../domain/shard-priority.js';
@@ -8,23 +8,28 @@ import type { World } from './world.js';
 
 type Board = Pick<World, 'progress' | 'log'>;
 
+type Planned = Pick<WorkHead, 'order' | 'shardTokens'>;
+
 /** The shards of a plan that are not decided; null when all are. */
-export function openWork(plan: WorkPlan, decided: ReadonlyMap<number, unknown>): OpenWork | null {
-  const open = plan.shards.filter(({ n }) => !decided.has(n));
-  const [first, last] = [open[0], open.at(-1)];
-  if (!first || !last) return null;
-  return {
-    tokens: open.reduce((sum, shard) => sum + shard.tokens, 0),
-    first: virtualTime(plan.order, first.n - 1),
-    last: virtualTime(plan.order, last.n),
-  };
+export function openWork({ order, shardTokens }: Planned, decided: ReadonlyMap<number, unknown>): OpenWork | null {
+  let tokens = 0;
+  let first: number | null = null;
+  let last = 0;
+  for (const [n, more] of shardTokens.entries()) {
+    if (decided.has(n)) continue;
+    tokens += more;
+    first ??= n;
+    last = n;
+  }
+  if (first === null) return null;
+  return { tokens, first: virtualTime(order, first - 1), last: virtualTime(order, last) };
 }
 
 /** Tells the board what a batch still has to do, for the estimates of all batches. Only a hint: a failure is logged. */
 export async function noteOpenWork(
   { progress, log }: Board,
   { batchId }: BatchJob,
-  plan: WorkPlan,
+  plan: Planned,
   decided: ReadonlyMap<number, unknown>,
 ): Promise<void> {
   const work = openWork(plan, decided);

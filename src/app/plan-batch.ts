@@ -5,7 +5,7 @@ import type { Verdict } from '../domain/batch-state.js';
 import { errorCode } from '../domain/errors.js';
 import { keys } from '../domain/object-keys.js';
 import { orderNow, queueOrder, type QueueOrder } from '../domain/shard-priority.js';
-import { cancelRequestedMs, findPlan, loadSubmit } from './batch-records.js';
+import { cancelRequestedMs, loadSubmit } from './batch-records.js';
 import { CountedGrammars, TooManyGrammars } from './grammars/counted-grammars.js';
 import { inputChanged, openInput } from './input-content.js';
 import { finishJob, shardJobOf } from './jobs.js';
@@ -13,7 +13,7 @@ import { noteOpenWork } from './open-work.js';
 import { queueTokens, TokensQueued } from './quotas/queued-tokens.js';
 import { queueClock } from './queue-clock.js';
 import { isClosedInput } from './retention/close-input.js';
-import { createJson } from './stored-json.js';
+import { encodePlan, findPlan, headOf } from './stored-plan.js';
 import type { LineRules } from './line/line-request.js';
 import { InvalidInput, validateInput } from './validate-input.js';
 import type { World } from './world.js';
@@ -91,7 +91,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       plannedMs,
       ...valid,
       model: world.model.id,
-      shards: [...valid.shards],
+      shards: valid.shards.map((shard) => ({ ...shard, rejected: [] })),
       order: await placeInQueue(world, submit, plannedMs),
     };
   } catch (error) {
@@ -111,7 +111,7 @@ async function fixPlan(
 ): Promise<{ made: PlanObject; created: boolean }> {
   const write = async (plan: PlanObject) => ({
     made: plan,
-    created: (await createJson(world.store, keys.plan(tenant, batchId), plan)).created,
+    created: (await world.store.create(keys.plan(tenant, batchId), await encodePlan(world.clock, plan))).created,
   });
   if (made.kind !== 'work') return write(made);
   try {
@@ -137,7 +137,7 @@ export async function queueShards(
     'shard',
     jobs.filter((_, rank) => only?.has(open[rank]?.n ?? -1) ?? true),
   );
-  await noteOpenWork(world, batch, plan, decided);
+  await noteOpenWork(world, batch, headOf(plan), decided);
 }
 
 /**
@@ -147,10 +147,10 @@ export async function queueShards(
 export async function planBatch(world: Planner, batch: BatchJob): Promise<void> {
   const { tenant, batchId } = batch;
   const submit = await loadSubmit(world.store, tenant, batchId);
-  let plan = await findPlan(world.store, tenant, batchId);
+  let plan = await findPlan(world, tenant, batchId);
   if (!plan) {
     const { made, created } = await fixPlan(world, submit, await makePlan(world, submit));
-    plan = created ? made : await findPlan(world.store, tenant, batchId);
+    plan = created ? made : await findPlan(world, tenant, batchId);
     if (created)
       world.log.info('batch.planned', {
         tenant,

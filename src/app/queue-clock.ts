@@ -3,7 +3,8 @@ import { errorCode } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { isTenant, keys } from '../domain/object-keys.js';
 import { virtualTime } from '../domain/shard-priority.js';
-import { decidedShards, findPlan } from './batch-records.js';
+import { decidedShards } from './batch-records.js';
+import { findPlanHead } from './stored-plan.js';
 import type { World } from './world.js';
 
 interface Traces {
@@ -17,10 +18,11 @@ interface Traces {
 async function readTrace(world: World, key: string, traces: Traces): Promise<void> {
   const [tenant = '', batchId = ''] = key.slice(keys.openBatches.length).split('/');
   if (!isTenant(tenant) || !isId('batch', batchId)) return;
-  const plan = await findPlan(world.store, tenant, batchId);
+  const plan = await findPlanHead(world, tenant, batchId);
   if (plan?.kind !== 'work') return;
   const decided = await decidedShards(world.store, tenant, batchId);
-  const first = plan.shards.find(({ n }) => !decided.has(n))?.n ?? plan.shards.length;
+  const open = plan.shardTokens.findIndex((_, n) => !decided.has(n));
+  const first = open < 0 ? plan.shardTokens.length : open;
   if (first > 0) traces.reached.push(virtualTime(plan.order, first - 1));
   else traces.starts.push(plan.order.start);
 }

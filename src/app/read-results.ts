@@ -1,10 +1,10 @@
-import type { PlannedShard } from '../contract/stored-objects.js';
+import type { PlannedShard, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { loadShownSubmit } from './batch-records.js';
-import type { PartReader } from './results/lost-part.js';
+import { readPart, type PartReader } from './results/lost-part.js';
 import { hasResults } from './retention/result-file.js';
-import { mergedLines, ownLines } from './retry/merged-lines.js';
+import { MergedLines, type Lines } from './retry/merged-lines.js';
 import type { World } from './world.js';
 
 export interface ResultsPage {
@@ -36,14 +36,26 @@ function parseCursor(batchId: string, cursor: string): number {
 export const resultsGone = (batchId: string): EyrieError =>
   new EyrieError('not_found', `The results of batch '${batchId}' are gone: their file was deleted or has expired.`);
 
-/** Shards from the one that holds `line` on. */
-const shardsFrom = (shards: readonly PlannedShard[], line: number): readonly PlannedShard[] =>
-  shards.filter(({ firstLine, count }) => firstLine + count > line);
+/** Lines of a page that are merged together: the page may end behind them when they took many reads. */
+const mergedAtOnce = 8;
+
+/** The lines of a shard from an index of the batch on; none when it is not decided. */
+async function ownLines(
+  world: PartReader,
+  submit: SubmitObject,
+  plan: WorkPlan,
+  shard: PlannedShard,
+  from: number,
+): Promise<Lines> {
+  const part = await readPart(world, submit, plan, shard);
+  return part?.lines.slice(from - shard.firstLine) ?? [];
+}
 
 /**
  * Result lines of a batch while it runs and after, by line index, up to the first undecided shard. Reads the object store only,
  * so it works while the queue is away. With `merge`, failed lines of an ended batch are replaced by what batches that ran them
- * again made of them; a line that one of these still works on counts as undecided. Throws `not_found`, also when the result files are gone, and `invalid_value` for a foreign cursor.
+ * again made of them; a line that one of these still works on counts as undecided, and a page for which many records had to be read is
+ * shorter. Throws `not_found`, also when the result files are gone, and `invalid_value` for a foreign cursor.
  */
 export async function readResults(
   world: PartReader & Pick<World, 'records'>,
@@ -65,24 +77,32 @@ export async function readResults(
   const isFull = () => lines.length === page.limit || bytes >= bounds.resultsPageBytes;
   /** A line larger than a page is a page of its own. */
   const passes = (line: Uint8Array) => bytes > 0 && bytes + line.length > bounds.resultsPageBytes;
-  const work = plan?.kind === 'work' ? plan : null;
-  for (const shard of work ? shardsFrom(work.shards, first) : []) {
-    if (isFull() || !work) break;
-    const from = Math.max(first, shard.firstLine);
-    const end = shard.firstLine + shard.count;
-    // Children are there only once the batch has ended.
-    const found =
-      page.merge && ended
-        ? await mergedLines(world, submit, work, from, end)
-        : await ownLines(world, submit, work, from, end);
+  // Children are there only once the batch has ended.
+  const merged = page.merge && ended ? new MergedLines(world, submit, { from: first, to: first + page.limit }) : null;
+  /** Returns whether all of them were decided, and there is room for more. */
+  const add = (found: Lines): boolean => {
     for (const line of found) {
-      if (isFull() || line === null || passes(line.bytes)) break;
+      if (isFull() || line === null || passes(line.bytes)) return false;
       lines.push(line.bytes);
       bytes += line.bytes.length;
     }
-    // The first line that is not decided holds back all behind it.
-    if (first + lines.length < end) break;
-  }
+    return !isFull();
+  };
+  const addShard = async (work: WorkPlan, shard: PlannedShard): Promise<boolean> => {
+    const own = await ownLines(world, submit, work, shard, first + lines.length);
+    if (!merged) return own.length > 0 && add(own);
+    for (let at = 0; at < own.length; at += mergedAtOnce) {
+      const found = await merged.merge(own.slice(at, at + mergedAtOnce), first + lines.length);
+      if (!add(found) || merged.isSpent) return false;
+    }
+    return own.length > 0;
+  };
+  if (plan?.kind === 'work')
+    for (const shard of plan.shards) {
+      if (shard.firstLine + shard.count <= first) continue;
+      // The first line that is not decided holds back all behind it.
+      if (!(await addShard(plan, shard))) break;
+    }
   const reached = first + lines.length;
   return { lines, next: ended && reached >= total ? null : toCursor(batchId, reached) };
 }

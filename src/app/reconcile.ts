@@ -1,5 +1,5 @@
 import type { BatchJob } from '../contract/queue-payload.js';
-import type { ManifestObject, SubmitObject, WorkPlan } from '../contract/stored-objects.js';
+import type { ManifestObject, SubmitObject, WorkHead, WorkPlan } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
 import { errorCode } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
@@ -16,6 +16,7 @@ import { queueShards } from './plan-batch.js';
 import { sideBySide } from './side-by-side.js';
 import { LookTimes, type Look } from './sweep/look-times.js';
 import { LostJobs } from './sweep/lost-jobs.js';
+import { SweepTurns } from './sweep/sweep-turns.js';
 import { ProgressNews } from './webhooks/progress-news.js';
 import { RiskNews } from './webhooks/risk-news.js';
 import { DeliveryKeeper } from './webhooks/restore-deliveries.js';
@@ -41,6 +42,8 @@ function toMarker(info: ObjectInfo): Marker | null {
 interface Sweep {
   readonly lost: LostJobs;
   readonly fleet: () => Promise<FleetState | null>;
+  /** Shards that may still be given up, of tenants of which some were. */
+  readonly giveUps: Map<string, number>;
 }
 
 /** A look at a batch, but for what most looks have in common. */
@@ -61,8 +64,8 @@ const nothingDue = { dueMs: Infinity, waitMsMax: bounds.sweepLookMs, restored: f
  *     manifest.json                                       close the batch
  *
  * Only jobs that the queue does not hold are queued. A sweep lists the markers of open batches and asks the queue for one job of
- * each; `LookTimes` says which batches it then looks at. Closing a batch and giving shards up need the store only, and go on while
- * the queue is away.
+ * each; `LookTimes` says which batches it then looks at, of each tenant a bounded number. Closing a batch and giving shards up need
+ * the store only, and go on while the queue is away.
  *
  * One process sweeps for all (`Lease`); it only adds work with fixed ids, so that two at once do no harm. What is still to be told
  * is the `DeliveryKeeper`'s.
@@ -70,6 +73,7 @@ const nothingDue = { dueMs: Infinity, waitMsMax: bounds.sweepLookMs, restored: f
 export class Janitor {
   readonly #world: World;
   readonly #looks: LookTimes;
+  readonly #turns = new SweepTurns(bounds.looksPerSweep);
   readonly #deliveries: DeliveryKeeper;
   readonly #progressNews: ProgressNews;
   readonly #riskNews: RiskNews;
@@ -87,12 +91,15 @@ export class Janitor {
   async sweep(): Promise<void> {
     const lost = new LostJobs(this.#world);
     let state: Promise<FleetState | null> | undefined;
-    const sweep: Sweep = { lost, fleet: () => (state ??= readFleet(this.#world)) };
+    const sweep: Sweep = { lost, fleet: () => (state ??= readFleet(this.#world)), giveUps: new Map() };
     this.#looks.beginSweep();
+    this.#turns.begin();
     const news = await this.#goneJobs(lost);
     await sideBySide(listAll(this.#world.store, keys.openBatches), bounds.storeReadsAtOnce, async (info) => {
       const marker = toMarker(info);
-      if (marker && this.#looks.isDue(info, news)) await this.#look(marker, sweep);
+      if (!marker || !this.#looks.isDue(info, news) || !this.#turns.admits(marker.tenant, info.key)) return;
+      this.#turns.used(marker.tenant, 1);
+      await this.#look(marker, sweep);
     });
     this.#looks.endSweep();
     await this.#deliveries.sweep(lost);
@@ -126,7 +133,7 @@ export class Janitor {
     const { store, clock, records } = this.#world;
     const [submit, plan, manifest, cancelMs] = await Promise.all([
       records.submit(tenant, batchId),
-      records.plan(tenant, batchId),
+      records.planHead(tenant, batchId),
       records.manifest(tenant, batchId),
       records.cancelMs(tenant, batchId),
     ]);
@@ -167,7 +174,7 @@ export class Janitor {
 
   async #restoreShards(
     submit: SubmitObject,
-    plan: WorkPlan,
+    plan: WorkHead,
     cancelMs: number | null,
     key: string,
     sweep: Sweep,
@@ -175,7 +182,7 @@ export class Janitor {
     const { store, clock } = this.#world;
     const { tenant, batchId } = submit;
     const decided = await decidedShards(store, tenant, batchId);
-    if (decided.size >= plan.shards.length) return this.#restoreFinish(submit, sweep);
+    if (decided.size >= plan.shardTokens.length) return this.#restoreFinish(submit, sweep);
 
     const stopMs = Math.min(cancelMs ?? Infinity, submit.expiresMs);
     const now = clock.now();
@@ -184,10 +191,10 @@ export class Janitor {
       const noted = await this.#noteWork(submit, plan, decided, key, found, sweep);
       const restored = await this.#queueLost(submit, plan, decided, sweep);
       const isFollowed = cancelMs === null && (await this.#tellNews(submit, plan, decided, sweep));
-      const last = plan.shards.findLast(({ n }) => !decided.has(n));
+      const last = plan.shardTokens.findLastIndex((_, n) => !decided.has(n));
       return {
         found,
-        watched: last ? { kind: 'shard', id: shardJobId(submit, last.n) } : null,
+        watched: last < 0 ? null : { kind: 'shard', id: shardJobId(submit, last) },
         dueMs: stopMs + giveUpGraceMs,
         restored,
         noted,
@@ -199,14 +206,14 @@ export class Janitor {
     // Giving them up has failed for an hour: it ends without their parts.
     if (now >= submit.expiresMs + bounds.finishLateMs) return this.#restoreFinish(submit, sweep);
     const verdict = stopMs === cancelMs ? 'cancelled' : 'expired';
-    const left = await this.#giveUp(submit, plan, decided, verdict);
+    const left = await this.#giveUp(submit, decided, verdict, sweep);
     return left > 0 ? { found: `${left} left`, watched: null, dueMs: now } : this.#restoreFinish(submit, sweep);
   }
 
   /** For the estimates of all batches: when it has changed, and now and then, since the board may be lost. */
   async #noteWork(
     submit: SubmitObject,
-    plan: WorkPlan,
+    plan: WorkHead,
     decided: ReadonlyMap<number, number>,
     key: string,
     found: string,
@@ -221,13 +228,13 @@ export class Janitor {
   /** Queues the shards that the queue does not hold. Returns whether there were any. */
   async #queueLost(
     submit: SubmitObject,
-    plan: WorkPlan,
+    plan: WorkHead,
     decided: ReadonlyMap<number, number>,
     { lost }: Sweep,
   ): Promise<boolean> {
     const { store, log } = this.#world;
     const { tenant, batchId } = submit;
-    const shards = new Map(plan.shards.map(({ n }) => [shardJobId(submit, n), n]));
+    const shards = new Map(plan.shardTokens.map((_, n) => [shardJobId(submit, n), n]));
     const ids = [...shards].filter(([, n]) => !decided.has(n)).map(([id]) => id);
     const missing = await lost.among('shard', ids);
     if (missing.length === 0) return false;
@@ -238,7 +245,9 @@ export class Janitor {
     const since = await decidedShards(store, tenant, batchId);
     const only = new Set(missing.flatMap((id) => shards.get(id) ?? []).filter((n) => !since.has(n)));
     if (only.size === 0 || !(await this.#isThere(submit))) return false;
-    await queueShards(this.#world, submit, plan, since, only);
+    const whole = await this.#wholePlan(submit);
+    if (!whole) return false;
+    await queueShards(this.#world, submit, whole, since, only);
     log.info('janitor.shards_restored', { tenant, batchId, shards: only.size });
     return true;
   }
@@ -246,25 +255,36 @@ export class Janitor {
   /** Returns whether anybody asks for news of the batch. */
   async #tellNews(
     submit: SubmitObject,
-    plan: WorkPlan,
+    plan: WorkHead,
     decided: ReadonlyMap<number, number>,
     { lost, fleet }: Sweep,
   ): Promise<boolean> {
     if (lost.away) return false;
-    const ofProgress = await this.#progressNews.tell(submit, plan, decided);
+    const ofProgress = await this.#progressNews.tell(submit, () => this.#wholePlan(submit), decided);
     const ofRisk = await this.#riskNews.tell(submit, plan, decided, fleet);
     return ofProgress || ofRisk;
+  }
+
+  /** Read where its shards are worked on: a sweep looks at many batches at once. null: it is damaged, and its finish says so. */
+  async #wholePlan({ tenant, batchId }: SubmitObject): Promise<WorkPlan | null> {
+    const plan = await this.#world.records.plan(tenant, batchId);
+    return plan?.kind === 'work' ? plan : null;
   }
 
   /** Returns how many undecided shards are left for the next sweep. */
   async #giveUp(
     submit: SubmitObject,
-    plan: WorkPlan,
     decided: ReadonlyMap<number, number>,
     verdict: 'cancelled' | 'expired',
+    { giveUps }: Sweep,
   ): Promise<number> {
+    const plan = await this.#wholePlan(submit);
+    if (!plan) return 0;
     const open = plan.shards.filter(({ n }) => !decided.has(n));
-    await sideBySide(open.slice(0, bounds.giveUpsPerLook), bounds.giveUpsAtOnce, async (shard) => {
+    const room = giveUps.get(submit.tenant) ?? bounds.giveUpsPerSweep;
+    const now = open.slice(0, room);
+    giveUps.set(submit.tenant, room - now.length);
+    await sideBySide(now, bounds.giveUpsAtOnce, async (shard) => {
       try {
         await giveUpShard(this.#world, submit, plan, shard, verdict);
       } catch (error) {
@@ -272,6 +292,6 @@ export class Janitor {
         if (errorCode(error) !== 'queue_unavailable') throw error;
       }
     });
-    return Math.max(0, open.length - bounds.giveUpsPerLook);
+    return open.length - now.length;
   }
 }

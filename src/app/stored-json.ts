@@ -38,10 +38,19 @@ export function parseStored<T>(bytes: Uint8Array, schema: z.ZodType<T>): T {
 
 /** The object parsed with its schema, or null when there is none. Damaged or foreign content is an `internal_error`, never half-read. */
 export async function getJson<T>(store: ObjectStore, key: string, schema: z.ZodType<T>): Promise<T | null> {
+  return (await getSizedJson(store, key, schema))?.value ?? null;
+}
+
+/** The same with the size in which it is stored. */
+export async function getSizedJson<T>(
+  store: ObjectStore,
+  key: string,
+  schema: z.ZodType<T>,
+): Promise<{ readonly value: T; readonly bytes: number } | null> {
   const object = await store.get(key);
   if (!object) return null;
   try {
-    return parseStored(object.bytes, schema);
+    return { value: parseStored(object.bytes, schema), bytes: object.bytes.length };
   } catch (cause) {
     if (errorCode(cause) === 'service_unavailable') throw cause;
     throw new EyrieError('internal_error', `The stored object ${key} is not in a form that this version knows.`, {

@@ -3,6 +3,7 @@ import type { PlannedShard } from '../contract/stored-objects.js';
 import { bounds } from '../domain/bounds.js';
 import { ShardCutter, type ShardCut } from '../domain/cut-shards.js';
 import { EyrieError } from '../domain/errors.js';
+import { grammarKey, grammarMemory } from '../domain/grammar.js';
 import { isBlank, splitJsonl, type JsonlLine } from '../domain/jsonl-splitter.js';
 import type { Endpoint } from '../domain/served-model.js';
 import type { Clock } from '../ports/clock.js';
@@ -133,6 +134,19 @@ class FileChecker {
     return this.endpoint ?? '/v1/completions';
   }
 
+  /** Throws when the work is cut into more shards than a batch may have. */
+  checkShards({ shards, size }: ShardBuilder): void {
+    if (shards.length <= bounds.shardsPerBatchMax) return;
+    throw this.#invalid([
+      {
+        code: 'too_many_tasks',
+        message: `The first ${this.lines} requests may take ${size.tokens} tokens, and would be cut into more than ${bounds.shardsPerBatchMax} pieces of work. Split the file into several batches, or lower max_tokens or n.`,
+        param: null,
+        line: null,
+      },
+    ]);
+  }
+
   #invalid(errors: readonly BatchError[]): InvalidInput {
     return new InvalidInput(errors, this.lines, this.errorsTotal);
   }
@@ -158,7 +172,14 @@ class ShardBuilder {
   add({ line, rejected, outcome }: Counted): void {
     const size = sizeOf(outcome);
     const answerBytes = outcome === null || outcome instanceof EyrieError ? 0 : outcome.answerBytes;
-    const closed = this.#cutter.add({ start: line.start, end: line.end, tokens: size.tokens, answerBytes });
+    const grammar = outcome && 'sampling' in outcome ? outcome.sampling.grammar : null;
+    const closed = this.#cutter.add({
+      start: line.start,
+      end: line.end,
+      tokens: size.tokens,
+      answerBytes,
+      ...(grammar ? { grammar: { key: grammarKey(grammar), bytes: grammarMemory(grammar) } } : {}),
+    });
     if (closed) this.#close(closed);
     this.#digest.add(line.bytes);
     if (rejected) this.#rejected.push(rejected);
@@ -175,7 +196,9 @@ class ShardBuilder {
   }
 
   #close(cut: ShardCut): void {
-    this.shards.push({ n: this.shards.length, ...cut, sha256: this.#digest.hex(), rejected: this.#rejected });
+    const noRequests = this.#rejected.map(({ index, line }): [number, number] => [index, line ?? 0]);
+    const sha256 = this.#digest.hex();
+    this.shards.push({ n: this.shards.length, ...cut, sha256, noRequests, rejected: this.#rejected });
     this.#digest = new ShardDigest();
     this.#rejected = [];
   }
@@ -196,6 +219,7 @@ export async function validateInput(source: AsyncIterable<Uint8Array>, rules: Va
       builder.add(counted);
       if (counted.outcome) rules.observer?.(counted.line, counted.outcome);
     }
+    checker.checkShards(builder);
     window = [];
     bytes = 0;
   };
@@ -219,5 +243,6 @@ export async function validateInput(source: AsyncIterable<Uint8Array>, rules: Va
   const endpoint = checker.conclude();
   await flush();
   builder.end();
+  checker.checkShards(builder);
   return { endpoint, lines: checker.lines, ...builder.size, shards: builder.shards };
 }

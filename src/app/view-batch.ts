@@ -1,5 +1,5 @@
 import type { AttemptCounts, BatchObject, RequestCounts } from '../contract/batch-object.js';
-import type { ManifestObject, PlanObject, SubmitObject } from '../contract/stored-objects.js';
+import type { ManifestObject, PlanHead, SubmitObject } from '../contract/stored-objects.js';
 import { deriveState } from '../domain/batch-state.js';
 import { bounds } from '../domain/bounds.js';
 import { errorCode } from '../domain/errors.js';
@@ -7,6 +7,7 @@ import { isId } from '../domain/ids.js';
 import type { FleetState, ShardProgress } from '../ports/progress-board.js';
 import { readBatchAttempts, type AttemptsOfBatch } from './attempts/batch-attempts.js';
 import { batchOutlook } from './batch-outlook.js';
+import { Breather } from './breather.js';
 import { decidedShards, lastDecidedMs, loadPartHeader, loadShownSubmit, noSuchBatch } from './batch-records.js';
 import { readFleet } from './open-work.js';
 import { childIds } from './retry/lineage.js';
@@ -49,9 +50,9 @@ async function readDecided(world: ProgressReader, tenant: string, batchId: strin
 
 /** Counts of a batch without manifest. What the board has lost is read from the parts. */
 async function toProgress(
-  world: ProgressReader,
+  world: ProgressReader & Pick<World, 'clock'>,
   { tenant, batchId }: SubmitObject,
-  plan: PlanObject | null,
+  plan: PlanHead | null,
   decided: Decided | null,
 ): Promise<Progress> {
   if (plan?.kind !== 'work')
@@ -63,8 +64,15 @@ async function toProgress(
     };
   const { shards, hint } = decided ?? (await readDecided(world, tenant, batchId));
   const counts = new Map<number, ShardProgress | null>();
-  for (const shard of shards.keys()) counts.set(shard, hint.get(shard) ?? null);
-  const unknown = [...shards.keys()].filter((shard) => !hint.has(shard));
+  const unknown: number[] = [];
+  // A page has a hundred batches, and each may have thousands of shards.
+  const breather = new Breather(world.clock);
+  for (const shard of shards.keys()) {
+    if (breather.due) await breather.pause();
+    const known = hint.get(shard) ?? null;
+    counts.set(shard, known);
+    if (known === null) unknown.push(shard);
+  }
   await sideBySide(unknown, bounds.storeReadsAtOnce, async (shard) =>
     counts.set(shard, await world.records.counts(tenant, batchId, shard)),
   );
@@ -76,7 +84,7 @@ async function toProgress(
   }
   return {
     counts: { total: plan.lines, completed, failed },
-    allDecided: shards.size === plan.shards.length,
+    allDecided: shards.size === plan.shardTokens.length,
     lastDecidedMs: lastDecidedMs(plan, shards),
     decided: counts,
   };
@@ -99,7 +107,7 @@ function speedOf({ shapes, generatingMs }: ManifestObject): number | null {
 /** The objects of a batch that were found. */
 interface Found {
   readonly submit: SubmitObject;
-  readonly plan: PlanObject | null;
+  readonly plan: PlanHead | null;
   readonly cancelMs: number | null;
   readonly manifest: ManifestObject | null;
   readonly progress: Progress;
@@ -195,7 +203,7 @@ async function toBatchObject(world: World, found: Found, fleet: FleetReader): Pr
 async function findEnded(world: World, submit: SubmitObject, manifest: ManifestObject): Promise<Found> {
   const { tenant, batchId } = submit;
   const [plan, cancelMs] = await Promise.all([
-    world.records.plan(tenant, batchId),
+    world.records.planHead(tenant, batchId),
     world.records.cancelMsOfEnded(tenant, batchId),
   ]);
   const { counts, finalizingMs } = manifest;
@@ -209,11 +217,11 @@ async function findBatch(world: World, tenant: string, batchId: string): Promise
   const { records } = world;
   const ended = records.knownManifest(tenant, batchId);
   if (ended) return findEnded(world, await loadShownSubmit(world, tenant, batchId), ended);
-  const isPlanned = records.knownPlan(tenant, batchId)?.kind === 'work';
+  const isPlanned = records.knownPlanHead(tenant, batchId)?.kind === 'work';
   const [submit, manifest, plan, cancelMs, decided, attempts] = await Promise.all([
     loadShownSubmit(world, tenant, batchId),
     records.manifest(tenant, batchId),
-    records.plan(tenant, batchId),
+    records.planHead(tenant, batchId),
     records.cancelMs(tenant, batchId),
     isPlanned ? readDecided(world, tenant, batchId) : null,
     readBatchAttempts(world.store, tenant, batchId),

@@ -18,6 +18,7 @@ import { OpenBatches } from './quotas/open-batches.js';
 import { PlannedLately } from './quotas/planned-lately.js';
 import { QuickShared } from './quotas/quick-shared.js';
 import { ResultsQuota } from './quotas/results-quota.js';
+import { PendingEvents } from './webhooks/pending-events.js';
 
 /**
  * All that the steps may touch. `app` has no other way to the world: no timer, date, random number, file or process of its own,
@@ -35,6 +36,8 @@ export interface World {
   readonly openBatches: OpenBatches;
   /** Over `store` and `quickShared`. */
   readonly resultsQuota: ResultsQuota;
+  /** Over `store`: how many events of tenants are still to be told. */
+  readonly pendingEvents: PendingEvents;
   /** Over `quickShared`: tokens that were planned a moment ago. */
   readonly plannedLately: PlannedLately;
   /** What was refused because of a bound. */
@@ -59,14 +62,21 @@ export interface World {
 export const toWorld = <
   Ports extends Omit<
     World,
-    'records' | 'refusals' | 'quickShared' | 'claims' | 'openBatches' | 'plannedLately' | 'resultsQuota'
+    | 'records'
+    | 'refusals'
+    | 'quickShared'
+    | 'claims'
+    | 'openBatches'
+    | 'plannedLately'
+    | 'pendingEvents'
+    | 'resultsQuota'
   >,
 >(
   ports: Ports,
 ): Ports & World => {
   const quickShared = new QuickShared(ports);
   const refusals = new Refusals(ports);
-  const records = new BatchRecords(ports.store);
+  const records = new BatchRecords(ports.store, ports.clock);
   return {
     ...ports,
     records,
@@ -76,5 +86,6 @@ export const toWorld = <
     claims: new Claims({ clock: ports.clock, ids: ports.ids, quickShared }),
     plannedLately: new PlannedLately({ clock: ports.clock, ids: ports.ids, quickShared }),
     openBatches: new OpenBatches({ store: ports.store, clock: ports.clock, records }),
+    pendingEvents: new PendingEvents(ports),
   };
 };

@@ -64,6 +64,7 @@ const tenantsFile = z.strictObject({
           queuedTokens: limit,
           filesBytes: limit,
           resultsBytes: limit,
+          files: limit,
           openBatches: limit,
           requestsPerMinute: limit,
         })

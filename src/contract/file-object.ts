@@ -44,6 +44,12 @@ export interface ListPage<T> {
   readonly has_more: boolean;
 }
 
-export function toListPage<T extends { readonly id: string }>(data: readonly T[], hasMore: boolean): ListPage<T> {
-  return { object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: hasMore };
+/** `lastId`: where the next page goes on, when it is not the last of `data`. */
+export function toListPage<T extends { readonly id: string }>(
+  data: readonly T[],
+  hasMore: boolean,
+  lastId: string | null = null,
+): ListPage<T> {
+  const last = lastId ?? data.at(-1)?.id ?? null;
+  return { object: 'list', data, first_id: data[0]?.id ?? null, last_id: last, has_more: hasMore };
 }

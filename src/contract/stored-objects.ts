@@ -51,8 +51,11 @@ export const submitObject = z.object({
   outboxName: z.string().nullable(),
   /** SHA-256 of the request, to tell a repeated create from another one under the same idempotency key. */
   requestHash: z.string(),
-  /** Set for a batch that runs failed lines of another again. `depth`: 1 for a retry, 2 for the retry of a retry. */
-  retryOf: z.object({ batchId: z.string(), depth: z.number() }).optional(),
+  /**
+   * Set for a batch that runs failed lines of another again. `depth`: 1 for a retry, 2 for the retry of a retry. `rootId`: the batch
+   * that all of these began with; absent in records of earlier versions.
+   */
+  retryOf: z.object({ batchId: z.string(), depth: z.number(), rootId: z.string().optional() }).optional(),
 });
 export type SubmitObject = z.output<typeof submitObject>;
 
@@ -64,39 +67,50 @@ export const plannedShard = z.object({
   count: z.number(),
   tokens: z.number(),
   sha256: z.string(),
-  /** Lenient validation: lines of this shard that are no requests, by counted index. */
-  rejected: z.array(batchError.extend({ index: z.number(), customId: z.string().nullable() })),
+  /**
+   * Lenient validation: lines of this shard that are no requests, as counted index and number of the line. What is wrong with them is
+   * found again where they are read, so that ten thousand of them do not make a plan large.
+   */
+  noRequests: z.array(z.tuple([z.number(), z.number()])).default([]),
+  /** The same with all that was wrong, in plans of earlier versions; empty in those of this one. */
+  rejected: z.array(batchError.extend({ index: z.number(), customId: z.string().nullable() })).default([]),
 });
 export type PlannedShard = z.output<typeof plannedShard>;
 
+const workPlan = z.object({
+  v: z.literal(1),
+  kind: z.literal('work'),
+  plannedMs: z.number(),
+  endpoint: z.enum(endpoints),
+  model: z.string(),
+  lines: z.number(),
+  /** Upper bound of the work. */
+  tokens: z.number(),
+  /** Prompt tokens, and the most that may be generated: what the batch may cost. null in plans of earlier versions. */
+  promptTokens: z.number().nullable().default(null),
+  outputTokensMost: z.number().nullable().default(null),
+  /** Where its shards stand in the queue, also when they are queued again. */
+  order: z.object({ start: z.number(), stride: z.number() }).default(plainOrder),
+  shards: z.array(plannedShard),
+});
+export type WorkPlan = z.output<typeof workPlan>;
+
+const planVerdict = z.object({
+  v: z.literal(1),
+  kind: z.literal('verdict'),
+  plannedMs: z.number(),
+  verdict: z.enum(['failed', 'cancelled', 'expired']),
+  errors: z.array(batchError),
+});
+
 /** plan.json: the work is fixed, or a verdict says that there is none. */
-export const planObject = z.discriminatedUnion('kind', [
-  z.object({
-    v: z.literal(1),
-    kind: z.literal('work'),
-    plannedMs: z.number(),
-    endpoint: z.enum(endpoints),
-    model: z.string(),
-    lines: z.number(),
-    /** Upper bound of the work. */
-    tokens: z.number(),
-    /** Prompt tokens, and the most that may be generated: what the batch may cost. null in plans of earlier versions. */
-    promptTokens: z.number().nullable().default(null),
-    outputTokensMost: z.number().nullable().default(null),
-    /** Where its shards stand in the queue, also when they are queued again. */
-    order: z.object({ start: z.number(), stride: z.number() }).default(plainOrder),
-    shards: z.array(plannedShard),
-  }),
-  z.object({
-    v: z.literal(1),
-    kind: z.literal('verdict'),
-    plannedMs: z.number(),
-    verdict: z.enum(['failed', 'cancelled', 'expired']),
-    errors: z.array(batchError),
-  }),
-]);
+export const planObject = z.discriminatedUnion('kind', [workPlan, planVerdict]);
 export type PlanObject = z.output<typeof planObject>;
-export type WorkPlan = Extract<PlanObject, { kind: 'work' }>;
+
+/** What is asked of a plan without what its shards hold: the tokens of each, by its number. */
+export const workHead = workPlan.omit({ shards: true }).extend({ shardTokens: z.array(z.number()) });
+export type WorkHead = z.output<typeof workHead>;
+export type PlanHead = WorkHead | z.output<typeof planVerdict>;
 
 /** retry/{file}.json of a batch that is a retry: which line of the other batch each line of its input is, by counted index. */
 /** A place among the children of a batch, held by one of them. */

@@ -9,6 +9,8 @@ export interface LineExtent {
   readonly tokens: number;
   /** Estimate of its answer. */
   readonly answerBytes: number;
+  /** What its answers must satisfy: equal for equal grammars, and the memory that it takes. */
+  readonly grammar?: { readonly key: string; readonly bytes: number };
 }
 
 export interface ShardCut {
@@ -28,6 +30,8 @@ export interface ShardRules {
   readonly tokensMax: number;
   readonly bytesMax: number;
   readonly answerBytesMax: number;
+  /** Of its different grammars together. */
+  readonly grammarBytesMax: number;
 }
 
 const usualRules: ShardRules = {
@@ -37,11 +41,12 @@ const usualRules: ShardRules = {
   tokensMax: bounds.shardTokensMax,
   bytesMax: bounds.shardBytesMax,
   answerBytesMax: bounds.shardAnswerBytesMax,
+  grammarBytesMax: bounds.shardGrammarBytesMax,
 };
 
 /**
  * Cuts a stream of counted lines into shards of contiguous lines. A shard ends before it would pass a bound, so its time is
- * bounded, except that one line larger than a bound of tokens or bytes is a shard of its own.
+ * bounded, except that one line larger than a bound is a shard of its own.
  */
 export class ShardCutter {
   readonly #rules: ShardRules;
@@ -49,6 +54,9 @@ export class ShardCutter {
   /** Of the open shard. */
   #answerBytes = 0;
   #closed = 0;
+  /** Of the open shard. */
+  readonly #grammars = new Set<string>();
+  #grammarBytes = 0;
 
   constructor(rules: Partial<ShardRules> = {}) {
     this.#rules = { ...usualRules, ...rules };
@@ -57,14 +65,16 @@ export class ShardCutter {
   /** Takes the next line; returns the shard that it closed, if any. */
   add(line: LineExtent): ShardCut | null {
     const open = this.#open;
-    const { firstShards, firstLinesMax, linesMax, tokensMax, bytesMax, answerBytesMax } = this.#rules;
+    const { firstShards, firstLinesMax, linesMax, tokensMax, bytesMax, answerBytesMax, grammarBytesMax } = this.#rules;
     const countMax = this.#closed < firstShards ? firstLinesMax : linesMax;
     const fits =
       open &&
       open.tokens + line.tokens <= tokensMax &&
       line.end - open.byteStart <= bytesMax &&
-      this.#answerBytes + line.answerBytes <= answerBytesMax;
+      this.#answerBytes + line.answerBytes <= answerBytesMax &&
+      this.#grammarBytes + this.#bytesOfNew(line) <= grammarBytesMax;
     if (open && fits && open.count < countMax) {
+      this.#noteGrammar(line);
       this.#open = { ...open, byteEnd: line.end, count: open.count + 1, tokens: open.tokens + line.tokens };
       this.#answerBytes += line.answerBytes;
       return null;
@@ -77,6 +87,9 @@ export class ShardCutter {
       count: 1,
       tokens: line.tokens,
     };
+    this.#grammars.clear();
+    this.#grammarBytes = 0;
+    this.#noteGrammar(line);
     if (open) this.#closed++;
     return open;
   }
@@ -86,5 +99,14 @@ export class ShardCutter {
     const open = this.#open;
     this.#open = null;
     return open;
+  }
+
+  #bytesOfNew({ grammar }: LineExtent): number {
+    return grammar && !this.#grammars.has(grammar.key) ? grammar.bytes : 0;
+  }
+
+  #noteGrammar(line: LineExtent): void {
+    this.#grammarBytes += this.#bytesOfNew(line);
+    if (line.grammar) this.#grammars.add(line.grammar.key);
   }
 }

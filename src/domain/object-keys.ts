@@ -16,11 +16,19 @@ export const keys = Object.freeze({
   openBatch: (tenant: string, batchId: string) => `open/${tenant}/${batchId}`,
   openBatchesOf: (tenant: string) => `open/${tenant}/`,
   pendingNotices: 'notify/',
+  pendingNoticesOf: (tenant: string) => `notify/${tenant}/`,
   pendingNotice: (tenant: string, eventId: string) => `notify/${tenant}/${eventId}`,
 
-  /** What is to be looked at for removal, by time: see `parseDue`. */
-  dueItems: 'due/',
-  due: (ms: number, tenant: string, id: string) => `due/${String(ms).padStart(13, '0')}.${tenant}.${id}`,
+  /** What is to be looked at for removal, by tenant and time: see `parseDue`. A folder holds what is due within 17 minutes. */
+  agendas: 'agenda/',
+  agenda: (tenant: string) => `agenda/${tenant}/`,
+  /** `sinceMs`: when it was first to be looked at, for what is looked at again. */
+  due: (ms: number, tenant: string, id: string, sinceMs?: number) =>
+    `agenda/${tenant}/${String(ms)
+      .padStart(13, '0')
+      .replace(/(?=.{6}$)/, '/')}.${id}${sinceMs === undefined ? '' : `.${sinceMs}`}`,
+  /** The same of earlier versions, in one list for all tenants: `due/{time}.{tenant}.{id}`. */
+  oldDueItems: 'due/',
 
   /** All that is the service's of a tenant; what lies in an inbox is not. */
   ownObjects: (tenant: string) => `t/${tenant}/`,
@@ -149,11 +157,30 @@ export function shardOfPartKey(key: string): number | null {
   return match ? Number(match[1]) : null;
 }
 
-/** What a key under `due/` says: when to look, at what. Null for a name that is none. */
-export function parseDue(key: string): { readonly dueMs: number; readonly tenant: string; readonly id: string } | null {
+/** An entry of the agenda. */
+export interface DueItem {
+  readonly tenant: string;
+  readonly id: string;
+  readonly dueMs: number;
+  /** When it was first due: it may have been looked at since, and found to be too early. */
+  readonly sinceMs: number;
+}
+
+/** What a key under `agenda/` says: when to look, at what. Null for a name that is none. */
+export function parseDue(key: string): DueItem | null {
+  const [, tenant, high, low, id, since] =
+    /^agenda\/([a-z0-9_-]+)\/(\d{7})\/(\d{6})\.([a-z0-9_-]+)(?:\.(\d{1,13}))?$/.exec(key) ?? [];
+  if (tenant === undefined || high === undefined || low === undefined || id === undefined || !isTenant(tenant))
+    return null;
+  const dueMs = Number(high + low);
+  return { tenant, id, dueMs, sinceMs: since === undefined ? dueMs : Number(since) };
+}
+
+/** The same of an entry of earlier versions. */
+export function parseOldDue(key: string): DueItem | null {
   const [, ms, tenant, id] = /^due\/(\d{13})\.([a-z0-9_-]+)\.([a-z0-9_-]+)$/.exec(key) ?? [];
   if (ms === undefined || tenant === undefined || id === undefined || !isTenant(tenant)) return null;
-  return { dueMs: Number(ms), tenant, id };
+  return { tenant, id, dueMs: Number(ms), sinceMs: Number(ms) };
 }
 
 /** What an entry of the agenda calls a result file: without its file.json, only its batch tells where its content lies. */

@@ -8,6 +8,8 @@ export interface Quotas {
   readonly filesBytes: number | null;
   /** Stored results, and all else that is kept of batches, bytes. */
   readonly resultsBytes: number | null;
+  /** Results and open uploads too. */
+  readonly files: number | null;
   readonly openBatches: number | null;
   /** Per process of the API. */
   readonly requestsPerMinute: number | null;
@@ -17,6 +19,7 @@ export const defaultQuotas: Quotas = Object.freeze({
   queuedTokens: bounds.queuedTokensDefault,
   filesBytes: bounds.filesBytesDefault,
   resultsBytes: bounds.resultsBytesDefault,
+  files: bounds.filesPerTenant,
   openBatches: bounds.openBatchesDefault,
   requestsPerMinute: bounds.requestsPerMinute,
 });

@@ -79,6 +79,7 @@ function allRoutes(
   shares: ApiShares,
   places: Places,
   turns: LoopTurns,
+  parseTurns: ParseTurns,
   options: ServerOptions,
 ): ApiRoute[] {
   const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = 'unknown' } = options;
@@ -104,8 +105,8 @@ function allRoutes(
     ...batchRoutes(world, forFile, dryRuns, filesQuota, places),
     ...batchResultRoutes(world),
     ...batchRetryRoutes(world),
-    ...(forCall ? completionRoutes(world, forCall, calls) : []),
-    ...(tokenizer ? tokenizerRoutes(world.model, tokenizer) : []),
+    ...(forCall ? completionRoutes(world, forCall, calls, parseTurns) : []),
+    ...(tokenizer ? tokenizerRoutes(world.model, tokenizer, parseTurns) : []),
     ...webhookEndpointRoutes(world, changes),
     ...webhookDeliveryRoutes(world, changes),
     ...reportRoutes(world),
@@ -195,7 +196,8 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   });
   const shares = options.shares ?? apiShares(world);
   const places = new Places(world, shares);
-  const routes = allRoutes(world, keyRing, calls, new FilesQuota(world), shares, places, turns, options);
-  registerRoutes(app, routes, places, new ParseTurns(shares.parses, loopClock));
+  const parseTurns = new ParseTurns(shares.parses, loopClock);
+  const routes = allRoutes(world, keyRing, calls, new FilesQuota(world), shares, places, turns, parseTurns, options);
+  registerRoutes(app, routes, places, parseTurns);
   return app;
 }

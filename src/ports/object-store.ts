@@ -46,7 +46,10 @@ export interface SkippedEntry {
 export interface ListPage {
   /** In ascending order of key (by UTF-16 code unit; keys are ASCII). */
   readonly objects: readonly ObjectInfo[];
-  /** Pass as `after` for the next page; null at the end. A page may hold fewer objects than asked for, and still have a next one. */
+  /**
+   * Pass as `after` for the next page; null at the end. A page may hold fewer objects than asked for, and still have a next one. What
+   * came after the first page of a listing was read may be missing on the later ones.
+   */
   readonly next: string | null;
   /** Some of what was skipped on this page. Only below `inbox/`: elsewhere a listing gives all there is, or throws. */
   readonly skipped?: readonly SkippedEntry[];

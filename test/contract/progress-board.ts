@@ -35,6 +35,14 @@ export function describeProgressBoard(name: string, open: () => ProgressHarness)
       );
     });
 
+    it('gives every shard of a batch of thousands', async () => {
+      const { board } = (harness = open());
+      const shards = Array.from({ length: 3000 }, (_, n) => n);
+      await Promise.all(shards.map((n) => board.record('batch_a', n, counts(n, 1))));
+      const found = await board.read('batch_a');
+      expect([...found].toSorted(([a], [b]) => a - b)).toEqual(shards.map((n) => [n, counts(n, 1)]));
+    });
+
     it('knows nothing of a batch that was forgotten or never recorded', async () => {
       const { board } = (harness = open());
       await board.record('batch_a', 0, counts(1, 0));

@@ -95,7 +95,7 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
       ...(options.quotas ? { quotas: options.quotas } : {}),
     });
     const chosen = store ?? (world.store as ObjectStore as Store);
-    this.world = { ...world, store: chosen, records: new BatchRecords(chosen) };
+    this.world = { ...world, store: chosen, records: new BatchRecords(chosen, world.clock) };
   }
 
   /** Starts a `control`; the function kills it: nothing of it runs any further. */
@@ -186,7 +186,7 @@ export class FakeService<Store extends ObjectStore = MemoryStore> {
     );
     const gate = new WorkGate();
     const store = mortalStore(world.store, process);
-    const records = new BatchRecords(store);
+    const records = new BatchRecords(store, world.clock);
     const generator = {
       ...world,
       store,

@@ -26,6 +26,16 @@ function parseWork(text: string): OpenWork | null {
   return [tokens, first, last].every(Number.isFinite) ? { tokens, first, last } : null;
 }
 
+/** Shards that are read in one answer: a batch may have thousands, and an answer is looked at in one turn of the loop. */
+const shardsAtOnce = 1000;
+
+function readShard(progress: Map<number, ShardProgress>, shard: string, counts: string): void {
+  const match = /^(\d{1,9}),(\d{1,9}),(\d{1,15}),(\d{1,15})$/.exec(counts);
+  if (!match || !/^\d{1,9}$/.test(shard)) return;
+  const [completed = 0, failed = 0, inputTokens = 0, outputTokens = 0] = match.slice(1).map(Number);
+  progress.set(Number(shard), { completed, failed, inputTokens, outputTokens });
+}
+
 /**
  * Progress in Redis. Per batch a hash: shard number → its four counts. One hash with the open work of every batch. Per worker a
  * key with its report that Redis drops when it is old, a set that names those workers, and a key with the last report of all.
@@ -58,12 +68,14 @@ export class RedisProgress implements ProgressBoard {
   read(batchId: string): Promise<ReadonlyMap<number, ShardProgress>> {
     return this.#connection.call(async () => {
       const progress = new Map<number, ShardProgress>();
-      for (const [shard, counts] of Object.entries(await this.#connection.redis.hgetall(this.#batchKey(batchId)))) {
-        const match = /^(\d{1,9}),(\d{1,9}),(\d{1,15}),(\d{1,15})$/.exec(counts);
-        if (!match || !/^\d{1,9}$/.test(shard)) continue;
-        const [completed = 0, failed = 0, inputTokens = 0, outputTokens = 0] = match.slice(1).map(Number);
-        progress.set(Number(shard), { completed, failed, inputTokens, outputTokens });
-      }
+      const key = this.#batchKey(batchId);
+      let cursor = '0';
+      do {
+        const [next, entries] = await this.#connection.redis.hscan(key, cursor, 'COUNT', shardsAtOnce);
+        for (let at = 0; at + 1 < entries.length; at += 2)
+          readShard(progress, entries[at] ?? '', entries[at + 1] ?? '');
+        cursor = next;
+      } while (cursor !== '0');
       return progress;
     });
   }

@@ -2,17 +2,19 @@ import { bounds } from '../../domain/bounds.js';
 
 interface Entry<T> {
   readonly tenant: string;
+  readonly bytes: number;
   readonly value: T;
 }
 
 /**
- * What was compiled last. When there is too much of it, the tenant that has most loses its oldest: nobody can make another one's
+ * What was compiled last. When it takes too much memory, the tenant that has most loses its oldest: nobody can make another one's
  * schemas be compiled again by bringing many.
  */
 export class KeptGrammars<T> {
   /** Oldest use first. */
   readonly #entries = new Map<string, Entry<T>>();
-  readonly #counts = new Map<string, number>();
+  readonly #ofTenants = new Map<string, number>();
+  #bytes = 0;
 
   get(key: string): T | undefined {
     const entry = this.#entries.get(key);
@@ -26,11 +28,11 @@ export class KeptGrammars<T> {
     return this.#entries.has(key);
   }
 
-  add(key: string, tenant: string, value: T): void {
+  add(key: string, tenant: string, bytes: number, value: T): void {
     this.#remove(key);
-    this.#entries.set(key, { tenant, value });
-    this.#count(tenant, 1);
-    while (this.#entries.size > bounds.grammarsKept) this.#removeOldest();
+    this.#entries.set(key, { tenant, bytes, value });
+    this.#count(tenant, bytes);
+    while (this.#bytes > bounds.grammarsKeptBytes) this.#removeOldest();
   }
 
   /** Only if it still has this value. */
@@ -42,21 +44,22 @@ export class KeptGrammars<T> {
     const entry = this.#entries.get(key);
     if (!entry) return;
     this.#entries.delete(key);
-    this.#count(entry.tenant, -1);
+    this.#count(entry.tenant, -entry.bytes);
   }
 
   #removeOldest(): void {
-    const most = Math.max(...this.#counts.values());
+    const most = Math.max(...this.#ofTenants.values());
     for (const [key, { tenant }] of this.#entries)
-      if (this.#counts.get(tenant) === most) {
+      if (this.#ofTenants.get(tenant) === most) {
         this.#remove(key);
         return;
       }
   }
 
   #count(tenant: string, change: number): void {
-    const count = (this.#counts.get(tenant) ?? 0) + change;
-    if (count > 0) this.#counts.set(tenant, count);
-    else this.#counts.delete(tenant);
+    this.#bytes += change;
+    const bytes = (this.#ofTenants.get(tenant) ?? 0) + change;
+    if (bytes > 0) this.#ofTenants.set(tenant, bytes);
+    else this.#ofTenants.delete(tenant);
   }
 }

@@ -1,5 +1,5 @@
 import { EyrieError, errorCode } from '../../domain/errors.js';
-import { grammarKey, type Grammar } from '../../domain/grammar.js';
+import { grammarKey, grammarMemory, type Grammar } from '../../domain/grammar.js';
 import type { GrammarCompiler } from '../../ports/grammars.js';
 import { fromNative } from './from-native.js';
 import { KeptGrammars } from './kept-grammars.js';
@@ -40,7 +40,7 @@ export class NativeGrammars implements GrammarCompiler {
     const kept = this.#kept.get(key);
     if (kept) return kept;
     const compiled = compile();
-    this.#kept.add(key, tenant, compiled);
+    this.#kept.add(key, tenant, grammarMemory(grammar), compiled);
     // What is wrong with a grammar stays wrong; other failures may pass.
     compiled.catch((error: unknown) => {
       if (errorCode(error) !== 'invalid_request') this.#kept.remove(key, compiled);

@@ -1,27 +1,19 @@
-import { lstat, readdir, stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
 import type { ListPage, ObjectInfo, SkippedEntry } from '../../ports/object-store.js';
 import { isAbsent } from './file-body.js';
 import { toInfo } from './file-info.js';
+import { FolderNames } from './folder-names.js';
 import { errnoOf } from './fs-error.js';
 import { keyBytesMax, reservedFolders, toListingStart } from './key-path.js';
 
 const statsAtOnce = 16;
-/** Folders above this size are remembered between pages: reading 100,000 names again for each page of 1000 would be quadratic. */
-const cachedEntriesMin = 1000;
-const cachedFoldersMax = 8;
-/** A folder changed this shortly before it was read may change again without its time showing it. */
-const racyMs = 100;
+/** Ends of pages that are remembered, so that the next page goes on over the same names. */
+const pagesKeptMax = 256;
 /** Of a key that is skipped, so much is shown. */
 const shownCharsMax = 300;
-
-interface Snapshot {
-  readonly mtimeNs: bigint;
-  /** Names in key order; folders end in '/'. */
-  readonly names: readonly string[];
-}
 
 /** Failures that concern one file or folder, not the disk or the process. */
 const skippable: Readonly<Record<string, SkippedEntry['why']>> = {
@@ -84,10 +76,23 @@ function lowerBound(names: readonly string[], bound: string): number {
   return low;
 }
 
-/** Walks the files below a folder in ascending order of key. */
+interface Asked {
+  readonly prefix: string;
+  readonly after: string;
+  readonly visit: Visit;
+  /** Names that were read at this time or later will do. */
+  readonly sinceMs: number;
+}
+
+/**
+ * Walks the files below a folder in ascending order of key. A page that goes on where one ended is made of the names that the earlier
+ * one saw: in a folder that changes all the time, each page would else read all names anew.
+ */
 export class FolderLister {
   readonly #root: string;
-  readonly #cache = new Map<string, Snapshot>();
+  readonly #names = new FolderNames();
+  /** When listings began, by where a page of them ended. */
+  readonly #pages = new Map<string, number>();
 
   constructor(root: string) {
     this.#root = root;
@@ -99,7 +104,8 @@ export class FolderLister {
     if (!start) return { objects: [], next: null };
     const visit = new Visit(prefix);
     const objects: ObjectInfo[] = [];
-    const found = this.#walk(start.folder, start.folderKey, { prefix, after, visit });
+    const sinceMs = this.#begunMs(prefix, after);
+    const found = this.#walk(start.folder, start.folderKey, { prefix, after, visit, sinceMs });
     while (objects.length <= limit && visit.pausedAt === null) {
       const chunk: string[] = [];
       while (chunk.length < Math.min(statsAtOnce, limit + 1 - objects.length)) {
@@ -111,9 +117,11 @@ export class FolderLister {
       for (const info of await Promise.all(chunk.map((key) => this.#infoOf(key, visit)))) if (info) objects.push(info);
     }
     const skipped = visit.skipped.length > 0 ? { skipped: visit.skipped } : {};
-    if (objects.length <= limit) return { objects, next: visit.pausedAt, ...skipped };
-    objects.pop();
-    return { objects, next: objects.at(-1)?.key ?? null, ...skipped };
+    const isMore = objects.length > limit;
+    if (isMore) objects.pop();
+    const next = isMore ? (objects.at(-1)?.key ?? null) : visit.pausedAt;
+    if (next !== null) this.#noteEnd(prefix, next, sinceMs);
+    return { objects, next, ...skipped };
   }
 
   async #infoOf(key: string, visit: Visit): Promise<ObjectInfo | null> {
@@ -128,13 +136,9 @@ export class FolderLister {
     }
   }
 
-  async *#walk(
-    folder: string,
-    folderKey: string,
-    asked: { readonly prefix: string; readonly after: string; readonly visit: Visit },
-  ): AsyncGenerator<string, undefined> {
+  async *#walk(folder: string, folderKey: string, asked: Asked): AsyncGenerator<string, undefined> {
     const { prefix, after, visit } = asked;
-    const names = await this.#names(folder, folderKey, visit);
+    const names = await this.#namesIn(folder, folderKey, asked);
     // Only names that can hold or be a key at or behind both bounds.
     const bound = after > prefix ? after : prefix;
     const rest = bound.startsWith(folderKey) ? bound.slice(folderKey.length) : '';
@@ -142,6 +146,7 @@ export class FolderLister {
     for (let i = lowerBound(names, slash < 0 ? rest : rest.slice(0, slash + 1)); i < names.length; i++) {
       if (visit.pausedAt !== null) return undefined;
       const key = folderKey + (names[i] ?? '');
+      if (folderKey === '' && reservedFolders.includes(key.replace('/', ''))) continue;
       if (!key.startsWith(prefix)) {
         if (key > prefix) return undefined;
         continue;
@@ -156,33 +161,28 @@ export class FolderLister {
     return undefined;
   }
 
-  async #names(folder: string, folderKey: string, visit: Visit): Promise<readonly string[]> {
+  async #namesIn(folder: string, folderKey: string, { visit, sinceMs }: Asked): Promise<readonly string[]> {
     try {
-      const takenMs = Date.now();
-      const { mtimeNs } = await stat(folder, { bigint: true });
-      const cached = this.#cache.get(folder);
-      if (cached?.mtimeNs === mtimeNs) return cached.names;
-      const names: string[] = [];
-      for (const entry of await readdir(folder, { withFileTypes: true })) {
-        if (folderKey === '' && reservedFolders.includes(entry.name)) continue;
-        if (entry.isFile()) names.push(entry.name);
-        else if (entry.isDirectory()) names.push(`${entry.name}/`);
-      }
-      // 'a/' sorts against 'a-b' and 'a.b' as the keys below it do.
-      names.sort((a, b) => (a < b ? -1 : 1));
-      this.#remember(folder, { mtimeNs, names }, takenMs);
-      return names;
+      return await this.#names.read(folder, sinceMs);
     } catch (error) {
       if (!isAbsent(error)) visit.skip(folderKey, error);
       return [];
     }
   }
 
-  #remember(folder: string, snapshot: Snapshot, takenMs: number): void {
-    this.#cache.delete(folder);
-    if (snapshot.names.length < cachedEntriesMin || takenMs - Number(snapshot.mtimeNs / 1_000_000n) < racyMs) return;
-    const [oldest] = this.#cache.keys();
-    if (this.#cache.size >= cachedFoldersMax && oldest !== undefined) this.#cache.delete(oldest);
-    this.#cache.set(folder, snapshot);
+  /** When the listing began of which this page is; now, unless it goes on where an earlier page ended. */
+  #begunMs(prefix: string, after: string): number {
+    const now = performance.now();
+    const begunMs = this.#pages.get(`${prefix}\0${after}`);
+    return begunMs !== undefined && now - begunMs < bounds.listedAgeMs ? begunMs : now;
+  }
+
+  #noteEnd(prefix: string, next: string, begunMs: number): void {
+    const name = `${prefix}\0${next}`;
+    const latest = Math.max(begunMs, this.#pages.get(name) ?? 0);
+    this.#pages.delete(name);
+    this.#pages.set(name, latest);
+    const [oldest] = this.#pages.keys();
+    if (this.#pages.size > pagesKeptMax && oldest !== undefined) this.#pages.delete(oldest);
   }
 }

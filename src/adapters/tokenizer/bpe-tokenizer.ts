@@ -1,9 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { EyrieError } from '../../domain/errors.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
-import { FalconWords } from './falcon-words.js';
+import { FalconWords, stepsMax } from './falcon-words.js';
 import { buildTokenTable, toVocabularyForm, type TokenTable } from './token-table.js';
 import { parseTokenizerFile } from './tokenizer-file.js';
+import { TurnBudget } from './turn-budget.js';
 
 function toNative(file: unknown, source: string): NativeTokenizer {
   try {
@@ -29,6 +31,8 @@ export class BpeTokenizer implements Tokenizer {
   readonly #parsingWords: FalconWords | null;
   readonly #plainWords: FalconWords | null;
   readonly #special: Uint32Array;
+  /** Of all texts, whoever they are of: many prompts one after the other, or side by side, leave turns to others. */
+  readonly #budget = new TurnBudget(stepsMax);
 
   private constructor(json: string, modelVocabSize: number | null, source: string) {
     const parsed = parseTokenizerFile(json, source, modelVocabSize);
@@ -66,8 +70,12 @@ export class BpeTokenizer implements Tokenizer {
   async encode(text: string, specialTokens: 'parse' | 'text'): Promise<Uint32Array> {
     const [tokenizer, words] =
       specialTokens === 'parse' ? [this.#parsing, this.#parsingWords] : [this.#plain, this.#plainWords];
-    const quick = words?.encode(text);
-    if (quick) return quick;
+    if (words) {
+      while (this.#budget.isSpent) await nextTurn();
+      const quick = words.encode(text);
+      this.#budget.spend(words.steps);
+      if (quick) return quick;
+    }
     const encoding = await tokenizer.encode(text, null, { addSpecialTokens: false });
     return Uint32Array.from(encoding.getIds());
   }

@@ -31,8 +31,13 @@ function digitsMaxOf({
 /** Words remembered; some 40 bytes each. */
 const wordsMax = 50_000;
 const wordCharsMax = 64;
-/** A text with more words that were not seen before goes to the library, which works beside the event loop: each takes 1.5 µs here. */
-const newWordsMax = 2000;
+/**
+ * What a text may take here, some 5 ms; one that takes more goes to the library, which works beside the event loop. A step is 20 to
+ * 60 ns: a character of the text, or a pair of characters that is looked at to merge a word not seen before.
+ */
+export const stepsMax = 100_000;
+/** Each word beside its pairs. */
+const wordSteps = 4;
 
 /**
  * A short way for plain text: most prompts are ASCII whose words were seen before, and the library takes 30 µs for the shortest
@@ -48,6 +53,7 @@ export class FalconWords {
   #known = new WordTable(wordsMax);
   /** Where the ids of a text are gathered. */
   #room = new Uint32Array(1024);
+  #steps = 0;
 
   private constructor(digitsMax: number, merges: BytePairMerges, added: readonly string[]) {
     this.#digitsMax = digitsMax;
@@ -69,20 +75,26 @@ export class FalconWords {
     );
   }
 
+  /** What the last text has taken. */
+  get steps(): number {
+    return this.#steps;
+  }
+
   /** The ids of a text, or null when it is one for the library. */
   encode(text: string): Uint32Array | null {
-    if (!isPlain(text) || this.#added.some((token) => text.includes(token))) return null;
+    this.#steps = 0;
+    if (text.length > stepsMax || !isPlain(text) || this.#added.some((token) => text.includes(token))) return null;
     // No token is shorter than a character.
     if (this.#room.length < text.length) this.#room = new Uint32Array(text.length);
     const room = this.#room;
     let count = 0;
-    let learned = 0;
+    this.#steps = text.length;
     for (let start = 0, end = 0; start < text.length; start = end) {
       end = wordEnd(text, start, this.#digitsMax);
       const word = this.#known.find(text, start, end);
       if (word >= 0) count = this.#known.copyIds(word, room, count);
       else {
-        const ids = ++learned > newWordsMax ? null : this.#learn(text.slice(start, end));
+        const ids = this.#learn(text.slice(start, end));
         if (!ids) return null;
         room.set(ids, count);
         count += ids.length;
@@ -93,6 +105,8 @@ export class FalconWords {
 
   #learn(word: string): readonly number[] | null {
     if (word.length > wordCharsMax) return null;
+    this.#steps += word.length ** 2 + wordSteps;
+    if (this.#steps > stepsMax) return null;
     const ids = this.#merges.encode(toVocabularyForm(word));
     // Begun anew when it is full: words of one caller that nobody else uses must not keep out all others for good.
     if (this.#known.isFull) this.#known = new WordTable(wordsMax);

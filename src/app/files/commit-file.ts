@@ -6,6 +6,7 @@ import { putOnAgenda } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import type { DigestedContent } from './content-digest.js';
+import { enterFile } from './index-entry.js';
 import { toFileObject } from './view-file.js';
 
 export interface FileDescription extends CreateFileFields {
@@ -50,7 +51,7 @@ export async function commitFile(
   const { created } = await createJson(world.store, key, file);
   // Another call may have been first, at another time: the file has one place in the index.
   const stored = created ? file : ((await getJson(world.store, key, storedFile)) ?? file);
-  await world.store.put(keys.fileIndexEntry(tenant, stored.createdMs, fileId), Buffer.of());
+  await enterFile(world.store, tenant, stored.createdMs, fileId, stored.purpose);
   if (created) world.log.info('file.stored', { tenant, fileId, bytes: file.bytes, purpose: file.purpose });
   return toFileObject(stored);
 }

@@ -7,6 +7,7 @@ import { keys } from '../../domain/object-keys.js';
 import { readIndex, type ListOrder } from '../index-walk.js';
 import type { World } from '../world.js';
 import { fileIndexKey, findFile } from './find-file.js';
+import { mayHavePurpose } from './index-entry.js';
 import { toFileObject } from './view-file.js';
 
 type FileReader = Pick<World, 'store' | 'clock'>;
@@ -29,21 +30,22 @@ async function cursorKey(world: FileReader, tenant: string, after: string): Prom
   return key;
 }
 
-/**
- * A page of the tenant's files. It may be shorter than `limit` although there are more, but never empty then. Throws
- * `invalid_value` for an unknown `after`.
- */
+const idOf = (key: string): string => key.slice(key.lastIndexOf(idPrefixes.file));
+
+/** A page of the tenant's files; it may be short although there are more. Throws `invalid_value` for an unknown `after`. */
 export async function listFiles(world: FileReader, tenant: string, page: FilesPage): Promise<ListPage<FileObject>> {
+  const { purpose, order } = page;
   const limit = Math.min(page.limit, bounds.filesPerAnswerMax);
   const after = page.after === null ? null : await cursorKey(world, tenant, page.after);
-  const { found, hasMore } = await readIndex(
+  const { found, hasMore, last } = await readIndex(
     world.store,
     keys.fileIndex(tenant),
-    { after, limit, order: page.order },
+    { after, limit, order },
     async (key) => {
-      const file = await findFile(world, tenant, key.slice(key.lastIndexOf(idPrefixes.file)));
-      return file && (page.purpose === null || file.purpose === page.purpose) ? toFileObject(file) : null;
+      const file = await findFile(world, tenant, idOf(key));
+      return file && (purpose === null || file.purpose === purpose) ? toFileObject(file) : null;
     },
+    ({ bytes }) => purpose === null || mayHavePurpose(bytes, purpose),
   );
-  return toListPage(found, hasMore);
+  return toListPage(found, hasMore, last && idOf(last));
 }

@@ -2,7 +2,7 @@ import type { FileObject } from '../../contract/file-object.js';
 import { errorCode } from '../../domain/errors.js';
 import { bounds } from '../../domain/bounds.js';
 import { keys } from '../../domain/object-keys.js';
-import { putOnAgenda } from '../retention/agenda.js';
+import { putOnAgenda, takeFromAgenda } from '../retention/agenda.js';
 import type { World } from '../world.js';
 import { commitFile, type FileDescription } from './commit-file.js';
 import { putContent, type DigestedContent } from './content-digest.js';
@@ -37,7 +37,9 @@ export async function storeFile(world: FileWriter, upload: NewFile): Promise<Fil
     world.log.warn('file.upload_discarded', { tenant, fileId, code: errorCode(error) });
     throw error;
   }
-  return commitFile(world, tenant, fileId, description, content, world.clock.now());
+  const file = await commitFile(world, tenant, fileId, description, content, world.clock.now());
+  await takeFromAgenda(world, leftoverMs, tenant, fileId);
+  return file;
 }
 
 /** Best effort: content without a file.json is never seen, and the agenda still names it. */

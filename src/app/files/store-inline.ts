@@ -3,7 +3,7 @@ import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import { derivedId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
-import { putOnAgenda } from '../retention/agenda.js';
+import { putOnAgenda, takeFromAgenda } from '../retention/agenda.js';
 import { getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { commitFile } from './commit-file.js';
@@ -36,7 +36,8 @@ export async function storeInline(
   if (earlier) return earlier;
   const contentKey = keys.fileContent(tenant, fileId);
   // Should this be cut off for good before there is a file: its content is found by this.
-  await putOnAgenda(store, world.clock.now() + bounds.uploadLeftoverMs, tenant, fileId);
+  const leftoverMs = world.clock.now() + bounds.uploadLeftoverMs;
+  await putOnAgenda(store, leftoverMs, tenant, fileId);
   const { created } = await store.create(contentKey, content);
   // A call before this one may have left it, perhaps of an earlier version that wrote lines in another way: what is there counts.
   const present = created ? content : (await store.get(contentKey))?.bytes;
@@ -44,6 +45,7 @@ export async function storeInline(
     throw new EyrieError('store_unavailable', 'The requests could not be read back from the store. Try again.');
   const description = { filename: `${batchId}_input.jsonl`, purpose: 'batch' as const, expires_after: undefined };
   await commitFile(world, tenant, fileId, description, digestContent(present), world.clock.now());
+  await takeFromAgenda(world, leftoverMs, tenant, fileId);
   const stored = await getJson(store, keys.file(tenant, fileId), storedFile);
   if (!stored) throw new EyrieError('store_unavailable', 'The input file could not be read back. Try again.');
   return stored;

@@ -42,7 +42,7 @@ function tooLong({ contextTokens }: ServedModel, { text, param }: PromptText): E
 export async function encodePrompt(prompt: PromptText, model: ServedModel, tokenizer: Tokenizer): Promise<Uint32Array> {
   const { text, special, truncate } = prompt;
   const enough = model.contextTokens + edgeTokens;
-  for (let chars = enough * pieceTokenBytes; chars < text.length; chars *= 4) {
+  for (let chars = enough * pieceTokenBytes; chars < text.length; chars *= 2) {
     const ids = await tokenizer.encode(pieceOf(text, chars, truncate), special);
     if (ids.length < enough && chars < enough * tokenizer.tokenBytesMax) continue;
     if (!truncate) throw tooLong(model, prompt);

@@ -157,12 +157,18 @@ export interface LineRules {
   readonly model: ServedModel;
   readonly tokenizer: Tokenizer;
   readonly grammars: Grammars;
+  /** Does the step, which tokenizes so many characters, when its turn has come. Absent: at once. */
+  readonly inTurn?: (chars: number, step: () => Promise<void>) => Promise<void>;
+  /** Sees the prompts that are tokenized, after each: what it throws keeps the others from being looked at. */
+  readonly checkPrompts?: (line: Pick<LineRequest, 'format' | 'prompts' | 'candidates'>) => void;
 }
+
+type Prompts = LineRequest['prompts'][number][];
 
 async function fromCompletion(
   body: CompletionRequest,
   seed: bigint,
-  { model, tokenizer, grammars }: LineRules,
+  { model, tokenizer, grammars, inTurn, checkPrompts }: LineRules,
 ): Promise<Unmeasured> {
   const given = body.prompt;
   const prompts =
@@ -178,17 +184,23 @@ async function fromCompletion(
   const logprobs = body.logprobs ?? null;
   const echo = body.echo ?? false;
   const param = 'prompt';
-  const fitted: LineRequest['prompts'][number][] = [];
-  // One after the other: after the first that is too long none is looked at.
-  for (const prompt of prompts) {
-    const isText = typeof prompt === 'string';
-    const ids = isText
-      ? await encodePrompt({ text: prompt, special, truncate, param }, model, tokenizer)
-      : checkIds(prompt, model, param);
-    fitted.push(fit(ids, body.max_tokens, bounds.completionTokensDefault, truncate, model.contextTokens, param));
-  }
+  const format = 'completion';
+  const fitted: Prompts = [];
+  const encodeAll = async (): Promise<void> => {
+    // One after the other: after the first that is too long none is looked at.
+    for (const prompt of prompts) {
+      const isText = typeof prompt === 'string';
+      const ids = isText
+        ? await encodePrompt({ text: prompt, special, truncate, param }, model, tokenizer)
+        : checkIds(prompt, model, param);
+      fitted.push(fit(ids, body.max_tokens, bounds.completionTokensDefault, truncate, model.contextTokens, param));
+      checkPrompts?.({ format, prompts: fitted, candidates });
+    }
+  };
+  const chars = prompts.reduce((sum, prompt) => sum + (typeof prompt === 'string' ? prompt.length : 0), 0);
+  await (inTurn ? inTurn(chars, encodeAll) : encodeAll());
   return {
-    format: 'completion',
+    format,
     prompts: fitted,
     choices,
     candidates,
@@ -212,7 +224,7 @@ const contentText = (content: ChatRequest['messages'][number]['content']): strin
 async function fromChat(
   body: ChatRequest,
   seed: bigint,
-  { model, tokenizer, grammars }: LineRules,
+  { model, tokenizer, grammars, inTurn }: LineRules,
 ): Promise<Unmeasured> {
   const turns = body.messages.map(({ role, content }): ChatTurn => ({
     role: role === 'developer' ? 'system' : role,
@@ -221,7 +233,11 @@ async function fromChat(
   const special = body.eyrie?.special_tokens ?? 'text';
   const truncate = body.eyrie?.truncate === 'head';
   const prompt = { text: renderHumanBot(turns), special, truncate, param: 'messages' };
-  const ids = await encodePrompt(prompt, model, tokenizer);
+  let ids: Uint32Array = new Uint32Array();
+  const encode = async (): Promise<void> => {
+    ids = await encodePrompt(prompt, model, tokenizer);
+  };
+  await (inTurn ? inTurn(prompt.text.length, encode) : encode());
   // These models put a space before an answer. Of text that a grammar has shaped, a turn mark is a part like any other.
   const grammar = await toGrammar(body, true, grammars);
   const choices = body.n ?? 1;

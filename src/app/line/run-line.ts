@@ -28,15 +28,17 @@ const belongsToLine = (error: unknown): error is EyrieError =>
   (error instanceof EyrieError &&
     (lineErrors.has(error.code) || error.code === 'context_length_exceeded' || error.param !== null));
 
+export const duplicateCustomId = (customId: string): LineRejection =>
+  new LineRejection(
+    'duplicate_custom_id',
+    'The custom_id of this line was used by an earlier line; each must be unique.',
+    'custom_id',
+    customId,
+  );
+
 /** Throws `LineRejection` for a custom_id that an earlier line of the file has. */
 export function claimCustomId(customId: string, seen: Set<string>): void {
-  if (seen.has(customId))
-    throw new LineRejection(
-      'duplicate_custom_id',
-      'The custom_id of this line was used by an earlier line; each must be unique.',
-      'custom_id',
-      customId,
-    );
+  if (seen.has(customId)) throw duplicateCustomId(customId);
   seen.add(customId);
 }
 

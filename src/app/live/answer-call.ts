@@ -15,7 +15,7 @@ import { runSequences, type SequenceGate } from '../line/run-sequences.js';
 import { getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { CallOutbox } from './call-outbox.js';
-import { checkLiveSize } from './live-size.js';
+import { checkLiveSize, checkPromptTokens } from './live-size.js';
 import type { LiveShares } from './live-shares.js';
 import { sendAnswer } from './send-answer.js';
 
@@ -36,7 +36,10 @@ async function answer(
   enter: SequenceGate,
 ): Promise<void> {
   const { engine, tokenizer, model, clock, ids } = world;
-  const batchLine = await toLineRequest({ customId: call.callId, endpoint, body }, world);
+  const batchLine = await toLineRequest(
+    { customId: call.callId, endpoint, body },
+    { model, tokenizer, grammars: world.grammars, checkPrompts: checkPromptTokens },
+  );
   checkLiveSize(batchLine);
   const line = { ...batchLine, sampling: { ...batchLine.sampling, urgent: true } };
   const frame = {

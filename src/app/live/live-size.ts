@@ -34,31 +34,38 @@ export function checkSequences({ prompt, n, best_of: bestOf }: SequenceFields): 
   checkCount(promptsIn(prompt), Math.max(n ?? 1, bestOf ?? 1));
 }
 
+const product = (prompts: number, candidates: number): string =>
+  `${prompts} prompts with ${candidates} candidates each`;
+
+/** Of the prompts that are tokenized so far: the others need not be when these are too many tokens already. */
+export function checkPromptTokens({
+  prompts,
+  candidates,
+  format,
+}: Pick<LineRequest, 'prompts' | 'candidates' | 'format'>): void {
+  const promptTokens = candidates * prompts.reduce((sum, { ids }) => sum + ids.length, 0);
+  if (promptTokens > bounds.livePromptTokensMax)
+    refuse(
+      'livePromptTokensMax',
+      format === 'chat' ? 'messages' : 'prompt',
+      `${product(prompts.length, candidates)} are already ${promptTokens} prompt tokens to compute; a call that waits for its answer may have ${bounds.livePromptTokensMax}.`,
+    );
+}
+
 /**
  * The bounds of a call that waits for its answer, before anything is generated: sequences, prompt tokens, generated tokens and bytes
  * of the answer. The API checks them, and the worker again, which trusts nobody. Throws `invalid_value`.
  */
 export function checkLiveSize(line: LineRequest): void {
-  const { prompts, candidates, format } = line;
+  const { prompts, candidates } = line;
   checkCount(prompts.length, candidates);
-  let promptTokens = 0;
-  let outputTokens = 0;
-  for (const { ids, maxTokens } of prompts) {
-    promptTokens += ids.length * candidates;
-    outputTokens += maxTokens * candidates;
-  }
-  const product = `${prompts.length} prompts with ${candidates} candidates each`;
-  if (promptTokens > bounds.livePromptTokensMax)
-    refuse(
-      'livePromptTokensMax',
-      format === 'chat' ? 'messages' : 'prompt',
-      `${product} are ${promptTokens} prompt tokens to compute; a call that waits for its answer may have ${bounds.livePromptTokensMax}.`,
-    );
+  checkPromptTokens(line);
+  const outputTokens = candidates * prompts.reduce((sum, { maxTokens }) => sum + maxTokens, 0);
   if (outputTokens > bounds.liveOutputTokensMax)
     refuse(
       'liveOutputTokensMax',
       'max_tokens',
-      `${product} may generate ${outputTokens} tokens; a call that waits for its answer may generate ${bounds.liveOutputTokensMax}.`,
+      `${product(prompts.length, candidates)} may generate ${outputTokens} tokens; a call that waits for its answer may generate ${bounds.liveOutputTokensMax}.`,
     );
   checkAnswerBytes(line.answerBytes, line, 'call');
 }

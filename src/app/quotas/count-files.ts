@@ -8,21 +8,36 @@ async function* under(store: ObjectStore, prefix: string): AsyncGenerator<{ path
   for await (const { key, bytes } of listAll(store, prefix)) yield { path: key.slice(prefix.length).split('/'), bytes };
 }
 
-/** Bytes of the contents of files that are not deleted. */
-async function countContents(store: ObjectStore, tenant: string): Promise<number> {
+interface Counted {
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/**
+ * Files that are not deleted, results too, and the bytes of their contents. The record of a deletion is kept for a day, and lists of
+ * the store pass over it: of those there may be as many as of files, what is more takes the place of a file.
+ */
+async function countContents(store: ObjectStore, tenant: string): Promise<Counted> {
   let sum = 0;
+  let all = 0;
+  let deleted = 0;
   /** The contents of the file seen last: its tombstone sorts behind them. */
   let last = { file: '', bytes: 0 };
   for await (const { path, bytes } of under(store, keys.files(tenant))) {
     const [file = '', name = ''] = path;
-    if (file !== last.file) last = { file, bytes: 0 };
-    if (name === 'deleted.json') sum -= last.bytes;
-    else if (!name.endsWith('.json')) {
+    if (file !== last.file) {
+      last = { file, bytes: 0 };
+      all++;
+    }
+    if (name === 'deleted.json') {
+      sum -= last.bytes;
+      deleted++;
+    } else if (!name.endsWith('.json')) {
       last.bytes += bytes;
       sum += bytes;
     }
   }
-  return sum;
+  return { bytes: sum, files: Math.max(all - deleted, Math.ceil(all / 2)) };
 }
 
 /** The parts that became a file: that counts in their place. */
@@ -46,8 +61,11 @@ async function countParts(store: ObjectStore, tenant: string): Promise<number> {
   return sum;
 }
 
-/** Bytes that a tenant's files take in the store, those being uploaded in parts too. */
-export async function countFiles(store: ObjectStore, tenant: string): Promise<number> {
+/** What a tenant's files take in the store, those being uploaded in parts too. */
+export async function countFiles(store: ObjectStore, tenant: string): Promise<Counted> {
+  // Before the files: an upload that is completed meanwhile counts twice rather than not at all.
+  let uploads = 0;
+  for await (const _ of listAll(store, keys.pendingUploads(tenant))) uploads++;
   const [contents, parts] = await Promise.all([countContents(store, tenant), countParts(store, tenant)]);
-  return contents + parts;
+  return { bytes: contents.bytes + parts, files: contents.files + uploads };
 }

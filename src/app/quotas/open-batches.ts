@@ -118,7 +118,7 @@ export class OpenBatches {
     await sideBySide(listAll(store, prefix), bounds.tokenReadsAtOnce, async ({ key }) => {
       const batchId = key.slice(prefix.length);
       if (!isId('batch', batchId)) return;
-      const plan = await records.plan(tenant, batchId);
+      const plan = await records.planHead(tenant, batchId);
       if (plan?.kind === 'work' && !(await records.manifest(tenant, batchId))) tokens.set(batchId, plan.tokens);
     });
     const seen = { sinceMs, tokens };

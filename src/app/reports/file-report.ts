@@ -14,7 +14,7 @@ async function checkPointer(world: Filer, tenant: string, request: CreateReportR
   const { batch_id: batchId, line } = request;
   if (batchId === undefined) return;
   await loadShownSubmit(world, tenant, batchId);
-  const plan = line === undefined ? null : await world.records.plan(tenant, batchId);
+  const plan = line === undefined ? null : await world.records.planHead(tenant, batchId);
   const lines = plan?.kind === 'work' ? plan.lines : 0;
   if (line !== undefined && line > lines)
     throw new EyrieError('invalid_value', `Invalid value for 'line': ${line}. The batch has ${lines} lines.`, {

@@ -24,10 +24,10 @@ export async function listReports(
   page: { readonly after: string | null; readonly limit: number; readonly order: ListOrder },
 ): Promise<ListPage<ReportObject>> {
   const after = page.after === null ? null : await cursorKey(store, tenant, page.after);
-  const { found, hasMore } = await readIndex(store, keys.reportIndex(tenant), { ...page, after }, async (key) => {
+  const { found, hasMore, last } = await readIndex(store, keys.reportIndex(tenant), { ...page, after }, async (key) => {
     const stored = await findReport(store, tenant, idOf(key));
     // An entry of another time: its report was filed twice at once, or its filing was cut off.
     return stored && keys.reportIndexEntry(tenant, stored.createdMs, idOf(key)) === key ? stored.report : null;
   });
-  return toListPage(found, hasMore);
+  return toListPage(found, hasMore, last && idOf(last));
 }

@@ -7,10 +7,10 @@ import { getJson } from '../stored-json.js';
 /** Batches looked up at once. */
 const readsMax = 32;
 
-/** Which inputs batches that have not ended still read. Looked up per tenant, when first asked. */
+/** Which inputs batches that have not ended still read. Looked up per tenant, when first asked, once for all who ask. */
 export class InputsInUse {
   readonly #store: ObjectStore;
-  readonly #byTenant = new Map<string, ReadonlySet<string>>();
+  readonly #byTenant = new Map<string, Promise<ReadonlySet<string>>>();
   /** The input of each batch that was met: what was accepted never changes. */
   readonly #inputOf = new Map<string, string | null>();
 
@@ -21,15 +21,15 @@ export class InputsInUse {
   async has(tenant: string, contentKey: string): Promise<boolean> {
     let inUse = this.#byTenant.get(tenant);
     if (!inUse) {
-      inUse = await this.#read(tenant);
+      inUse = this.#read(tenant);
       this.#byTenant.set(tenant, inUse);
     }
-    return inUse.has(contentKey);
+    return (await inUse).has(contentKey);
   }
 
-  /** What is asked from here on is looked up anew. */
-  renew(): void {
-    this.#byTenant.clear();
+  /** What is asked of the tenant from here on is looked up anew. */
+  renew(tenant: string): void {
+    this.#byTenant.delete(tenant);
   }
 
   async #read(tenant: string): Promise<ReadonlySet<string>> {

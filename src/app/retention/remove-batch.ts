@@ -1,10 +1,10 @@
 import { batchTombstone } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
-import { keys } from '../../domain/object-keys.js';
+import { keys, type DueItem } from '../../domain/object-keys.js';
 import { findManifest } from '../batch-records.js';
 import { getJson } from '../stored-json.js';
 import { forgetEvent } from '../webhooks/forget-event.js';
-import { mayBeUnderWay, type DueItem, type Removal, type Remover } from './agenda.js';
+import { whileUnderWay, type Removal, type Remover } from './agenda.js';
 import { forgetBatch } from './forget-batch.js';
 import { removeAll } from './remove-all.js';
 
@@ -13,11 +13,12 @@ import { removeAll } from './remove-all.js';
  * records: without it no late job of the batch does anything. The tombstone stays, so that no repeated create, and no look at an
  * inbox, makes the batch a second time.
  */
-export async function removeBatch(world: Remover, { tenant, id, dueMs }: DueItem): Promise<Removal> {
+export async function removeBatch(world: Remover, item: DueItem): Promise<Removal> {
   const { store, clock } = world;
+  const { tenant, id } = item;
   const now = clock.now();
   const tombstone = await getJson(store, keys.batchDeleted(tenant, id), batchTombstone);
-  if (!tombstone) return mayBeUnderWay(dueMs, now) ? 'stays' : 'done';
+  if (!tombstone) return whileUnderWay(item, now) ?? 'done';
   // Not closed yet: that comes first, and needs the records.
   if (await store.head(keys.openBatch(tenant, id))) return { againMs: now + bounds.removalDelayMs };
 

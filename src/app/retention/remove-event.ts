@@ -1,7 +1,7 @@
 import { bounds } from '../../domain/bounds.js';
-import { keys } from '../../domain/object-keys.js';
+import { keys, type DueItem } from '../../domain/object-keys.js';
 import { forgetEvent } from '../webhooks/forget-event.js';
-import type { DueItem, Removal, Remover } from './agenda.js';
+import type { Removal, Remover } from './agenda.js';
 
 /** Removes an event that no batch keeps, with its deliveries, once all its receivers were notified. */
 export async function removeEvent({ store, clock }: Remover, { tenant, id }: DueItem): Promise<Removal> {

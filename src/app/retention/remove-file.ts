@@ -6,10 +6,10 @@ import {
   type StoredFile,
 } from '../../contract/stored-objects.js';
 import { bounds } from '../../domain/bounds.js';
-import { keys } from '../../domain/object-keys.js';
+import { keys, type DueItem } from '../../domain/object-keys.js';
 import { isInputOf, listedMs } from '../files/find-file.js';
 import { createJson, getJson } from '../stored-json.js';
-import { forRemoval, mayBeUnderWay, type DueItem, type Look, type Removal, type Remover } from './agenda.js';
+import { forRemoval, whileUnderWay, type Look, type Removal, type Remover } from './agenda.js';
 import { closeInput } from './close-input.js';
 import type { InputsInUse } from './inputs-in-use.js';
 import { removeAll } from './remove-all.js';
@@ -89,7 +89,7 @@ async function lookAtRest(
  *
  *     found                                   action
  *     no file.json, no tombstone              close it, then remove the content: its upload was cut off
- *     neither deleted nor expired             for an hour nothing; then look again when it expires
+ *     neither deleted nor expired             for an hour look again now and then; then when it expires
  *     input of a batch that never came        close it, then remove it
  *     deleted or expired, a batch reads it    look again later
  *     deleted or expired                      tombstone, close it; then index entry, content, parts of results, file.json
@@ -99,7 +99,7 @@ async function lookAtRest(
  */
 export async function removeFile(world: Remover, item: DueItem, inUse: InputsInUse): Promise<Look> {
   const { store, clock } = world;
-  const { tenant, id, dueMs } = item;
+  const { tenant, id } = item;
   const now = clock.now();
   const [file, found] = await Promise.all([
     getJson(store, keys.file(tenant, id), storedFile),
@@ -109,7 +109,8 @@ export async function removeFile(world: Remover, item: DueItem, inUse: InputsInU
   const lookLater = { againMs: now + bounds.removalRetryMs };
   const removableMs = file.expiresMs === null ? Infinity : file.expiresMs + bounds.removalDelayMs;
   if (!found && now < removableMs) {
-    if (mayBeUnderWay(dueMs, now)) return 'stays';
+    const again = whileUnderWay(item, now);
+    if (again) return again;
     if (!(await isAbandoned(world, tenant, file))) return file.expiresMs === null ? 'done' : { againMs: removableMs };
     await closeInput(store, tenant, id, now);
     const isStill = async () => (await isAbandoned(world, tenant, file)) && !(await inUse.has(tenant, file.contentKey));

@@ -1,7 +1,7 @@
 import { bounds } from '../../domain/bounds.js';
-import { keys } from '../../domain/object-keys.js';
+import { keys, type DueItem } from '../../domain/object-keys.js';
 import { findKey } from '../keys/find-key.js';
-import type { DueItem, Removal, Remover } from './agenda.js';
+import type { Removal, Remover } from './agenda.js';
 
 /** Removes an API key that was revoked or has expired long enough ago. */
 export async function removeKey({ store, clock }: Remover, { tenant, id }: DueItem): Promise<Removal> {

@@ -1,7 +1,12 @@
+import { bounds } from '../../domain/bounds.js';
 import { errorCode } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
-import { keys, parseDue, parseDueResultId } from '../../domain/object-keys.js';
-import { forRemoval, putOnAgenda, type DueItem, type Look, type Removal, type Remover } from './agenda.js';
+import { keys, parseDue, parseDueResultId, parseOldDue, type DueItem } from '../../domain/object-keys.js';
+import { sideBySide } from '../side-by-side.js';
+import { sweepByTenant, type Each } from '../sweep/by-tenant.js';
+import { removeUpload } from '../uploads/remove-upload.js';
+import type { World } from '../world.js';
+import { forRemoval, putOnAgenda, type Look, type Removal, type Remover } from './agenda.js';
 import { InputsInUse } from './inputs-in-use.js';
 import { removeBatch } from './remove-batch.js';
 import { removeEvent } from './remove-event.js';
@@ -14,6 +19,7 @@ async function look(world: Remover, item: DueItem, inUse: InputsInUse): Promise<
   if (isId('batch', item.id)) return removeBatch(world, item);
   if (isId('event', item.id)) return removeEvent(world, item);
   if (isId('key', item.id)) return removeKey(world, item);
+  if (isId('upload', item.id)) return removeUpload(world, item);
   const result = parseDueResultId(item.id);
   if (result) return removeResult(world, item.tenant, result);
   return 'done';
@@ -35,43 +41,77 @@ async function attempt<T>(world: Remover, { item }: Entry, step: () => Promise<T
 }
 
 async function settle({ store }: Remover, { key, item }: Entry, removal: Removal): Promise<void> {
-  if (removal === 'stays') return;
-  if (removal !== 'done') await putOnAgenda(store, removal.againMs, item.tenant, item.id, forRemoval);
+  if (removal !== 'done') {
+    const laterKey = keys.due(removal.againMs, item.tenant, item.id, removal.sinceMs);
+    if (laterKey === key) return;
+    await store.put(laterKey, Buffer.of(), forRemoval);
+  }
   await store.delete(key);
 }
 
-/** Looks at all entries of a page, then at the inputs in use, and only then removes: the order that `close-input.ts` needs. */
-async function sweepPage(world: Remover, entries: readonly Entry[], inUse: InputsInUse): Promise<void> {
+/** Looks at all entries, then at the inputs in use, and only then removes: the order that `close-input.ts` needs. */
+async function sweepEntries(
+  world: Remover,
+  tenant: string,
+  entries: readonly Entry[],
+  inUse: InputsInUse,
+  each: Each,
+): Promise<void> {
   const removable: { readonly entry: Entry; readonly remove: () => Promise<Removal> }[] = [];
-  inUse.renew();
-  for (const entry of entries)
-    await attempt(world, entry, async () => {
+  inUse.renew(tenant);
+  await each(entries, (entry) =>
+    attempt(world, entry, async () => {
       const found = await look(world, entry.item, inUse);
       if (typeof found === 'object' && 'remove' in found) removable.push({ entry, remove: found.remove });
       else await settle(world, entry, found);
+    }),
+  );
+  inUse.renew(tenant);
+  await each(removable, ({ entry, remove }) => attempt(world, entry, async () => settle(world, entry, await remove())));
+}
+
+/** Puts due entries of earlier versions on their tenants' agendas: so many in each sweep, and the rest in the next. */
+async function moveOldEntries(world: Remover): Promise<void> {
+  const { store, clock } = world;
+  let after: string | null = null;
+  for (let moved = 0; moved < bounds.sweepOldEntriesMax;) {
+    const page = await store.list(keys.oldDueItems, after === null ? {} : { after });
+    const known = page.objects.flatMap(({ key }) => {
+      const item = parseOldDue(key);
+      return item ? [{ key, item }] : [];
     });
-  inUse.renew();
-  for (const { entry, remove } of removable)
-    await attempt(world, entry, async () => settle(world, entry, await remove()));
+    const due = known.filter(({ item }) => item.dueMs <= clock.now());
+    await sideBySide(due, bounds.storeReadsAtOnce, (entry) =>
+      attempt(world, entry, async () => {
+        await putOnAgenda(store, entry.item.dueMs, entry.item.tenant, entry.item.id, forRemoval);
+        await store.delete(entry.key);
+      }),
+    );
+    if (due.length < known.length || page.next === null) return;
+    after = page.next;
+    moved += due.length;
+  }
 }
 
 /**
  * Removes what was deleted or has expired, and what an upload left behind that was cut off. Each step may be repeated and the
  * entry goes last, so a sweep that is stopped anywhere is finished by the next; several may run at once.
  */
-export async function sweepRetention(world: Remover): Promise<void> {
+export async function sweepRetention(world: Remover & Pick<World, 'tenants'>): Promise<void> {
   const { store, clock } = world;
+  await moveOldEntries(world);
   const inUse = new InputsInUse(store);
-  let after: string | null = null;
-  do {
-    const page = await store.list(keys.dueItems, after === null ? {} : { after });
+  await sweepByTenant(world, { prefix: keys.agendas, failed: 'retention.failed' }, async (tenant, after, each) => {
+    const page = await store.list(keys.agenda(tenant), {
+      limit: bounds.sweepEntriesPerTurn,
+      ...(after === null ? {} : { after }),
+    });
     const known = page.objects.flatMap(({ key }) => {
       const item = parseDue(key);
       return item ? [{ key, item }] : [];
     });
     const due = known.filter(({ item }) => item.dueMs <= clock.now());
-    await sweepPage(world, due, inUse);
-    if (due.length < known.length) return;
-    after = page.next;
-  } while (after !== null);
+    await sweepEntries(world, tenant, due, inUse, each);
+    return due.length < known.length ? null : page.next;
+  });
 }

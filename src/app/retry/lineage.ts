@@ -12,13 +12,14 @@ export async function childIds(store: ObjectStore, tenant: string, batchId: stri
   return objects.map(({ key }) => key.slice(key.lastIndexOf(idPrefixes.batch)));
 }
 
+/** The record of a child; null when it was deleted. */
+export const loadChild = async (store: ObjectStore, tenant: string, id: string): Promise<SubmitObject | null> =>
+  (await isDeleted(store, tenant, id)) ? null : getJson(store, keys.submit(tenant, id), submitObject);
+
 /** The records of the children that are there, oldest first. */
 export async function loadChildren(store: ObjectStore, tenant: string, batchId: string): Promise<SubmitObject[]> {
-  const found = await Promise.all(
-    (await childIds(store, tenant, batchId)).map(async (id) =>
-      (await isDeleted(store, tenant, id)) ? null : getJson(store, keys.submit(tenant, id), submitObject),
-    ),
-  );
+  const ids = await childIds(store, tenant, batchId);
+  const found = await Promise.all(ids.map((id) => loadChild(store, tenant, id)));
   return found.filter((submit) => submit !== null);
 }
 

@@ -146,6 +146,7 @@ export async function retryFailed(world: World, input: RetryFailed): Promise<Bat
   if (earlier) return viewBatch(world, tenant, earlier.batchId);
 
   const depth = (parent.retryOf?.depth ?? 0) + 1;
+  const rootId = parent.retryOf?.rootId ?? parent.retryOf?.batchId ?? batchId;
   if (depth > bounds.retryDepthMax)
     throw new EyrieError(
       'too_many_retries',
@@ -157,7 +158,7 @@ export async function retryFailed(world: World, input: RetryFailed): Promise<Bat
     const failed: FailedLines = (await stillFailed(world, parent)) ?? new Map();
     const chosen = choose(failed, request.include);
     if (chosen.size === 0) return withoutLines(world, parent, failed);
-    await takeRetryPlace(world.store, tenant, batchId, childId);
+    await takeRetryPlace(world.store, tenant, rootId, childId);
     const file = await storeRetryInput(world, parent, plan, childId, chosen);
     if (!file) return withoutLines(world, parent, failed);
     const createdMs = world.clock.now();
@@ -172,7 +173,7 @@ export async function retryFailed(world: World, input: RetryFailed): Promise<Bat
       endpoint: plan.endpoint,
       requestHash,
       deadlineMs: null,
-      retryOf: { batchId, depth },
+      retryOf: { batchId, depth, rootId },
     });
     if (keyed !== null) checkSameRequest(stored, requestHash);
     return viewBatch(world, tenant, stored.batchId);

@@ -8,7 +8,7 @@ import { createJson, getJson } from '../stored-json.js';
 export const tooManyRetries = (batchId: string): EyrieError =>
   new EyrieError(
     'too_many_retries',
-    `The failed lines of batch '${batchId}' were run again ${bounds.retriesPerBatchMax} times, as often as is allowed. Submit them as a new batch.`,
+    `The failed lines of batch '${batchId}' were run again ${bounds.retriesPerBatchMax} times, retries of its retries included, as often as is allowed. Submit them as a new batch.`,
     { bound: 'retriesPerBatchMax' },
   );
 
@@ -16,8 +16,8 @@ const holderOf = async (store: ObjectStore, tenant: string, batchId: string, n: 
   (await getJson(store, keys.retryPlace(tenant, batchId, n), retryPlace))?.childId ?? null;
 
 /**
- * Takes one of the places that a batch has for children, for a child that is about to be made. A place is created once, so there are
- * never more children than places, however many calls come at once and whatever their ids follow from. A place stays taken, also
+ * Takes one of the places that a batch has for its retries and theirs, for one that is about to be made. A place is created once, so
+ * there are never more of them than places, however many calls come at once and whatever their ids follow from. A place stays taken, also
  * when its child is deleted or never comes; a repeat of the call that took it finds it by the child's id. Throws
  * `too_many_retries`.
  */

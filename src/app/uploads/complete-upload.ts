@@ -9,7 +9,7 @@ import { commitFile } from '../files/commit-file.js';
 import { putContent } from '../files/content-digest.js';
 import { noSuchFile } from '../files/find-file.js';
 import { discardContent } from '../files/store-file.js';
-import { putOnAgenda } from '../retention/agenda.js';
+import { putOnAgenda, takeFromAgenda } from '../retention/agenda.js';
 import { createJson, getJson } from '../stored-json.js';
 import type { World } from '../world.js';
 import { assertPending, loadUpload, toUploadObject } from './find-upload.js';
@@ -143,7 +143,9 @@ export async function completeUpload(
   const endKey = keys.uploadEnd(tenant, uploadId);
   if ((await createJson(world.store, endKey, end)).created) {
     world.log.info('upload.completed', { tenant, uploadId, fileId, bytes: upload.bytes, parts: partIds.length });
-    return publish(world, tenant, upload, end);
+    const completed = await publish(world, tenant, upload, end);
+    await takeFromAgenda(world, leftoverMs, tenant, fileId);
+    return completed;
   }
   const earlier = await getJson(world.store, endKey, uploadEnd);
   if (earlier && (earlier.state !== 'completed' || earlier.fileId !== fileId))

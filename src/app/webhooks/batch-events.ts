@@ -1,4 +1,4 @@
-import type { ManifestObject, PlanObject, SubmitObject } from '../../contract/stored-objects.js';
+import type { ManifestObject, PlanHead, SubmitObject } from '../../contract/stored-objects.js';
 import { terminalEvent, type BatchEnded, type WebhookEvent } from '../../contract/webhook-event.js';
 import { bounds } from '../../domain/bounds.js';
 import { usageOf } from '../view-batch.js';
@@ -10,7 +10,7 @@ const fits = (event: WebhookEvent): boolean => Buffer.byteLength(JSON.stringify(
  * The event of a batch's end: a pure function of what is stored. Thin, whatever the user put into metadata and custom ids: errors
  * are left out from the last on, and metadata that is too large as a whole.
  */
-export function toEndEvent(submit: SubmitObject, manifest: ManifestObject, plan: PlanObject | null): WebhookEvent {
+export function toEndEvent(submit: SubmitObject, manifest: ManifestObject, plan: PlanHead | null): WebhookEvent {
   const errors = plan?.kind === 'verdict' ? plan.errors : manifest.reasons;
   const withParts = (shown: number, metadata: BatchEnded['metadata']): WebhookEvent => ({
     id: manifest.eventId,

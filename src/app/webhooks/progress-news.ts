@@ -32,10 +32,16 @@ export class ProgressNews {
   }
 
   /** Returns whether anybody asks for this batch's news. */
-  async tell(submit: SubmitObject, plan: WorkPlan, decided: ReadonlyMap<number, number>): Promise<boolean> {
+  async tell(
+    submit: SubmitObject,
+    planOf: () => Promise<WorkPlan | null>,
+    decided: ReadonlyMap<number, number>,
+  ): Promise<boolean> {
     const { tenant, batchId } = submit;
     const receivers = await this.#optedIn.of(tenant);
     if (receivers.length === 0) return false;
+    const plan = await planOf();
+    if (!plan) return true;
     const done = plan.shards.reduce((sum, { n, count }) => sum + (decided.has(n) ? count : 0), 0);
     const step = Math.floor(done / plan.lines / bounds.webhookProgressShare);
     if (step === 0) return true;

@@ -13,7 +13,7 @@ import { toDeliveryObject } from './view-delivery.js';
 /**
  * Sends an event again, whatever became of its delivery so far: the same event with the same id and body, a new timestamp, one more
  * attempt in the log. If it fails, the schedule goes on where it was. Throws `not_found`, `invalid_value` for an endpoint that is
- * disabled.
+ * disabled, `rate_limit_exceeded` when too many events are still to be sent.
  */
 export async function replayDelivery(
   world: World,
@@ -34,6 +34,12 @@ export async function replayDelivery(
         { param: 'endpoint_id' },
       );
   }
+  if (!(await world.pendingEvents.take(tenant)) && !(await store.head(keys.pendingNotice(tenant, eventId))))
+    throw new EyrieError(
+      'rate_limit_exceeded',
+      `${bounds.webhookPendingEventsMax} events are still to be sent to your webhook endpoints, and no more are allowed. Wait until some were taken, or disable the endpoints that take none.`,
+      { bound: 'webhookPendingEventsMax' },
+    );
   const request = keys.webhookReplay(tenant, eventId, receiverId, world.ids.next('request'));
   await world.claims.take(
     {

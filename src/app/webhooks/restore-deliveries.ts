@@ -2,11 +2,13 @@ import type { StoredDelivery, StoredEvent } from '../../contract/stored-webhooks
 import { bounds } from '../../domain/bounds.js';
 import { errorCode } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
-import { isTenant, keys } from '../../domain/object-keys.js';
+import { keys } from '../../domain/object-keys.js';
 import type { ObjectInfo } from '../../ports/object-store.js';
-import { listAll } from '../list-all.js';
+import type { FairShare } from '../fair/fair-share.js';
 import { sideBySide } from '../side-by-side.js';
+import { sweepShare, tenantsBelow } from '../sweep/by-tenant.js';
 import type { LostJobs } from '../sweep/lost-jobs.js';
+import { SweepTurns } from '../sweep/sweep-turns.js';
 import type { World } from '../world.js';
 import { findEvent, loadDelivery } from './event-records.js';
 import { deliveryJobs } from './publish-event.js';
@@ -20,13 +22,8 @@ interface Look {
   /** Of the notice when it was looked at; a replay writes it anew. */
   readonly modifiedMs: number;
   readonly nextMs: number;
-}
-
-/** A tenant's part of one sweep. */
-interface Turn {
-  looked: number;
-  readonly after: string;
-  ended: boolean;
+  /** The last one that met the notice. */
+  sweep: number;
 }
 
 interface Restored {
@@ -41,52 +38,70 @@ interface Restored {
  *
  *     state found                            action
  *     notice, no event                       after an hour: remove the notice
- *     a delivery is pending                  queue it for its time unless it is queued, and look again then
+ *     a delivery is due soon                 queue it for its time unless it is queued, and look again then
+ *     a delivery is due later                look again when it is due soon
  *     a replay was asked for                 queue it now
  *     every delivery has ended               remove the notice
+ *
+ * Of each tenant a sweep lists a bounded number of notices and reads a bounded number of deliveries; the next one goes on after them.
  */
 export class DeliveryKeeper {
   readonly #world: Pick<World, 'store' | 'clock' | 'log' | 'tenants'>;
   /** When each notice is to be looked at again, so that an endpoint that fails for days does not cost reads at every sweep. */
   readonly #looks = new Map<string, Look>();
-  /** Last notice that was looked at of tenants whose turn ended before they were through: the next sweep goes on after it. */
-  readonly #reached = new Map<string, string>();
+  readonly #turns = new SweepTurns(bounds.deliveriesPerSweep);
+  /** Where the notices of the next sweep begin, of tenants with more than one lists. */
+  readonly #listed = new Map<string, string>();
+  #sweep = 0;
 
   constructor(world: Pick<World, 'store' | 'clock' | 'log' | 'tenants'>) {
     this.#world = world;
   }
 
   async sweep(lost: LostJobs): Promise<void> {
-    const present = new Set<string>();
-    const turns = new Map<string, Turn>();
-    await sideBySide(listAll(this.#world.store, keys.pendingNotices), bounds.storeReadsAtOnce, async (notice) => {
-      present.add(notice.key);
-      const tenant = notice.key.slice(keys.pendingNotices.length).split('/', 1)[0] ?? '';
-      const turn = turns.get(tenant) ?? { looked: 0, after: this.#reached.get(tenant) ?? '', ended: false };
-      turns.set(tenant, turn);
-      if (turn.ended || notice.key <= turn.after) return;
-      if (turn.looked >= bounds.deliveriesPerSweep) {
-        turn.ended = true;
-        return;
-      }
-      this.#reached.set(tenant, notice.key);
-      const read = await this.#look(notice, lost);
-      turn.looked += read;
-    });
-    for (const key of this.#looks.keys()) if (!present.has(key)) this.#looks.delete(key);
-    for (const tenant of this.#reached.keys()) if (turns.get(tenant)?.ended !== true) this.#reached.delete(tenant);
+    this.#sweep++;
+    this.#turns.begin();
+    const { store, tenants } = this.#world;
+    const share = sweepShare(tenants);
+    await sideBySide(tenantsBelow(store, keys.pendingNotices), bounds.storeReadsAtOnce, (tenant) =>
+      this.#sweepTenant(tenant, lost, share),
+    );
+    for (const [key, { sweep }] of this.#looks) if (sweep !== this.#sweep) this.#looks.delete(key);
+  }
+
+  async #sweepTenant(tenant: string, lost: LostJobs, share: FairShare): Promise<void> {
+    let after = this.#listed.get(tenant) ?? null;
+    for (let met = 0; met < bounds.noticesPerSweep;) {
+      const prefix = keys.pendingNoticesOf(tenant);
+      const page = await this.#world.store.list(prefix, after === null ? {} : { after });
+      await sideBySide(page.objects, bounds.sweepStepsPerTenant, async (notice) => {
+        if (!this.#isDue(notice) || !this.#turns.admits(tenant, notice.key)) return;
+        await share.run(tenant, async () => this.#turns.used(tenant, await this.#look(notice, tenant, lost)));
+      });
+      after = page.next;
+      met += page.objects.length;
+      if (after === null) break;
+    }
+    if (this.#turns.hasMore(tenant)) return;
+    if (after === null) this.#listed.delete(tenant);
+    else this.#listed.set(tenant, after);
+  }
+
+  #isDue({ key, modifiedMs }: ObjectInfo): boolean {
+    const known = this.#looks.get(key);
+    if (!known) return true;
+    known.sweep = this.#sweep;
+    return known.modifiedMs !== modifiedMs || this.#world.clock.now() >= known.nextMs;
   }
 
   /** Returns how many deliveries were read. */
-  async #look(notice: ObjectInfo, lost: LostJobs): Promise<number> {
-    const [tenant = '', eventId = '', more] = notice.key.slice(keys.pendingNotices.length).split('/');
-    if (more !== undefined || !isTenant(tenant) || !isId('event', eventId)) return 0;
-    const known = this.#looks.get(notice.key);
-    if (known?.modifiedMs === notice.modifiedMs && this.#world.clock.now() < known.nextMs) return 0;
+  async #look(notice: ObjectInfo, tenant: string, lost: LostJobs): Promise<number> {
+    const eventId = notice.key.slice(keys.pendingNotice(tenant, '').length);
+    if (!isId('event', eventId)) return 0;
     try {
       const { nextMs, read } = await this.#restore(notice, tenant, eventId, lost);
       if (nextMs === null) this.#looks.delete(notice.key);
-      else this.#looks.set(notice.key, { modifiedMs: notice.modifiedMs, nextMs });
+      else this.#looks.set(notice.key, { modifiedMs: notice.modifiedMs, nextMs, sweep: this.#sweep });
       return read;
     } catch (error) {
       this.#world.log.warn('janitor.event_failed', { tenant, eventId, code: errorCode(error) });
@@ -109,9 +124,13 @@ export class DeliveryKeeper {
       if ((await this.#pendingOf(event)).length > 0) await store.put(notice.key, Buffer.of());
       return { nextMs: null, read };
     }
-    await lost.restore('deliver', deliveryJobs(this.#world, event, pending));
+    const jobs = deliveryJobs(this.#world, event, pending);
+    if (jobs.length > 0) await lost.restore('deliver', jobs);
     const now = clock.now();
-    const looks = pending.map(({ nextMs }) => (nextMs !== null && nextMs > now ? nextMs : now + requeueMs));
+    const looks = pending.map(({ nextMs }) => {
+      if (nextMs === null || nextMs <= now) return now + requeueMs;
+      return nextMs > now + bounds.webhookQueuedAheadMs ? nextMs - bounds.webhookQueuedAheadMs : nextMs;
+    });
     return { nextMs: Math.min(...looks), read };
   }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SubmitObject, WorkPlan } from '../../contract/stored-objects.js';
+import type { SubmitObject, WorkHead } from '../../contract/stored-objects.js';
 import { errorCode } from '../../domain/errors.js';
 import { derivedId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
@@ -34,7 +34,7 @@ export class RiskNews {
   /** `fleet` is asked once for all batches of a sweep. Returns whether anybody asks for this batch's news. */
   async tell(
     submit: SubmitObject,
-    plan: WorkPlan,
+    plan: WorkHead,
     decided: ReadonlyMap<number, number>,
     fleet: () => Promise<FleetState | null>,
   ): Promise<boolean> {

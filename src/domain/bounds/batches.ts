@@ -10,6 +10,15 @@ export const batchesBounds = Object.freeze({
   shardBytesMax: 8 * 1024 * 1024,
   /** It holds their answers too, as they are estimated, and whoever reads one of them gets the shard's. */
   shardAnswerBytesMax: 16 * 1024 * 1024,
+  /**
+   * Different grammars of a shard, by their native memory: all are held while its lines wait for the engine, kept or not. Those of four
+   * shards fit into what is kept.
+   */
+  shardGrammarBytesMax: 24 * 1024 * 1024,
+  /** Of one batch: whoever shows it lists the parts of all. Enough for a billion tokens in full shards; the plan takes 4 MB then. */
+  shardsPerBatchMax: 16 * 1024,
+  /** The head of a plan, as it is read for views: the tokens of each shard, and a kilobyte. */
+  planHeadBytesMax: 256 * 1024,
   /** Parts of a batch read ahead when it is finished: at 20 ms each, 10,000 take 3 s. No more bytes than this and one part. */
   partReadsMax: 64,
   partReadBytesMax: 32 * 1024 * 1024,
@@ -66,7 +75,16 @@ export const batchesBounds = Object.freeze({
   priorityMin: -10,
   priorityMax: 10,
 
-  // Failed lines run again: children of a batch, deleted ones too, and children of children. Merged results read all of them.
+  // Failed lines run again.
+  /** Retries of a batch and retries of these, at all depths, deleted ones too: merged results read all of them. */
   retriesPerBatchMax: 100,
   retryDepthMax: 16,
+  /** Parts that one call of `retry_failed` reads, of a batch and its retries: those of two of the largest batches, in a minute or two. */
+  retryPartsMax: 32 * 1024,
+  /** Reads for one page of merged results; beyond it the page ends. All retries of a batch take some 700 once, a line a hundred at most. */
+  mergedReadsMax: 2000,
+  /** Children whose records are read at once for it, and the parts of children that it keeps for its next lines. */
+  mergedChildrenAtOnce: 8,
+  mergedPartsKept: 256,
+  mergedPartBytesMax: 8 * 1024 * 1024,
 });

@@ -14,6 +14,12 @@ export const filesBounds = Object.freeze({
   filesPageMax: 10_000,
   /** Files in one answer, whatever `limit` says: `has_more` makes clients ask on. Each costs two reads of the store. */
   filesPerAnswerMax: 1000,
+  /**
+   * Entries of an index that one answer reads, and that it passes over in all, to find what belongs on the page (`purpose`, what has
+   * expired): beyond it the page is short, and `last_id` says where the next one goes on. The first is above any page's `limit`.
+   */
+  listReadsMax: 2000,
+  listPassedMax: 20_000,
   resultsPageDefault: 100,
   resultsPageMax: 1000,
   /** A page of results ends before the line that would pass this size; a larger line is a page of its own. */

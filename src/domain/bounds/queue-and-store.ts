@@ -16,9 +16,9 @@ export const queueAndStoreBounds = Object.freeze({
   // Object store.
   /** Small reads that one call or one sweep makes at once: hides the store's latency, and stays below its clients' connections. */
   storeReadsAtOnce: 32,
-  /** Records of batches that a process remembers, and their weight: a shard of a plan weighs 1, some 300 bytes. */
+  /** Records of batches that a process remembers, and what they take in memory, about; beyond it, the tenant with most loses its oldest. */
   recordsKeptMax: 64 * 1024,
-  recordsKeptWeightMax: 256 * 1024,
+  recordsKeptBytesMax: 128 * 1024 * 1024,
   storeListPageMax: 1000,
   multipartPartBytes: 8 * 1024 * 1024,
   /** Keys in one call that deletes many: the most that S3 takes. */
@@ -44,19 +44,35 @@ export const queueAndStoreBounds = Object.freeze({
   sweepNewsLookMs: 30_000,
   /** Deliveries of a tenant that are looked at in one sweep; the next one goes on after them. */
   deliveriesPerSweep: 500,
-  /** Shards of one batch that are given up in one look: a large one must not hold up the sweep. */
-  giveUpsPerLook: 1000,
+  /** Events of a tenant that are still to be told, listed in one sweep: all of them, but for a moment above `webhookPendingEventsMax`. */
+  noticesPerSweep: 10_000,
+  /** Open batches of a tenant that are looked at in one sweep; the next one goes on after them. */
+  looksPerSweep: 500,
+  /** Shards of a tenant that are given up in one sweep, of one or of several batches: they must not hold up the others' looks. */
+  giveUpsPerSweep: 500,
   /** Of these, at once. */
-  giveUpsAtOnce: 4,
+  giveUpsAtOnce: 16,
   /** The open work of a batch is noted again after this although it is the same: the board may have lost it. */
   openWorkNotedMs: 600_000,
   /** Another process takes a sweep over when the one that did it has not renewed it for this long, or for three pauses between sweeps. */
   sweepLeaseMsMin: 15_000,
+  /** Entries of a tenant that a sweep of uploads or removals takes in one turn, and steps of a tenant at once. */
+  sweepEntriesPerTurn: 200,
+  sweepStepsPerTenant: 16,
+  /** Tenants that have more get further turns of such a sweep for this long; then all begin anew. */
+  sweepTurnsMs: 60_000,
+  /** Keys of a page that is read for the names of tenants. */
+  sweepTenantsListed: 100,
+  /** Entries of removals that earlier versions wrote, in one list for all tenants, that one sweep moves to the tenants' own. */
+  sweepOldEntriesMax: 10_000,
 
   /** Folders that a page of the listing of an inbox enters, whether they hold files or not: some 0.1 s of a local disk. */
   listFoldersMax: 2000,
   /** Entries that cannot be looked at, named on a page of the listing of an inbox. */
   listSkippedMax: 100,
+
+  /** The pages of a listing of a folder are made of what it held when the first one was read, for so long at most. */
+  listedAgeMs: 60_000,
 
   // Removal.
   /** Bytes of what was deleted or has expired go this much later: a call that found it just before may still be reading. */

@@ -48,8 +48,11 @@ export const requestsBounds = Object.freeze({
   grammarMembersMax: 2048,
   /** `minimum`, `maximum` and the like in a schema: half a millisecond each. */
   grammarRangesMax: 512,
-  /** Compiled grammars kept for the next line that asks for the same; when there are more, the tenant that has most loses its oldest. */
-  grammarsKept: 256,
+  /**
+   * Compiled grammars kept for the next line that asks for the same, by their native memory as it is estimated, half a megabyte at
+   * least; when they have more, the tenant that has most loses its oldest.
+   */
+  grammarsKeptBytes: 128 * 1024 * 1024,
   /** Grammars compiled at once: half of Node's four pool threads, which files and tokenizers need too. */
   grammarCompilesMax: 2,
   /** Live calls of one tenant that wait for a grammar; further ones are refused. Files wait one line at a time, and are not. */
@@ -88,4 +91,6 @@ export const requestsBounds = Object.freeze({
   tokenizeCharsMax: 128 * 1024,
   /** Token ids that `/detokenize` takes. */
   detokenizeTokensMax: 128 * 1024,
+  /** And bytes of the text that it gives: tokens have up to 80 each. */
+  detokenizeBytesMax: 1024 * 1024,
 });

@@ -6,6 +6,8 @@ export const tenantsBounds = Object.freeze({
   filesBytesDefault: 100 * 1024 * 1024 * 1024,
   /** Each result line is stored twice: in the part of its shard and in the result file. */
   resultsBytesDefault: 100 * 1024 * 1024 * 1024,
+  /** Lists of the store are walked to count them, and a folder store holds the names of all in memory: some 20 MB. */
+  filesPerTenant: 100_000,
   openBatchesDefault: 1000,
   /** A tenant's files are counted this often at most, in the whole installation. */
   filesCountedMs: 60_000,

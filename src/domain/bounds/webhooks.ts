@@ -22,6 +22,12 @@ export const webhooksBounds = Object.freeze({
   /** A client's automatic retry of a creation gets the endpoint of its first attempt for this long. */
   webhookCreateRetryMs: 15 * 60 * 1000,
   webhookReplaysMax: 100,
+  /** Events of a tenant that are still to be sent: what a batch every minute gives in three days. Further ones are sent by a replay only. */
+  webhookPendingEventsMax: 5000,
+  /** They are counted this often at most, per process. */
+  webhookPendingCountedMs: 10_000,
+  /** Attempts are queued when they are due this soon, so that Redis does not hold what waits for hours. */
+  webhookQueuedAheadMs: 60_000,
   /** Events that are not the end of a batch, and their deliveries, are kept this long; test events for a day. */
   webhookEventKeptMs: 30 * 24 * 3600 * 1000,
   webhookTestKeptMs: 24 * 3600 * 1000,

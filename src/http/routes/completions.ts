@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { callLive } from '../../app/live/call-live.js';
 import type { LiveNews } from '../../app/live/call-worker.js';
 import { checkLineRequest, lineSize, type LineRules } from '../../app/line/line-request.js';
-import { checkLiveSize, checkSequences } from '../../app/live/live-size.js';
+import { checkLiveSize, checkPromptTokens, checkSequences } from '../../app/live/live-size.js';
 import type { World } from '../../app/world.js';
 import { chatEvent, chatObject } from '../../contract/chat-object.js';
 import { chatRequest } from '../../contract/chat-request.js';
@@ -18,6 +18,7 @@ import { checkModel } from '../check-model.js';
 import { toErrorResponse } from '../error-response.js';
 import { eventStreamHeaders, toEventStream, type StreamNews } from '../event-stream.js';
 import type { LiveCalls } from '../live-calls.js';
+import type { ParseTurns } from '../parse-turns.js';
 
 type GenerateCall = ApiCall<unknown, unknown, { readonly model: string }>;
 /** What bodies of a tenant are checked with, until the signal aborts. */
@@ -69,13 +70,19 @@ async function answer(
   world: World,
   rulesOf: RulesOf,
   calls: LiveCalls,
+  turns: ParseTurns,
   endpoint: Endpoint,
   call: GenerateCall,
 ): Promise<unknown> {
   const { tenant, body, json, request, reply } = call;
   const live: LiveRequest = { v: 1, endpoint, body: json as Record<string, unknown> };
   const signal = calls.open(tenant, reply);
-  const cost = await check(rulesOf(tenant, signal), live, body.model);
+  const rules: LineRules = {
+    ...rulesOf(tenant, signal),
+    inTurn: (chars, step) => turns.takeForText(tenant, reply, chars, step),
+    checkPrompts: checkPromptTokens,
+  };
+  const cost = await check(rules, live, body.model);
   const news = callLive(world, tenant, live, cost, signal);
   let first;
   try {
@@ -102,7 +109,7 @@ async function answer(
 }
 
 /** The interactive lane: prompts that somebody waits for, answered as a whole or as a stream of events. */
-export function completionRoutes(world: World, rulesOf: RulesOf, calls: LiveCalls): ApiRoute[] {
+export function completionRoutes(world: World, rulesOf: RulesOf, calls: LiveCalls, turns: ParseTurns): ApiRoute[] {
   return [
     defineRoute({
       method: 'POST',
@@ -112,7 +119,7 @@ export function completionRoutes(world: World, rulesOf: RulesOf, calls: LiveCall
       body: completionRequest,
       answer: completionObject,
       events: completionEvent,
-      handle: (call) => answer(world, rulesOf, calls, '/v1/completions', call),
+      handle: (call) => answer(world, rulesOf, calls, turns, '/v1/completions', call),
     }),
     defineRoute({
       method: 'POST',
@@ -122,7 +129,7 @@ export function completionRoutes(world: World, rulesOf: RulesOf, calls: LiveCall
       body: chatRequest,
       answer: chatObject,
       events: chatEvent,
-      handle: (call) => answer(world, rulesOf, calls, '/v1/chat/completions', call),
+      handle: (call) => answer(world, rulesOf, calls, turns, '/v1/chat/completions', call),
     }),
   ];
 }

@@ -42,7 +42,7 @@ export function fileRoutes(world: World, fileBytesMax: number, quota: FilesQuota
           request,
           { file: 'file', fileBytesMax, fileBound: 'inputFileBytesMax', fields: fieldNames },
           (file) =>
-            quota.metered(tenant, file.content, (content) =>
+            quota.metered(tenant, 'file', file.content, (content) =>
               storeFile(world, {
                 tenant,
                 content,

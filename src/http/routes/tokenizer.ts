@@ -8,37 +8,53 @@ import {
   tokenizerInfo,
 } from '../../contract/tokenize.js';
 import { decodeText, tokenText } from '../../domain/decode-tokens.js';
+import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { ServedModel } from '../../domain/served-model.js';
 import type { Tokenizer } from '../../ports/tokenizer.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { checkModel } from '../check-model.js';
+import type { ParseTurns } from '../parse-turns.js';
 
-function bytesOf(tokenizer: Tokenizer, tokens: readonly number[]): Uint8Array {
-  const wrong = tokens.findIndex((id) => id >= tokenizer.vocabSize);
-  if (wrong >= 0)
-    throw new EyrieError(
-      'invalid_value',
-      `Invalid token id ${tokens[wrong]}: token ids of this model are 0 to ${tokenizer.vocabSize - 1}.`,
-      { param: `tokens[${wrong}]` },
-    );
-  return Buffer.concat(tokens.map((id) => tokenizer.tokenBytes(id)));
+/** Tokens that are looked at in one turn: up to 4 ms. */
+const tokensPerTurn = 8192;
+
+/** What a text has is known before it is made: a token of a few bytes in the request may be one of a hundred in the answer. */
+async function bytesOf(tokenizer: Tokenizer, tokens: readonly number[]): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (const [at, id] of tokens.entries()) {
+    if (id >= tokenizer.vocabSize)
+      throw new EyrieError(
+        'invalid_value',
+        `Invalid token id ${id}: token ids of this model are 0 to ${tokenizer.vocabSize - 1}.`,
+        { param: `tokens[${at}]` },
+      );
+    const piece = tokenizer.tokenBytes(id);
+    length += piece.length;
+    if (length > bounds.detokenizeBytesMax)
+      throw new EyrieError(
+        'invalid_value',
+        `Invalid value for 'tokens': the text of the first ${at + 1} of ${tokens.length} token ids has ${length} bytes; at most ${bounds.detokenizeBytesMax} are allowed. Cut the list.`,
+        { param: 'tokens', bound: 'detokenizeBytesMax' },
+      );
+    pieces.push(piece);
+    if (pieces.length % tokensPerTurn === 0) await nextTurn();
+  }
+  return Buffer.concat(pieces, length);
 }
-
-/** Texts of tokens that are made in one turn: some 4 ms. */
-const textsPerTurn = 8192;
 
 async function tokenTexts(tokenizer: Tokenizer, tokens: readonly number[]): Promise<string[]> {
   const texts: string[] = [];
   for (const id of tokens) {
     texts.push(tokenText(tokenizer.tokenBytes(id), id));
-    if (texts.length % textsPerTurn === 0) await nextTurn();
+    if (texts.length % tokensPerTurn === 0) await nextTurn();
   }
   return texts;
 }
 
 /** The tokenizer at the root of the server, where vLLM has it and evaluation harnesses look for it. */
-export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRoute[] {
+export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer, turns: ParseTurns): ApiRoute[] {
   return [
     defineRoute({
       method: 'POST',
@@ -47,15 +63,17 @@ export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRo
       access: 'any key',
       body: tokenizeRequest,
       answer: tokenizeAnswer,
-      handle: async ({ body }) => {
+      handle: ({ body, tenant, reply }) => {
         if (body.model !== undefined) checkModel(model, body.model);
-        const tokens = [...(await tokenizer.encode(body.prompt, 'parse'))];
-        return {
-          count: tokens.length,
-          max_model_len: model.contextTokens,
-          tokens,
-          token_strs: body.return_token_strs ? await tokenTexts(tokenizer, tokens) : null,
-        };
+        return turns.takeForText(tenant, reply, body.prompt.length, async () => {
+          const tokens = [...(await tokenizer.encode(body.prompt, 'parse'))];
+          return {
+            count: tokens.length,
+            max_model_len: model.contextTokens,
+            tokens,
+            token_strs: body.return_token_strs ? await tokenTexts(tokenizer, tokens) : null,
+          };
+        });
       },
     }),
     defineRoute({
@@ -65,9 +83,11 @@ export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer): ApiRo
       access: 'any key',
       body: detokenizeRequest,
       answer: detokenizeAnswer,
-      handle: ({ body }) => {
+      handle: ({ body, tenant, reply }) => {
         if (body.model !== undefined) checkModel(model, body.model);
-        return { prompt: decodeText(bytesOf(tokenizer, body.tokens)) };
+        return turns.takeForText(tenant, reply, body.tokens.length, async () => ({
+          prompt: decodeText(await bytesOf(tokenizer, body.tokens)),
+        }));
       },
     }),
     defineRoute({

@@ -41,7 +41,8 @@ export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
       answer: uploadObject,
       handle: async ({ tenant, body }) => {
         await quota.check(tenant, body.bytes);
-        return beginUpload(world, tenant, body);
+        // The file counts from here on: a completion is never refused for it.
+        return quota.taking(tenant, 0, () => beginUpload(world, tenant, body));
       },
     }),
     defineRoute({
@@ -55,7 +56,7 @@ export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
       answer: uploadPartObject,
       handle: ({ tenant, params, headers, request }) =>
         readUploadForm(request, partForm, (part) =>
-          quota.metered(tenant, part.content, (content) =>
+          quota.metered(tenant, 'part', part.content, (content) =>
             addPart(world, room, {
               tenant,
               uploadId: params['upload_id'] ?? '',

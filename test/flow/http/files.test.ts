@@ -3,6 +3,8 @@ import { type OpenAI, NotFoundError, toFile } from 'openai';
 import { expect, onTestFinished, test } from 'vitest';
 import { digestContent } from '../../../src/app/files/content-digest.js';
 import type { StoredFile } from '../../../src/contract/stored-objects.js';
+import { bounds } from '../../../src/domain/bounds.js';
+import { idPrefixes } from '../../../src/domain/ids.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { endBatch, putJson, tenantA } from './fake-world.js';
 import { listening } from './listening.js';
@@ -116,6 +118,36 @@ test('pages of files show each once, in both orders, also when the cursor was de
   await client.files.delete(first.data[2]?.id ?? '');
   const second = await client.files.list({ limit: 3, order: 'asc', after: first.data[2]?.id ?? '' });
   expect(second.data.map(({ id }) => id)).toEqual(made.slice(3, 6));
+});
+
+test('a list of one purpose reads no files of another; entries of earlier versions are still found', async () => {
+  const { client, world } = await listening();
+  for (let n = 0; n < 20; n++) await client.files.create({ file: await jsonl(), purpose: 'batch' });
+  const mine = await client.files.create({ file: await jsonl(), purpose: 'user_data' });
+  const listed = async () => (await client.files.list({ purpose: 'user_data' })).data.map(({ id }) => id);
+  const reads = () => world.store.calls.filter(({ operation }) => operation === 'get').length;
+  const before = reads();
+  expect(await listed()).toEqual([mine.id]);
+  expect(reads() - before).toBeLessThan(5);
+  for (const key of world.store.keys().filter((name) => name.includes('/idx/f/')))
+    await world.store.put(key, Buffer.of());
+  expect(await listed()).toEqual([mine.id]);
+});
+
+test('a page that may read no more is short, and its last_id leads on', async () => {
+  const { call, client, world } = await listening();
+  const mine = await client.files.create({ file: await jsonl(), purpose: 'user_data' });
+  for (let n = 0; n < bounds.listReadsMax; n++) {
+    const id = `${idPrefixes.file}${String(n).padStart(26, '0')}`;
+    const listed = world.clock.now() + 1 + n;
+    await world.store.put(keys.fileIndexEntry(tenantA, listed, id), Buffer.of());
+    await putJson(world, keys.fileDeleted(tenantA, id), { v: 1, deletedMs: 0, listedMs: listed });
+  }
+  const page = async (query: string) => (await (await call(`/v1/files?${query}`)).json()) as { last_id: string };
+  const first = await page('limit=5');
+  expect(first).toMatchObject({ data: [], has_more: true });
+  const second = await page(`limit=5&after=${first.last_id}`);
+  expect(second).toMatchObject({ data: [{ id: mine.id }], has_more: false });
 });
 
 test.each([

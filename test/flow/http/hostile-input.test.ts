@@ -26,7 +26,7 @@ async function withSecret(): Promise<{ server: Listening; fileId: string; batchI
   return { server, fileId: file.id, batchId: batch.id };
 }
 
-const ownKey = new RegExp(`^(t|open|uploads|notify)/${tenantA}/|^due/\\d+\\.${tenantA}\\.|^open/$`);
+const ownKey = new RegExp(`^(t|open|uploads|notify|agenda)/${tenantA}/|^open/$`);
 
 async function expectHarmless(server: Listening, response: Response): Promise<void> {
   const text = await response.text();

@@ -1,6 +1,8 @@
 import { toFile, type OpenAI } from 'openai';
 import { expect, test } from 'vitest';
+import { sweepRetention } from '../../../src/app/retention/sweep-retention.js';
 import { sweepUploads } from '../../../src/app/uploads/sweep-uploads.js';
+import type { World } from '../../../src/app/world.js';
 import { bounds } from '../../../src/domain/bounds.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { plainOffer } from '../../../src/domain/offer.js';
@@ -9,6 +11,11 @@ import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
 import { endBatch, fakeWorld, tenantA } from './fake-world.js';
 import { errorOf, listening, type Listening } from './listening.js';
+
+const sweepAll = async (world: World): Promise<void> => {
+  await sweepUploads(world);
+  await sweepRetention(world);
+};
 
 const withQuotas = (quotas: Partial<Quotas>) => {
   const { tenants } = fakeWorld(plainOffer, quotas);
@@ -82,7 +89,7 @@ test('parts count by their bytes while they lie there, of cancelled uploads too'
     usedUp,
   );
   await world.clock.advance(10 * 60_000);
-  await sweepUploads(world);
+  await sweepAll(world);
   await client.files.create({ file: await file(1000), purpose: 'batch' });
 });
 
@@ -97,7 +104,7 @@ test('a completed upload counts once, and parts that it left out count until the
   await expect(client.files.create({ file: await file(401), purpose: 'batch' })).rejects.toMatchObject(usedUp);
   await client.files.create({ file: await file(400), purpose: 'batch' });
   await world.clock.advance(10 * 60_000);
-  await sweepUploads(world);
+  await sweepAll(world);
   await client.files.create({ file: await file(200), purpose: 'batch' });
 });
 

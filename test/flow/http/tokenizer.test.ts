@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { callLive } from '../../../src/app/live/call-live.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
+import { eventually } from '../../support/eventually.js';
+import { FakeGrammars } from '../../support/fake-grammars.js';
+import { startWorker, waiting } from './answering.js';
+import { keyA, keyB, tenantA } from './fake-world.js';
 import { errorOf, listening, type Listening } from './listening.js';
 
 const post = ({ call }: Listening, path: string, body: unknown) =>
@@ -39,4 +44,71 @@ test('without a tokenizer the routes are not there', async () => {
   const { url } = await listening();
   expect((await fetch(`${url}/tokenizer_info`)).status).toBe(404);
   expect((await fetch(`${url}/tokenize`, { method: 'POST' })).status).toBe(404);
+});
+
+/** Tokenizes when it is told to, and notes what it was asked. */
+class HeldTokenizer extends ByteTokenizer {
+  readonly asked: string[] = [];
+  readonly #waiting: (() => void)[] = [];
+
+  override async encode(text: string): Promise<Uint32Array> {
+    this.asked.push(text.slice(0, 2));
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return super.encode(text);
+  }
+
+  next(): void {
+    this.#waiting.shift()?.();
+  }
+}
+
+test('long texts of one tenant are tokenized one after the other, and keep no other tenant waiting', async () => {
+  const tokenizer = new HeldTokenizer();
+  const server = await listening({ tokenizer, grammars: new FakeGrammars() });
+  const send = (key: string, path: string, body: object) =>
+    fetch(server.url + path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const long = 'x'.repeat(10_000);
+  const first = send(keyA, '/tokenize', { prompt: `a1${long}` });
+  await eventually('the first is begun', () => tokenizer.asked.length === 1);
+  // Too long for the context: refused once it was tokenized.
+  const second = send(keyA, '/v1/completions', { model: 'falcon', prompt: `a2${long}` });
+  const third = send(keyA, '/v1/chat/completions', { model: 'falcon', messages: [{ role: 'user', content: long }] });
+  const short = send(keyA, '/tokenize', { prompt: 'a3' });
+  const other = send(keyB, '/tokenize', { prompt: `b1${long}` });
+  await eventually('others are begun', () => tokenizer.asked.length >= 3);
+  expect(tokenizer.asked.toSorted()).toEqual(['a1', 'a3', 'b1']);
+  for (let n = 0; n < 3; n++) tokenizer.next();
+  for (const { status } of await Promise.all([first, short, other])) expect(status).toBe(200);
+  await eventually('the next is begun', () => tokenizer.asked.length === 4);
+  tokenizer.next();
+  await eventually('the last is begun', () => tokenizer.asked.length === 5);
+  tokenizer.next();
+  for (const answer of await Promise.all([second, third]))
+    expect(await errorOf(answer)).toMatchObject({ code: 'context_length_exceeded' });
+});
+
+describe('a call that waits is refused at the prompt that passes the bound of its tokens', () => {
+  const body = { model: 'falcon', prompt: Array.from({ length: 64 }, () => 'x'.repeat(2000)) };
+
+  test('by the API', async () => {
+    const tokenizer = new ByteTokenizer();
+    const encode = vi.spyOn(tokenizer, 'encode');
+    const server = await listening({ tokenizer, grammars: new FakeGrammars() });
+    expect((await post(server, '/v1/completions', body)).status).toBe(400);
+    expect(encode).toHaveBeenCalledTimes(17);
+  });
+
+  test('by a worker, which trusts nobody', async () => {
+    const { world } = await waiting();
+    startWorker(world, () => 'a');
+    const encode = vi.spyOn(ByteTokenizer.prototype, 'encode');
+    const call = callLive(world, tenantA, { v: 1, endpoint: '/v1/completions', body }, 1, new AbortController().signal);
+    await expect(call.next()).rejects.toMatchObject({ message: expect.stringMatching(/17 prompts .* already 34000/) });
+    expect(encode).toHaveBeenCalledTimes(17);
+    encode.mockRestore();
+  });
 });

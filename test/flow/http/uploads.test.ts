@@ -1,13 +1,20 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { toFile } from 'openai';
 import { expect, test } from 'vitest';
+import { sweepRetention } from '../../../src/app/retention/sweep-retention.js';
 import { sweepUploads } from '../../../src/app/uploads/sweep-uploads.js';
+import type { World } from '../../../src/app/world.js';
 import { uploadObject } from '../../../src/contract/upload-object.js';
 import { mend, stopAtWrite } from '../../support/store-faults.js';
 import { bounds } from '../../../src/domain/bounds.js';
 import { keys } from '../../../src/domain/object-keys.js';
 import { tenantA } from './fake-world.js';
 import { listening, type Listening } from './listening.js';
+
+const sweepAll = async (world: World): Promise<void> => {
+  await sweepUploads(world);
+  await sweepRetention(world);
+};
 
 const content = randomBytes(300_000);
 const pieces = [content.subarray(0, 1), content.subarray(1, 200_001), content.subarray(200_001)];
@@ -95,17 +102,17 @@ test('a cancelled upload takes nothing more, and its parts are swept', async () 
   const data = await toFile(Buffer.from('x'), 'upload');
   await expect(client.uploads.parts.create(upload.id, { data })).rejects.toMatchObject({ code: 'upload_ended' });
   await expect(client.uploads.complete(upload.id, { part_ids })).rejects.toMatchObject({ code: 'upload_ended' });
-  await sweepUploads(world);
+  await sweepAll(world);
   expect(
     [...world.store.keys()].some((key) => key.includes('/parts/')),
     'kept for a while',
   ).toBe(true);
   await world.clock.advance(11 * 60 * 1000);
-  await sweepUploads(world);
+  await sweepAll(world);
   expect([...world.store.keys()].filter((key) => key.includes('/parts/'))).toEqual([]);
   expect(await client.uploads.cancel(upload.id), 'the record is kept for a day').toMatchObject({ status: 'cancelled' });
   await world.clock.advance(24 * 3600 * 1000);
-  await sweepUploads(world);
+  await sweepAll(world);
   expect([...world.store.keys()]).toEqual([]);
   await expect(client.uploads.cancel(upload.id)).rejects.toMatchObject({ status: 404 });
 });
@@ -122,16 +129,16 @@ test('a crash at any write of the sweep leaves nothing that the next does not re
       for (const wait of [0, 11 * 60 * 1000, 25 * 3_600_000]) {
         await world.clock.advance(wait);
         const crash = stopAtWrite(world.store, at, when);
-        await sweepUploads(world);
+        await sweepAll(world);
         mend(world.store);
         stopped ||= crash.stopped();
         await expect(client.uploads.cancel(upload.id)).rejects.toMatchObject({
           code: expect.stringMatching(/^upload_ended$|^not_found$/) as string,
         });
-        await sweepUploads(world);
+        await sweepAll(world);
       }
       await world.clock.advance(2 * 3_600_000);
-      await sweepUploads(world);
+      await sweepAll(world);
       expect([...world.store.keys()], `write ${at}`).toEqual([]);
       if (!stopped) {
         expect(at).toBeGreaterThan(2);
@@ -151,9 +158,9 @@ test('an upload whose hour is over is expired', async () => {
     message: expect.stringContaining('expired'),
   });
   await expect(client.uploads.cancel(upload.id)).rejects.toMatchObject({ code: 'upload_ended' });
-  await sweepUploads(world);
+  await sweepAll(world);
   await world.clock.advance(11 * 60 * 1000);
-  await sweepUploads(world);
+  await sweepAll(world);
   expect([...world.store.keys()].some((key) => key.includes('/parts/'))).toBe(false);
 });
 
@@ -164,7 +171,7 @@ test('a completed upload keeps its file when its parts are swept', async () => {
   const part_ids = await sendParts(server, upload.id);
   const done = await client.uploads.complete(upload.id, { part_ids });
   await world.clock.advance(11 * 60 * 1000);
-  await sweepUploads(world);
+  await sweepAll(world);
   const read = await client.files.content(done.file?.id ?? '');
   expect((await read.arrayBuffer()).byteLength).toBe(content.length);
   expect(await client.uploads.complete(upload.id, { part_ids })).toMatchObject({ status: 'completed' });
@@ -246,6 +253,6 @@ test('a tenant has a bounded number of open uploads, also when they are begun at
   await client.uploads.create(declared);
   await expect(client.uploads.create(declared)).rejects.toMatchObject(full);
   await world.clock.advance(3600_000);
-  await sweepUploads(world);
+  await sweepAll(world);
   expect((await client.uploads.create(declared)).id).not.toBe(expired);
 });

@@ -69,7 +69,7 @@ describe('a look at an ended batch', () => {
     const first = await service.untilEnd(id);
     expect(first.cancelling_at).not.toBeNull();
     expect(await service.view(id)).toEqual(first);
-    const fresh = { ...service.world, records: new BatchRecords(service.world.store) };
+    const fresh = { ...service.world, records: new BatchRecords(service.world.store, service.world.clock) };
     expect(await viewBatch(fresh, tenant, id)).toEqual(first);
   });
 
@@ -119,7 +119,7 @@ describe('a look at a running batch', () => {
   test('sees a cancel at once, whoever asked for it', async () => {
     const { service, id } = await running();
     await service.view(id);
-    const other = { ...service.world, records: new BatchRecords(service.world.store) };
+    const other = { ...service.world, records: new BatchRecords(service.world.store, service.world.clock) };
     expect((await cancelBatch(other, tenant, id)).status).toBe('cancelling');
     expect((await service.view(id)).status).toBe('cancelling');
   });

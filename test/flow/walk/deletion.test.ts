@@ -54,7 +54,7 @@ describe('a deleted batch', () => {
     await expectGone(service, batch);
     await service.world.clock.advance(26 * 3600 * 1000);
     for (const fileId of filesOf(batch)) expect(keysOf(service, fileId), 'not even a tombstone').toEqual([]);
-    expect(service.world.store.keys().filter((key) => key.startsWith('due/'))).toEqual([]);
+    expect(service.world.store.keys().filter((key) => key.startsWith('agenda/'))).toEqual([]);
   });
 
   test('can be deleted again, before and after its bytes went', async () => {
@@ -172,14 +172,14 @@ describe('a crash at any write', () => {
           // Nobody repeats it: all stays as it was, and the entry of the agenda goes.
           await service.world.clock.advance(2 * 3600 * 1000);
           expect((await service.view(batch.id)).status).toBe('completed');
-          expect(service.world.store.keys().filter((key) => key.startsWith('due/'))).toEqual([]);
+          expect(service.world.store.keys().filter((key) => key.startsWith('agenda/'))).toEqual([]);
         }
         if (!tombstone) await deleteBatch(service.world, tenant, batch.id);
         await service.world.clock.advance(27 * 3600 * 1000);
         await expectGone(service, batch);
         expect(keysOf(service, batch.id)).toEqual([keys.batchDeleted(tenant, batch.id)]);
         for (const fileId of filesOf(batch)) expect(keysOf(service, fileId)).toEqual([]);
-        expect(service.world.store.keys().filter((key) => key.startsWith('due/'))).toEqual([]);
+        expect(service.world.store.keys().filter((key) => key.startsWith('agenda/'))).toEqual([]);
         if (!crash.stopped()) {
           expect(outcome).toBe('done');
           expect(at).toBeGreaterThan(5);
@@ -205,7 +205,7 @@ describe('a crash at any write', () => {
         await sweepRetention(world);
         expect(keysOf(service, batch.id)).toEqual([keys.batchDeleted(tenant, batch.id)]);
         for (const fileId of [...filesOf(batch), batch.input_file_id]) expect(keysOf(service, fileId)).toEqual([]);
-        expect(world.store.keys().filter((key) => key.startsWith('due/'))).toEqual([]);
+        expect(world.store.keys().filter((key) => key.startsWith('agenda/'))).toEqual([]);
         if (!crash.stopped()) {
           expect(at).toBeGreaterThan(15);
           return;

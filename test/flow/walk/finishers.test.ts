@@ -52,7 +52,7 @@ async function leftovers({ world, batchId }: Awaited<ReturnType<typeof decided>>
   const manifest = await findManifest(world.store, tenant, batchId);
   const named = [manifest?.output?.fileId, manifest?.errors?.fileId];
   const all = world.store.keys().filter((key) => {
-    if (key.startsWith('due/') || key.includes('/out/')) return true;
+    if (key.startsWith('agenda/') || key.includes('/out/')) return true;
     return key.endsWith('/file.json') && world.store.text(key)?.includes('batch_output') === true;
   });
   return all.filter((key) => !named.some((fileId) => fileId !== undefined && key.includes(fileId)));

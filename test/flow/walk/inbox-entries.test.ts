@@ -22,7 +22,7 @@ async function inboxes() {
   const fake = fakeWorld();
   const store = await FolderStore.open(folder);
   const tenants = { ...fake.tenants, inboxTenants: () => ['mallory', 'alice'] };
-  const world = { ...fake, store, tenants, records: new BatchRecords(store) };
+  const world = { ...fake, store, tenants, records: new BatchRecords(store, fake.clock) };
   const [mallory, alice] = [path.join(folder, 'inbox/mallory'), path.join(folder, 'inbox/alice')];
   for (const inbox of [mallory, alice]) await mkdir(inbox, { recursive: true });
   await writeFile(path.join(folder, 'secret.txt'), secret);

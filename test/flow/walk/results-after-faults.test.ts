@@ -74,7 +74,7 @@ async function expectNoLeftovers(service: FakeService<FaultyStore>, manifest: Ma
   expect(records.filter((key) => named.some((fileId) => key.includes(fileId)))).toHaveLength(2);
   // The two results and the input.
   expect(records).toHaveLength(3);
-  expect(await keysBelow(store, keys.dueItems)).toEqual([]);
+  expect(await keysBelow(store, keys.agendas)).toEqual([]);
 }
 
 for (const kind of await storeKinds())

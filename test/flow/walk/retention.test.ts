@@ -34,7 +34,7 @@ const stored = (service: FakeService, seconds: number | null, text = content): P
 const keysOf = (service: FakeService, id: string): readonly string[] =>
   service.world.store.keys().filter((key) => key.includes(id));
 const agendaOf = (service: FakeService): readonly string[] =>
-  service.world.store.keys().filter((key) => key.startsWith('due/'));
+  service.world.store.keys().filter((key) => key.startsWith('agenda/'));
 const isShown = async (service: FakeService, id: string): Promise<boolean> =>
   (await findFile(service.world, tenant, id)) !== null;
 
@@ -49,7 +49,7 @@ test('a file is there to the second of its expiry; then its bytes go, and a day 
   expect((await listFiles(service.world, tenant, newest)).data).toEqual([]);
   await expect(deleteFile(service.world, tenant, file.id)).rejects.toMatchObject({ code: 'not_found' });
   await service.world.clock.advance(3 * 60_000);
-  expect(keysOf(service, file.id).filter((key) => !key.startsWith('due/'))).toEqual([
+  expect(keysOf(service, file.id).filter((key) => !key.startsWith('agenda/'))).toEqual([
     keys.fileDeleted(tenant, file.id),
   ]);
   expect((await listFiles(service.world, tenant, { ...newest, after: file.id })).data, 'still a cursor').toEqual([]);

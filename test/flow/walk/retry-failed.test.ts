@@ -338,6 +338,20 @@ describe('a batch has a bounded number of children', () => {
     expect((await service.view(batch.id)).eyrie.child_batch_ids).toHaveLength(bounds.retriesPerBatchMax);
   });
 
+  test('those of its children are among them', async () => {
+    const { service, batch } = await shortFailures();
+    service.startControl();
+    service.startGenerate('worker-2');
+    service.broken.add('prompt 1');
+    const child = await service.untilEnd((await service.retry(batch.id)).id);
+    const keysOf = (name: string, count: number) =>
+      Array.from({ length: count }, (_, n) => ({ idempotencyKey: `${name}-${n}` }));
+    const calls = keysOf('child', bounds.retriesPerBatchMax).map((key) => service.retry(child.id, {}, key));
+    const settled = await Promise.allSettled(calls);
+    const refused = settled.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+    expect(refused.map(({ reason }) => reason as unknown)).toEqual([expect.objectContaining(tooMany)]);
+  });
+
   test('and a call that is repeated does not use up another place', async () => {
     const { service, batch } = await shortFailures();
     for (let n = 0; n < 5; n++) {

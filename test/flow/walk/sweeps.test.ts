@@ -153,7 +153,7 @@ describe('a sweep', () => {
     store.calls.length = 0;
     const started = clock.now();
     let ended = 0;
-    const restarted = { ...service.world, records: new BatchRecords(store) };
+    const restarted = { ...service.world, records: new BatchRecords(store, service.world.clock) };
     void new Janitor(restarted).sweep().then(() => (ended = clock.now()));
     await clock.until('the sweep', () => ended > 0);
     expect(store.calls.length).toBeGreaterThan(500);
@@ -177,6 +177,28 @@ describe('a sweep', () => {
     queue.unavailable = false;
     progress.unavailable = false;
     for (const id of ids) expect(await service.untilEnd(id)).toMatchObject({ status: 'expired' });
+  });
+
+  test('gives up a bounded number of shards of a tenant, of however many batches', async () => {
+    const service = new FakeService();
+    service.startControl();
+    // Each is a shard of its own.
+    const large = { prompt: Array.from({ length: 10 }, () => 'a'), n: 16, max_tokens: 240 };
+    const fileId = await service.upload(
+      Array.from({ length: 300 }, (_, at) => completionLine(`line-${at}`, 'a', large)).join('\n'),
+    );
+    const { clock, store, world } = { ...service.world, world: service.world };
+    const ids = [(await service.create(fileId)).id, (await service.create(fileId)).id];
+    for (const id of ids) await clock.until('the plans', async () => (await service.view(id)).status === 'in_progress');
+    service.stopControls();
+    for (const id of ids) await cancelBatch(world, tenant, id);
+    clock.jump(10_000);
+    const parts = (): number => store.keys().filter((key) => key.includes('/parts/')).length;
+    const janitor = new Janitor(world);
+    await janitor.sweep();
+    expect(parts()).toBe(bounds.giveUpsPerSweep);
+    await janitor.sweep();
+    expect(parts()).toBe(600);
   });
 
   test('writes nothing for a batch that was removed, whatever it remembers', async () => {
@@ -214,8 +236,15 @@ test('deliveries that wait are looked at side by side, and queued only when the 
   expect(ended - startedMs).toBeLessThan(200);
   expect(added.mock.calls).toEqual([]);
   queue.wipe();
-  ended = 0;
-  void new Janitor(service.world).sweep().then(() => (ended = clock.now()));
-  await clock.until('the sweep', () => ended > 0);
+  const sweepAnew = async (): Promise<void> => {
+    ended = 0;
+    void new Janitor(service.world).sweep().then(() => (ended = clock.now()));
+    await clock.until('the sweep', () => ended > 0);
+  };
+  await sweepAnew();
+  expect(added.mock.calls, 'due in an hour only').toEqual([]);
+  // The schedule's fourth attempt, with its spread.
+  clock.jump(3 * hourMs);
+  await sweepAnew();
   expect(added.mock.calls.flatMap(([, jobs]) => jobs)).toHaveLength(20);
 });

@@ -29,6 +29,7 @@ const planOf = (shards: number): PlanObject => ({
     count: 1,
     tokens: 1,
     sha256: '',
+    noRequests: [],
     rejected: [],
   })),
 });
@@ -68,7 +69,7 @@ describe('records of batches', () => {
         return found;
       },
     } as unknown as FakeWorld['store'];
-    const records = new BatchRecords(slow);
+    const records = new BatchRecords(slow, world.clock);
     const before = records.cancelMs('acme', 'batch_1');
     await put(world, cancelKey, { v: 1, requestedMs: 7 });
     const after = [records.cancelMs('acme', 'batch_1'), records.cancelMs('acme', 'batch_1')];
@@ -86,12 +87,29 @@ describe('records of batches', () => {
     expect(await world.records.cancelMs('acme', 'batch_1')).toBe(7);
   });
 
-  test('are bounded: by the shards of all plans', async () => {
+  /** Which of the plans are remembered: those that need no read. */
+  const known = async (world: FakeWorld, records: BatchRecords, plans: readonly [string, string][]) => {
+    const found: boolean[] = [];
+    for (const [tenant, batchId] of plans) {
+      world.store.calls.length = 0;
+      await records.plan(tenant, batchId);
+      found.push(world.store.calls.length === 0);
+    }
+    return found;
+  };
+
+  test('are bounded by the bytes of all, and a tenant with large ones pushes out its own', async () => {
     const world = fakeWorld();
-    const records = new BatchRecords(world.store, 1000, 100);
-    for (const n of [1, 2, 3]) await put(world, keys.plan('acme', `batch_${n}`), planOf(40));
-    for (const n of [1, 2, 1, 3]) await records.plan('acme', `batch_${n}`);
-    expect([1, 2, 3].map((n) => records.knownPlan('acme', `batch_${n}`) !== null)).toEqual([true, false, true]);
+    const large = planOf(1000);
+    const bytes = JSON.stringify(large).length;
+    const records = new BatchRecords(world.store, world.clock, 1000, 6 * bytes);
+    const plans = [1, 2, 3, 4].map((n): [string, string] => ['greedy', `batch_${n}`]);
+    for (const [tenant, batchId] of plans) await put(world, keys.plan(tenant, batchId), large);
+    await put(world, keys.plan('acme', 'batch_1'), planOf(40));
+    await records.plan('acme', 'batch_1');
+    for (const [tenant, batchId] of plans) await records.plan(tenant, batchId);
+    expect(await known(world, records, [['acme', 'batch_1'], ...plans.slice(2)])).toEqual([true, true, true]);
+    expect(await known(world, records, plans.slice(0, 2))).toEqual([false, false]);
   });
 
   test('of two tenants are kept apart', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { runLine } from '../../../src/app/line/run-line.js';
 import { validateInput } from '../../../src/app/validate-input.js';
 import { bounds } from '../../../src/domain/bounds.js';
+import { grammarMemory } from '../../../src/domain/grammar.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { CountingIds } from '../../support/counting-ids.js';
 import { expectLinear } from '../../support/cpu-cost.js';
@@ -127,4 +128,16 @@ test('a shard holds no more bytes than a worker may keep, also of lines that tak
   const { shards } = await validateInput(source, { ...rules, endpoint: null, mode: 'strict', clock: new FakeClock() });
   expect(shards.length).toBeGreaterThan(2);
   for (const { byteStart, byteEnd } of shards) expect(byteEnd - byteStart).toBeLessThanOrEqual(bounds.shardBytesMax);
+});
+
+test('a shard holds no more memory of different grammars than a worker may keep', async () => {
+  const source = (async function* () {
+    for (let n = 0; n < 60; n++) {
+      const body = { model: 'falcon', prompt: 'x', guided_choice: [`${n}`, 'x'.repeat(900)] };
+      yield Buffer.from(`${JSON.stringify({ custom_id: `${n}`, method: 'POST', url: '/v1/completions', body })}\n`);
+    }
+  })();
+  const { shards } = await validateInput(source, { ...rules, endpoint: null, mode: 'strict', clock: new FakeClock() });
+  const most = bounds.shardGrammarBytesMax / grammarMemory({ text: 'x'.repeat(900) });
+  expect(shards.map(({ count }) => count)).toEqual([Math.floor(most), 60 - Math.floor(most)]);
 });

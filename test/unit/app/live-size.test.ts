@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { answerBytesMost } from '../../../src/app/line/answer-size.js';
 import { toLineRequest } from '../../../src/app/line/line-request.js';
 import { responseJson } from '../../../src/app/line/response-json.js';
 import { runSequences } from '../../../src/app/line/run-sequences.js';
-import { checkLiveSize, checkSequences } from '../../../src/app/live/live-size.js';
+import { checkLiveSize, checkPromptTokens, checkSequences } from '../../../src/app/live/live-size.js';
 import type { BoundName } from '../../../src/domain/bounds.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { FakeGrammars } from '../../support/fake-grammars.js';
@@ -49,6 +49,17 @@ describe('a call that waits for its answer', () => {
   ])('is refused when it has more %s than its bound', async (_, fields, bound) => {
     const line = await completion(fields);
     expect(() => checkLiveSize(line)).toThrow(passes(bound));
+  });
+
+  test('is refused at the prompt that passes the bound: the others are not tokenized', async () => {
+    const encode = vi.spyOn(tokenizer, 'encode');
+    const body = { model: 'falcon', prompt: prompts(64, 2000) };
+    const line = { customId: 'a', endpoint: '/v1/completions', body } as const;
+    await expect(toLineRequest(line, { ...rules, checkPrompts: checkPromptTokens })).rejects.toMatchObject({
+      bound: 'livePromptTokensMax',
+    });
+    expect(encode).toHaveBeenCalledTimes(17);
+    encode.mockRestore();
   });
 
   test('is refused for the log-probabilities of a chat too', async () => {

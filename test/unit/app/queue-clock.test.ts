@@ -31,6 +31,7 @@ function planOf(order: QueueOrder, shards: number): WorkPlan {
       count: 1,
       tokens: 1,
       sha256: '',
+      noRequests: [],
       rejected: [],
     })),
   };

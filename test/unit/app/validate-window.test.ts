@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { bounds } from '../../../src/domain/bounds.js';
 import { validateInput } from '../../../src/app/validate-input.js';
 import type { Tokenizer } from '../../../src/ports/tokenizer.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
@@ -54,4 +55,22 @@ test('of long lines no more are in memory at once than fill 256 KiB, and one', a
   const { charactersMost } = await validated(40, 100_000);
   expect(charactersMost).toBeGreaterThan(100_000);
   expect(charactersMost).toBeLessThanOrEqual(256 * 1024 + 100_000);
+});
+
+test('a file that would be cut into more shards than a batch may have is refused, and names the bound', async () => {
+  const lines = bounds.shardsPerBatchMax + 1;
+  const body = { model: testModel.id, prompt: Array.from({ length: 10 }, () => 'x'), max_tokens: 240, n: 16 };
+  const source = (async function* () {
+    for (let n = 0; n < lines; n++)
+      yield Buffer.from(`${JSON.stringify({ custom_id: `n${n}`, method: 'POST', url: '/v1/completions', body })}\n`);
+    await Promise.resolve();
+  })();
+  const rules = { endpoint: null, mode: 'strict', model: testModel, grammars: new FakeGrammars() } as const;
+  await expect(
+    validateInput(source, { ...rules, tokenizer: new ByteTokenizer(), clock: new FakeClock() }),
+  ).rejects.toMatchObject({
+    errors: [
+      { code: 'too_many_tasks', message: expect.stringContaining(`more than ${bounds.shardsPerBatchMax}`) as string },
+    ],
+  });
 });

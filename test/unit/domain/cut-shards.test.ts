@@ -55,3 +55,16 @@ test('the first shards are small, so that results show early; those behind them 
     .filter((shard) => shard !== null);
   expect([...shards, cutter.end()].map((shard) => shard?.count)).toEqual([3, 3, 5, 5, 2]);
 });
+
+test('a shard holds no more different grammars than its bound of memory, the same one as often as its lines ask for it', () => {
+  const cutter = new ShardCutter({ grammarBytesMax: 100 });
+  const shards = ['a', 'b', 'a', 'b', 'c', 'a', null, 'd', 'large', 'large', 'a'].map((key, at) =>
+    cutter.add({
+      start: at,
+      end: at + 1,
+      tokens: 1,
+      ...(key === null ? {} : { grammar: { key, bytes: key === 'large' ? 200 : 50 } }),
+    }),
+  );
+  expect([...shards, cutter.end()].flatMap((shard) => (shard ? [shard.count] : []))).toEqual([4, 3, 1, 1, 1, 1]);
+});

@@ -26,7 +26,8 @@ export interface FolderServer {
 export async function folderServer(filesBytes: number, options: ServerOptions = {}): Promise<FolderServer> {
   const folder = await tempFolder();
   const store = await FolderStore.open(folder);
-  const world = { ...fakeWorld(plainOffer, { filesBytes }), store, records: new BatchRecords(store) };
+  const fake = fakeWorld(plainOffer, { filesBytes });
+  const world = { ...fake, store, records: new BatchRecords(store, fake.clock) };
   const shares = apiShares(world);
   const server = createServer(world, { requestsPerMinute: null, shares, ...options });
   await server.listen({ host: '127.0.0.1', port: 0 });

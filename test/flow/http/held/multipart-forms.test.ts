@@ -219,8 +219,7 @@ async function send({ port }: FolderServer, { body, type = usual, headers = [] }
 
 /** What a file leaves in the store, and nothing else. */
 const objectsOf = (id: string): unknown[] => [
-  expect.stringMatching(`^due/\\d+\\.${tenantA}\\.${id}$`),
-  expect.stringMatching(`^due/\\d+\\.${tenantA}\\.${id}$`),
+  expect.stringMatching(`^agenda/${tenantA}/\\d+/\\d+\\.${id}$`),
   keys.fileContent(tenantA, id),
   keys.file(tenantA, id),
   expect.stringMatching(`^${keys.fileIndex(tenantA)}\\d+-${id}$`),

@@ -3,6 +3,7 @@ import { APIError, toFile, type OpenAI } from 'openai';
 import { beforeEach, expect, test } from 'vitest';
 import { BatchRecords } from '../../../../src/app/batch-records.js';
 import { FolderStore } from '../../../../src/adapters/folder/folder-store.js';
+import { SystemClock } from '../../../../src/adapters/system-clock/system-clock.js';
 import type { MemoryStore } from '../../../support/memory-store.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 import { listening, type Listening } from '../listening.js';
@@ -15,7 +16,8 @@ let server: Listening;
 beforeEach(async () => {
   const store = await FolderStore.open(await tempFolder());
   // Nothing here looks into the store behind the service's back, which is all that a MemoryStore has more.
-  server = await listening({}, undefined, { store: store as unknown as MemoryStore, records: new BatchRecords(store) });
+  const records = new BatchRecords(store, new SystemClock());
+  server = await listening({}, undefined, { store: store as unknown as MemoryStore, records });
 });
 
 const create = (text: string): Promise<OpenAI.Batch> => {

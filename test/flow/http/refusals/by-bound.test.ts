@@ -5,6 +5,7 @@ import { bounds, type BoundName } from '../../../../src/domain/bounds.js';
 import { ByteTokenizer } from '../../../support/byte-tokenizer.js';
 import { FakeGrammars } from '../../../support/fake-grammars.js';
 import { projectRoot } from '../../../support/project-imports.js';
+import { scriptedEndToken } from '../../../support/scripted-engine.js';
 import { jsonPost } from '../answering.js';
 import { errorOf, listening } from '../listening.js';
 import { RawSocket } from '../raw-socket.js';
@@ -105,6 +106,12 @@ const cases: readonly Case[] = [
   ],
   ['tokenizeCharsMax', 'prompt', '/tokenize', { prompt: text('tokenizeCharsMax') }],
   ['detokenizeTokensMax', 'tokens', '/detokenize', { tokens: list('detokenizeTokensMax', () => 1) }],
+  [
+    'detokenizeBytesMax',
+    'tokens',
+    '/detokenize',
+    { tokens: Array.from({ length: bounds.detokenizeTokensMax }, () => scriptedEndToken) },
+  ],
   ['customIdCharsMax', 'custom_id', '/v1/reports', { ...report, custom_id: text('customIdCharsMax') }],
   ['batchLinesMax', 'line', '/v1/reports', { ...report, line: bounds.batchLinesMax + 1 }],
   ['reportCommentCharsMax', 'comment', '/v1/reports', { ...report, comment: text('reportCommentCharsMax') }],

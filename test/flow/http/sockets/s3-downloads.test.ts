@@ -73,7 +73,7 @@ describe.skipIf(reason !== '')(`downloads from a real S3 server ${reason}`, () =
   test('260 downloads that are not read stop nobody else', { timeout: 120_000 }, async () => {
     const store = storeOf();
     const base = fakeWorld();
-    const world = { ...base, store, records: new BatchRecords(store) };
+    const world = { ...base, store, records: new BatchRecords(store, base.clock) };
     const shares = apiShares(world);
     const server = createServer(world, { shares });
     await server.listen({ host: '127.0.0.1', port: 0 });

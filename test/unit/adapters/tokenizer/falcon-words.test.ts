@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { Tokenizer } from 'tokenizers';
 import { describe, expect, it } from 'vitest';
-import { FalconWords } from '../../../../src/adapters/tokenizer/falcon-words.js';
+import { BpeTokenizer } from '../../../../src/adapters/tokenizer/bpe-tokenizer.js';
+import { FalconWords, stepsMax } from '../../../../src/adapters/tokenizer/falcon-words.js';
 import { parseTokenizerFile } from '../../../../src/adapters/tokenizer/tokenizer-file.js';
 
 const file = (path: string): URL => new URL(`../../../../${path}`, import.meta.url);
@@ -48,6 +49,47 @@ describe.each([
     for (const written of ['a<|endoftext|>', '>>TITLE<<', 'é', 'a\0', '\u{2028}', 'x'.repeat(100)])
       expect(words?.encode(written), JSON.stringify(written)).toBeNull();
   });
+});
+
+/** Words that nobody has written before. */
+const newWords = (count: number, length: number, seed: number): string =>
+  Array.from({ length: count }, (_, n) =>
+    Array.from({ length }, (__, at) =>
+      String.fromCharCode(97 + ((Math.imul(seed * 7919 + n * 104_729 + at * 31 + 1, 2_654_435_761) >>> 27) % 26)),
+    ).join(''),
+  ).join(' ');
+
+it('leaves a text to the library when its new words would take too long, which grows with the square of their length', () => {
+  const path = 'test/golden/falcon-tiny/40b/tokenizer.json';
+  const words = FalconWords.of(parseTokenizerFile(readFileSync(file(path), 'utf8'), path));
+  expect(words?.encode(newWords(1500, 5, 1))).not.toBeNull();
+  expect(words?.encode(newWords(24, 62, 2))).not.toBeNull();
+  for (const long of [newWords(1990, 62, 3), newWords(60, 62, 4), newWords(600, 20, 5)]) {
+    expect(words?.encode(long)).toBeNull();
+    expect(words?.steps).toBeLessThan(stepsMax + 64 ** 2 + 10);
+  }
+  // What is known costs its characters.
+  const known = 'the word '.repeat(11_000);
+  expect(words?.encode(known)).not.toBeNull();
+  expect(words?.encode(known + known)).toBeNull();
+});
+
+it('lets others have their turn between many texts, one after the other or side by side', async () => {
+  const tokenizer = BpeTokenizer.fromJson(readFileSync(file('models/demo/tokenizer.json'), 'utf8'));
+  const texts = (seed: number) => Array.from({ length: 40 }, (_, n) => newWords(24, 62, seed + n));
+  let turns = 0;
+  let counting = true;
+  const count = (): void => {
+    turns++;
+    if (counting) setImmediate(count);
+  };
+  setImmediate(count);
+  for (const one of texts(100)) await tokenizer.encode(one, 'text');
+  expect(turns).toBeGreaterThanOrEqual(15);
+  turns = 0;
+  await Promise.all(texts(200).map((one) => tokenizer.encode(one, 'text')));
+  expect(turns).toBeGreaterThanOrEqual(15);
+  counting = false;
 });
 
 it('is offered only for files that cut words as Falcon does', () => {

@@ -25,7 +25,7 @@ function twoProcesses(filesBytes: number) {
       }
     }
     const description = { filename: 'a', purpose: 'batch', expires_after: undefined } as const;
-    return quota.metered(tenant, content(), (metered) =>
+    return quota.metered(tenant, 'file', content(), (metered) =>
       storeFile(world, { tenant, content: metered, describe: () => Promise.resolve(description) }),
     );
   };
@@ -127,7 +127,7 @@ describe('the quota of bytes', () => {
   });
 
   test('without a limit costs nothing', async () => {
-    const world = fakeWorld({ quotas: { filesBytes: null } });
+    const world = fakeWorld({ quotas: { filesBytes: null, files: null } });
     const quota = new FilesQuota(world);
     await quota.check(tenant, 1e15);
     expect(await quota.taking(tenant, 1e15, () => Promise.resolve('stored'))).toBe('stored');

@@ -33,5 +33,5 @@ test('events that no batch keeps are removed after their time with their deliver
   await clock.advance(bounds.webhookEventKeptMs);
   expect(await present()).toEqual([end]);
   expect(store.keys().filter((key) => key.includes('/deliveries/'))).toHaveLength(1);
-  expect(store.keys().filter((key) => key.startsWith('due/'))).toEqual([]);
+  expect(store.keys().filter((key) => key.startsWith('agenda/'))).toEqual([]);
 });
