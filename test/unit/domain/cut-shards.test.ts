@@ -63,6 +63,7 @@ test('a shard holds no more different grammars than its bound of memory, the sam
       answerBytes: 0,
       start: at,
       end: at + 1,
+      answerBytes: 0,
       tokens: 1,
       ...(key === null ? {} : { grammar: { key, bytes: key === 'large' ? 200 : 50 } }),
     }),
