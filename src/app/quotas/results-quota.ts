@@ -1,10 +1,20 @@
 import { bounds } from '../../domain/bounds.js';
-import type { Reason } from '../give-up-shard.js';
-import type { World } from '../world.js';
+import type { ErrorCode } from '../../domain/errors.js';
+import type { Clock } from '../../ports/clock.js';
+import type { ObjectStore } from '../../ports/object-store.js';
+import type { Tenants } from '../../ports/tenants.js';
+import type { Refusals } from '../fair/refusals.js';
 import { countResults } from './count-results.js';
+import type { QuickShared } from './quick-shared.js';
 import { newIntake, StoredUsage } from './stored-usage.js';
 
-type ResultsWorld = Pick<World, 'store' | 'clock' | 'tenants' | 'quickShared' | 'refusals'>;
+interface ResultsWorld {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly tenants: Tenants;
+  readonly quickShared: QuickShared;
+  readonly refusals: Refusals;
+}
 
 /**
  * Holds a tenant's stored results below its quota, by the bytes that are there: what a batch will write is not known before, and its
@@ -21,7 +31,7 @@ export class ResultsQuota {
   }
 
   /** Why no more results may be made; null while there is room. */
-  async usedUp(tenant: string): Promise<Reason | null> {
+  async usedUp(tenant: string): Promise<{ readonly code: ErrorCode; readonly message: string } | null> {
     const { tenants, refusals } = this.#world;
     const { resultsBytes } = tenants.quotas(tenant);
     if (resultsBytes === null) return null;

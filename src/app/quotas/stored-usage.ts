@@ -1,5 +1,6 @@
 import type { Usage } from '../../domain/usage.js';
-import type { World } from '../world.js';
+import type { Clock } from '../../ports/clock.js';
+import type { QuickShared } from './quick-shared.js';
 import { LocalUsage } from './local-usage.js';
 
 /** What one upload, or one result, has told of itself so far, and to whom. */
@@ -32,7 +33,7 @@ export class StoredUsage {
   /** Counts under way in this process, by what they are for. */
   readonly #counts = new Map<string, Promise<number>>();
 
-  constructor({ quickShared, clock }: Pick<World, 'quickShared' | 'clock'>, counted: Counted) {
+  constructor({ quickShared, clock }: { readonly clock: Clock; readonly quickShared: QuickShared }, counted: Counted) {
     this.#quickShared = quickShared;
     this.#counted = counted;
     this.#local = new LocalUsage(clock);

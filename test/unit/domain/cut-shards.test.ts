@@ -60,7 +60,6 @@ test('a shard holds no more different grammars than its bound of memory, the sam
   const cutter = new ShardCutter({ grammarBytesMax: 100 });
   const shards = ['a', 'b', 'a', 'b', 'c', 'a', null, 'd', 'large', 'large', 'a'].map((key, at) =>
     cutter.add({
-      answerBytes: 0,
       start: at,
       end: at + 1,
       answerBytes: 0,
