@@ -27,7 +27,7 @@ export interface Counted {
  * itself, and learns of what came in through others with its next count.
  */
 export class StoredUsage {
-  readonly #quickShared: World['quickShared'];
+  readonly #quickShared: QuickShared;
   readonly #counted: Counted;
   readonly #local: LocalUsage;
   /** Counts under way in this process, by what they are for. */
