@@ -61,10 +61,12 @@ export function fileContentRoutes(world: World, places: Places, turns: LoopTurns
         const open = async () => {
           const leave = await places.hold('openings', tenant, reply);
           try {
-            return await openFileContent(world, file, range, {
-              signal: answerEnds(reply),
-              turn: () => turns.enter(tenant),
-            });
+            const signal = answerEnds(reply);
+            const content = await openFileContent(world, file, range, { signal, turn: () => turns.enter(tenant) });
+            if (!signal.aborted) return content;
+            // Nobody takes it: an answer that is sent now would never end.
+            await content[Symbol.asyncIterator]().return?.();
+            throw signal.reason as Error;
           } finally {
             leave();
           }

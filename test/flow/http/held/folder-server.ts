@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -20,6 +21,16 @@ export interface FolderServer {
   readonly files: () => Promise<string[]>;
   /** Files of the store's folder that the process holds open. */
   readonly openFiles: () => Promise<string[]>;
+}
+
+/** A folder that is removed while it is walked through makes the walk begin anew. */
+async function allUnder(folder: string): Promise<Dirent[]> {
+  for (let attempt = 1; ; attempt++)
+    try {
+      return await readdir(folder, { recursive: true, withFileTypes: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 20) throw error;
+    }
 }
 
 /** A server whose store is a folder, with room for so many bytes of tenant A's files; closed after the test. */
@@ -46,7 +57,7 @@ export async function folderServer(filesBytes: number, options: ServerOptions = 
         headers: { authorization: `Bearer ${keyA}`, ...(init.headers as object) },
       }),
     files: async () => {
-      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const entries = await allUnder(folder);
       const names = entries.filter((entry) => !entry.isDirectory());
       const all = names.map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
       return all.filter((name) => !name.startsWith('.spare')).toSorted();
