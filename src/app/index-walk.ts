@@ -1,5 +1,6 @@
 import { bounds } from '../domain/bounds.js';
 import type { ObjectInfo, ObjectStore } from '../ports/object-store.js';
+import { listAll } from './list-all.js';
 
 /**
  * Walks over an index whose keys sort newest first: behind the prefix come 13 digits of time, see `invertedTime`. `after` is the key
@@ -8,15 +9,6 @@ import type { ObjectInfo, ObjectStore } from '../ports/object-store.js';
 export type ListOrder = 'asc' | 'desc';
 
 type Lister = Pick<ObjectStore, 'list'>;
-
-async function* newestFirst(store: Lister, prefix: string, after: string | null): AsyncGenerator<ObjectInfo> {
-  let from = after;
-  do {
-    const page = await store.list(prefix, from === null ? {} : { after: from });
-    yield* page.objects;
-    from = page.next;
-  } while (from !== null);
-}
 
 const timeDigits = 13;
 const lastPlace = 10 ** timeDigits - 1;
@@ -94,7 +86,7 @@ export async function readIndex<T>(
   read: (key: string) => Promise<T | null>,
   isWanted: (entry: ObjectInfo) => boolean = () => true,
 ): Promise<IndexPage<T>> {
-  const walk = (page.order === 'desc' ? newestFirst : oldestFirst)(store, prefix, page.after);
+  const walk = (page.order === 'desc' ? listAll : oldestFirst)(store, prefix, page.after);
   const groupMax = Math.min(readsMax, page.limit + 1);
   const found: T[] = [];
   const look = async (group: readonly string[]): Promise<void> => {

@@ -1,11 +1,15 @@
 import type { ObjectInfo, ObjectStore } from '../ports/object-store.js';
 
-/** Every object under a prefix in order of key, a page in memory at a time. */
-export async function* listAll(store: ObjectStore, prefix: string): AsyncGenerator<ObjectInfo> {
-  let after: string | null = null;
+/** Every object under a prefix in order of key, those after `after` if it is given, a page in memory at a time. */
+export async function* listAll(
+  store: Pick<ObjectStore, 'list'>,
+  prefix: string,
+  after: string | null = null,
+): AsyncGenerator<ObjectInfo> {
+  let from = after;
   do {
-    const page = await store.list(prefix, after === null ? {} : { after });
+    const page = await store.list(prefix, from === null ? {} : { after: from });
     yield* page.objects;
-    after = page.next;
-  } while (after !== null);
+    from = page.next;
+  } while (from !== null);
 }

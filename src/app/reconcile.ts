@@ -206,7 +206,7 @@ export class Janitor {
     // Giving them up has failed for an hour: it ends without their parts.
     if (now >= submit.expiresMs + bounds.finishLateMs) return this.#restoreFinish(submit, sweep);
     const verdict = stopMs === cancelMs ? 'cancelled' : 'expired';
-    const left = await this.#giveUp(submit, decided, verdict, sweep);
+    const left = await this.#giveUp(submit, plan, decided, verdict, sweep);
     return left > 0 ? { found: `${left} left`, watched: null, dueMs: now } : this.#restoreFinish(submit, sweep);
   }
 
@@ -274,14 +274,19 @@ export class Janitor {
   /** Returns how many undecided shards are left for the next sweep. */
   async #giveUp(
     submit: SubmitObject,
+    head: WorkHead,
     decided: ReadonlyMap<number, number>,
     verdict: 'cancelled' | 'expired',
     { giveUps }: Sweep,
   ): Promise<number> {
+    const roomNow = (): number => giveUps.get(submit.tenant) ?? bounds.giveUpsPerSweep;
+    // Nothing is given up now, so the plan is not read for it.
+    if (roomNow() === 0) return head.shardTokens.length - decided.size;
     const plan = await this.#wholePlan(submit);
     if (!plan) return 0;
     const open = plan.shards.filter(({ n }) => !decided.has(n));
-    const room = giveUps.get(submit.tenant) ?? bounds.giveUpsPerSweep;
+    // Other batches of the tenant may have taken some while the plan was read.
+    const room = roomNow();
     const now = open.slice(0, room);
     giveUps.set(submit.tenant, room - now.length);
     await sideBySide(now, bounds.giveUpsAtOnce, async (shard) => {

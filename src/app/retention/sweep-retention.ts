@@ -2,6 +2,7 @@ import { bounds } from '../../domain/bounds.js';
 import { errorCode } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { keys, parseDue, parseDueResultId, parseOldDue, type DueItem } from '../../domain/object-keys.js';
+import type { ListPage } from '../../ports/object-store.js';
 import { sideBySide } from '../side-by-side.js';
 import { sweepByTenant, type Each } from '../sweep/by-tenant.js';
 import { removeUpload } from '../uploads/remove-upload.js';
@@ -28,6 +29,16 @@ async function look(world: Remover, item: DueItem, inUse: InputsInUse): Promise<
 interface Entry {
   readonly key: string;
   readonly item: DueItem;
+}
+
+/** The entries of a page, which is in order of time, that are due; the others come after them. */
+function dueOf({ objects }: ListPage, parse: (key: string) => DueItem | null, nowMs: number) {
+  const known = objects.flatMap(({ key }): Entry[] => {
+    const item = parse(key);
+    return item ? [{ key, item }] : [];
+  });
+  const due = known.filter(({ item }) => item.dueMs <= nowMs);
+  return { due, isAll: due.length === known.length };
 }
 
 /** What comes of one entry; null when it failed, which leaves it for the next sweep. */
@@ -76,18 +87,14 @@ async function moveOldEntries(world: Remover): Promise<void> {
   let after: string | null = null;
   for (let moved = 0; moved < bounds.sweepOldEntriesMax;) {
     const page = await store.list(keys.oldDueItems, after === null ? {} : { after });
-    const known = page.objects.flatMap(({ key }) => {
-      const item = parseOldDue(key);
-      return item ? [{ key, item }] : [];
-    });
-    const due = known.filter(({ item }) => item.dueMs <= clock.now());
+    const { due, isAll } = dueOf(page, parseOldDue, clock.now());
     await sideBySide(due, bounds.storeReadsAtOnce, (entry) =>
       attempt(world, entry, async () => {
         await putOnAgenda(store, entry.item.dueMs, entry.item.tenant, entry.item.id, forRemoval);
         await store.delete(entry.key);
       }),
     );
-    if (due.length < known.length || page.next === null) return;
+    if (!isAll || page.next === null) return;
     after = page.next;
     moved += due.length;
   }
@@ -106,12 +113,8 @@ export async function sweepRetention(world: Remover & Pick<World, 'tenants'>): P
       limit: bounds.sweepEntriesPerTurn,
       ...(after === null ? {} : { after }),
     });
-    const known = page.objects.flatMap(({ key }) => {
-      const item = parseDue(key);
-      return item ? [{ key, item }] : [];
-    });
-    const due = known.filter(({ item }) => item.dueMs <= clock.now());
+    const { due, isAll } = dueOf(page, parseDue, clock.now());
     await sweepEntries(world, tenant, due, inUse, each);
-    return due.length < known.length ? null : page.next;
+    return isAll ? page.next : null;
   });
 }

@@ -16,7 +16,7 @@ import { dryRunObject, type DryRunObject } from '../../contract/dry-run.js';
 import { batchesQuery, deletedBatch, listOf } from '../../contract/list-query.js';
 import { EyrieError } from '../../domain/errors.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
-import type { Places } from '../places.js';
+import { answerEnds, type Places } from '../places.js';
 import { repeatHeaders, toRepeat } from '../repeat-headers.js';
 
 function dryRunner(world: World, rulesOf: ((tenant: string) => LineRules) | null, share: FairShare) {
@@ -24,9 +24,7 @@ function dryRunner(world: World, rulesOf: ((tenant: string) => LineRules) | null
     if (!rulesOf)
       throw new EyrieError('unsupported_value', 'Dry runs are not offered here.', { param: 'eyrie.dry_run' });
     // Nothing is read for a client that has gone away.
-    const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort(new EyrieError('service_unavailable', 'The client has gone away.')));
-    const { signal } = gone;
+    const signal = answerEnds(reply);
     return share.run(tenant, () => dryRun({ ...world, ...rulesOf(tenant) }, tenant, request, signal), { signal });
   };
 }
