@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { opendir, readdir, stat } from 'node:fs/promises';
-import { LoopTurns, mergeSorted, sortInTurns } from './sorted-names.js';
+import { SharedRuns } from '../../domain/shared-runs.js';
+import { NameTurns, mergeSorted, sortInTurns } from './sorted-names.js';
 
 /** Entries read at once from a large folder: those are made into names in one turn. */
 const entriesPerRead = 1024;
@@ -26,12 +27,6 @@ interface Snapshot {
   readonly met: Map<string, number>;
 }
 
-interface Reading {
-  readonly underWay: Promise<Snapshot>;
-  /** For those who came after it had begun. */
-  next: Promise<Snapshot> | null;
-}
-
 /** Null: neither a file nor a folder. 'a/' sorts against 'a-b' and 'a.b' as the keys below it do. */
 function nameOf(entry: Dirent): string | null {
   if (entry.isFile()) return entry.name;
@@ -44,7 +39,7 @@ function nameOf(entry: Dirent): string | null {
  */
 export class FolderNames {
   readonly #kept = new Map<string, Snapshot>();
-  readonly #readings = new Map<string, Reading>();
+  readonly #readings = new SharedRuns<Snapshot>();
   #readingsBegun = 0;
 
   /** Names in key order. `sinceMs`: what the folder held at that time or later is enough, by `performance.now()`. */
@@ -54,33 +49,20 @@ export class FolderNames {
     const { mtimeNs, size } = await stat(folder, { bigint: true });
     if (kept?.isSettled && kept.mtimeNs === mtimeNs) return kept.sorted;
     // Some file systems do not know.
-    if (kept || size > smallFolderBytes || size === 0n) return (await this.#share(folder)).sorted;
+    if (kept || size > smallFolderBytes || size === 0n)
+      return (await this.#readings.take(folder, () => this.#refreshed(folder))).sorted;
     const names = (await readdir(folder, { withFileTypes: true })).map(nameOf);
     return names.filter((name) => name !== null).sort();
   }
 
-  #share(folder: string): Promise<Snapshot> {
-    const reading = this.#readings.get(folder);
-    if (!reading) return this.#begin(folder);
-    reading.next ??= reading.underWay.then(
-      () => this.#begin(folder),
-      () => this.#begin(folder),
-    );
-    return reading.next;
-  }
-
-  #begin(folder: string): Promise<Snapshot> {
-    const reading: Reading = { underWay: this.#refresh(folder), next: null };
-    this.#readings.set(folder, reading);
-    const end = (): void => {
-      if (reading.next === null && this.#readings.get(folder) === reading) this.#readings.delete(folder);
-    };
-    reading.underWay.then(end, () => {
+  async #refreshed(folder: string): Promise<Snapshot> {
+    try {
+      return await this.#refresh(folder);
+    } catch (error) {
       // What is remembered may be half renewed.
       this.#kept.delete(folder);
-      end();
-    });
-    return reading.underWay;
+      throw error;
+    }
   }
 
   async #refresh(folder: string): Promise<Snapshot> {
@@ -101,7 +83,7 @@ export class FolderNames {
       if (before === undefined) added.push(name);
       else stayed++;
     }
-    const turns = new LoopTurns();
+    const turns = new NameTurns();
     const left = stayed === known.length ? known : await this.#stillMet(known, met, reading, turns);
     const sorted = await mergeSorted(left, await sortInTurns(added, turns), turns);
     const snapshot = { readMs, mtimeNs, isSettled, sorted, met };
@@ -114,7 +96,7 @@ export class FolderNames {
     known: readonly string[],
     met: Map<string, number>,
     reading: number,
-    turns: LoopTurns,
+    turns: NameTurns,
   ): Promise<readonly string[]> {
     const left: string[] = [];
     for (const name of known) {

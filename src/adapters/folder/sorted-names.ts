@@ -5,7 +5,7 @@ import { bounds } from '../../domain/bounds.js';
 const stepNames = 1024;
 
 /** Lets others have their turn on the event loop when this work has had it for long enough. */
-export class LoopTurns {
+export class NameTurns {
   #since = performance.now();
   #steps = 0;
 
@@ -24,7 +24,7 @@ export class LoopTurns {
 export async function mergeSorted(
   one: readonly string[],
   other: readonly string[],
-  turns: LoopTurns,
+  turns: NameTurns,
 ): Promise<readonly string[]> {
   if (one.length === 0) return other;
   if (other.length === 0) return one;
@@ -44,7 +44,7 @@ export async function mergeSorted(
 }
 
 /** Sorts by UTF-16 code unit, as `sort` does, for any number of names. */
-export async function sortInTurns(names: readonly string[], turns: LoopTurns): Promise<readonly string[]> {
+export async function sortInTurns(names: readonly string[], turns: NameTurns): Promise<readonly string[]> {
   let runs: (readonly string[])[] = [];
   for (let at = 0; at < names.length; at += stepNames) {
     runs.push(names.slice(at, at + stepNames).sort());

@@ -1,3 +1,5 @@
+import { AlternatingQueue } from '../../domain/alternating-queue.js';
+
 /**
  * Has calls of the SDK begin a few in each turn of the event loop. Signing and sending one takes a millisecond or two, and steps that
  * read many objects side by side begin dozens of them at once: everything else in the process would wait for all. Calls about different
@@ -5,8 +7,8 @@
  */
 export class CallTurns {
   readonly #perTurn: number;
-  /** By folder, in the order in which they are served. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  /** By folder. */
+  readonly #waiting = new AlternatingQueue<() => void>();
   /** Begun in this turn. */
   #begun = 0;
 
@@ -17,13 +19,8 @@ export class CallTurns {
   /** Resolves when the call may begin: at once where nothing waits and this turn has room. */
   enter(folder: string): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#begun < this.#perTurn && this.#waiting.size === 0) {
-        this.#begin(resolve);
-        return;
-      }
-      const ofFolder = this.#waiting.get(folder);
-      if (ofFolder) ofFolder.push(resolve);
-      else this.#waiting.set(folder, [resolve]);
+      if (this.#begun < this.#perTurn && this.#waiting.isEmpty) this.#begin(resolve);
+      else this.#waiting.push(folder, resolve);
     });
   }
 
@@ -34,13 +31,10 @@ export class CallTurns {
 
   #nextTurn(): void {
     this.#begun = 0;
-    for (const [folder, ofFolder] of this.#waiting) {
-      if (this.#begun === this.#perTurn) return;
-      // At the end of the map, this loop comes to it again after all others.
-      this.#waiting.delete(folder);
-      const resolve = ofFolder.shift();
-      if (ofFolder.length > 0) this.#waiting.set(folder, ofFolder);
-      if (resolve) this.#begin(resolve);
+    while (this.#begun < this.#perTurn) {
+      const resolve = this.#waiting.shift();
+      if (!resolve) return;
+      this.#begin(resolve);
     }
   }
 }

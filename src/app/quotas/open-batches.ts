@@ -1,6 +1,7 @@
 import { bounds } from '../../domain/bounds.js';
 import { isId } from '../../domain/ids.js';
 import { keys } from '../../domain/object-keys.js';
+import { SharedRuns } from '../../domain/shared-runs.js';
 import type { Clock } from '../../ports/clock.js';
 import type { ObjectInfo, ObjectStore } from '../../ports/object-store.js';
 import type { BatchRecords } from '../batch-records.js';
@@ -22,12 +23,6 @@ interface SeenTokens extends Seen {
   readonly tokens: ReadonlyMap<string, number>;
 }
 
-interface Counting {
-  readonly underWay: Promise<SeenTokens>;
-  /** For those who came after it had begun. */
-  next: Promise<SeenTokens> | null;
-}
-
 const tenantsKeptMax = 1000;
 
 /**
@@ -38,7 +33,7 @@ export class OpenBatches {
   readonly #world: { readonly store: ObjectStore; readonly records: BatchRecords; readonly clock: Clock };
   readonly #lists = new KeptValues(tenantsKeptMax, bounds.recordsKeptMax);
   readonly #tokens = new KeptValues(tenantsKeptMax, bounds.recordsKeptMax);
-  readonly #counting = new Map<string, Counting>();
+  readonly #counts = new SharedRuns<SeenTokens>();
 
   constructor(world: { readonly store: ObjectStore; readonly records: BatchRecords; readonly clock: Clock }) {
     this.#world = world;
@@ -73,7 +68,7 @@ export class OpenBatches {
 
   /** The same by reads that begin now. */
   async tokensNow(tenant: string): Promise<ReadonlyMap<string, number>> {
-    return (await this.#count(tenant)).tokens;
+    return (await this.#counts.take(tenant, () => this.#count(tenant))).tokens;
   }
 
   #isYoung({ sinceMs }: Seen, ageMs: number): boolean {
@@ -89,28 +84,7 @@ export class OpenBatches {
     return seen;
   }
 
-  /** One count of a tenant at a time; who comes while it is under way shares the next one. */
-  #count(tenant: string): Promise<SeenTokens> {
-    const counting = this.#counting.get(tenant);
-    if (!counting) return this.#begin(tenant);
-    counting.next ??= counting.underWay.then(
-      () => this.#begin(tenant),
-      () => this.#begin(tenant),
-    );
-    return counting.next;
-  }
-
-  #begin(tenant: string): Promise<SeenTokens> {
-    const counting: Counting = { underWay: this.#read(tenant), next: null };
-    this.#counting.set(tenant, counting);
-    const end = (): void => {
-      if (counting.next === null && this.#counting.get(tenant) === counting) this.#counting.delete(tenant);
-    };
-    counting.underWay.then(end, end);
-    return counting.underWay;
-  }
-
-  async #read(tenant: string): Promise<SeenTokens> {
+  async #count(tenant: string): Promise<SeenTokens> {
     const { store, records, clock } = this.#world;
     const sinceMs = clock.monotonic();
     const prefix = keys.openBatchesOf(tenant);

@@ -1,3 +1,5 @@
+import { AlternatingQueue } from '../../domain/alternating-queue.js';
+
 export interface LoopTurnsRules {
   /** Steps that are begun in one turn of the event loop. */
   readonly perTurn: number;
@@ -13,8 +15,7 @@ export interface LoopTurnsRules {
  */
 export class LoopTurns {
   readonly #rules: LoopTurnsRules;
-  /** By key, in the order in which they are served. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new AlternatingQueue<() => void>();
   #scheduled = false;
   /** A connection was taken in this turn. */
   #connected = false;
@@ -39,13 +40,11 @@ export class LoopTurns {
 
   /** Begins at once where nothing waits and the turn has room, otherwise in a later turn. `key`: whose step it is. */
   take(key: string, begin: () => void): void {
-    if (this.#waiting.size === 0 && this.#hasRoom()) {
+    if (this.#waiting.isEmpty && this.#hasRoom()) {
       this.#begin(begin);
       return;
     }
-    const ofKey = this.#waiting.get(key);
-    if (ofKey) ofKey.push(begin);
-    else this.#waiting.set(key, [begin]);
+    this.#waiting.push(key, begin);
     this.#schedule();
   }
 
@@ -70,15 +69,12 @@ export class LoopTurns {
   #nextTurn(): void {
     this.#scheduled = false;
     this.#begun = 0;
-    for (const [key, ofKey] of this.#waiting) {
-      if (!this.#hasRoom()) break;
-      // At the end of the map, this loop comes to it again after all others.
-      this.#waiting.delete(key);
-      const begin = ofKey.shift();
-      if (ofKey.length > 0) this.#waiting.set(key, ofKey);
-      if (begin) this.#begin(begin);
+    while (this.#hasRoom()) {
+      const begin = this.#waiting.shift();
+      if (!begin) break;
+      this.#begin(begin);
     }
     this.#connected = false;
-    if (this.#waiting.size > 0) this.#schedule();
+    if (!this.#waiting.isEmpty) this.#schedule();
   }
 }
