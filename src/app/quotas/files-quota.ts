@@ -1,34 +1,15 @@
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
-import type { Usage } from '../../domain/usage.js';
 import type { World } from '../world.js';
 import { countFiles } from './count-files.js';
-import { LocalUsage } from './local-usage.js';
+import { StoredUsage, type Amounts as UsageAmounts, type Intake as UsageIntake } from './stored-usage.js';
 
 const kinds = ['bytes', 'files'] as const;
 type Kind = (typeof kinds)[number];
-type Amounts = Readonly<Record<Kind, number>>;
+type Amounts = UsageAmounts<Kind>;
+type Intake = UsageIntake<Kind>;
 
-const each = <T>(valueOf: (kind: Kind) => T): Record<Kind, T> => ({
-  bytes: valueOf('bytes'),
-  files: valueOf('files'),
-});
-const nothing: Amounts = each(() => 0);
-const inUse = ({ counted, added }: Usage): number => (counted ?? 0) + added;
-const sum = (one: Amounts, other: Amounts): Amounts => each((kind) => one[kind] + other[kind]);
-
-/** What one upload has told of itself so far, and to whom. */
-interface Intake {
-  told: Amounts;
-  epochs: Amounts;
-  isShared: boolean;
-}
-
-const newIntake = (): Intake => ({ told: nothing, epochs: nothing, isShared: true });
-const nameOf = (kind: Kind, tenant: string): string => `${kind === 'bytes' ? 'files' : 'file-count'}:${tenant}`;
-
-/** For calls that only tell something: they never begin a count. */
-const noRecountMs = Number.MAX_SAFE_INTEGER;
+const nothing: Amounts = { bytes: 0, files: 0 };
 
 const usedUp: Record<Kind, (others: number, limit: number) => EyrieError> = {
   bytes: (others, limit) =>
@@ -46,27 +27,27 @@ const usedUp: Record<Kind, (others: number, limit: number) => EyrieError> = {
 };
 
 /**
- * How many files a tenant may still store, and of how many bytes. The store is the truth: what is there is counted once a minute, by one process
- * for the whole installation, and what came in since is added to it through Redis as it comes. An upload reports it in steps, and all
- * of it again when a count has begun since, which could not see it; it ends only if all of it fits. While Redis is away each
- * process counts for itself, against the whole quota, and learns of what came in through others with its next count.
+ * How many files a tenant may still store, and of how many bytes, see `StoredUsage`: they are counted once a minute. An upload reports
+ * what comes in in steps, and all of it again when a count has begun since, which could not see it; it ends only if all of it fits.
+ * While Redis is away each process holds against the whole quota what it knows.
  */
 export class FilesQuota {
-  readonly #world: Pick<World, 'store' | 'tenants' | 'quickShared'>;
-  readonly #local: LocalUsage;
-  /** Counts under way in this process, by what they are for. */
-  readonly #counts = new Map<string, Promise<Amounts>>();
+  readonly #tenants: World['tenants'];
+  readonly #usage: StoredUsage<Kind>;
 
   constructor(world: Pick<World, 'store' | 'clock' | 'tenants' | 'quickShared'>) {
-    this.#world = world;
-    this.#local = new LocalUsage(world.clock);
+    this.#tenants = world.tenants;
+    this.#usage = new StoredUsage(world, {
+      names: { bytes: 'files', files: 'file-count' },
+      count: (tenant) => countFiles(world.store, tenant),
+    });
   }
 
   /** Throws `insufficient_quota` when a file of so many bytes more would be too much. */
   async check(tenant: string, bytes: number): Promise<void> {
     const limits = this.#limitsOf(tenant);
     if (!limits) return;
-    const used = await this.#tell(tenant, newIntake(), nothing);
+    const used = await this.#tell(tenant, this.#usage.newIntake(), nothing);
     const more = { bytes, files: 1 };
     for (const kind of kinds) if (used[kind] + more[kind] > limits[kind]) throw usedUp[kind](used[kind], limits[kind]);
   }
@@ -83,7 +64,7 @@ export class FilesQuota {
   ): Promise<T> {
     const limits = this.#limitsOf(tenant);
     if (!limits) return store(content);
-    const intake = newIntake();
+    const intake = this.#usage.newIntake();
     return this.#holding(tenant, intake, async () => {
       const { bytes } = await this.#take(tenant, limits, intake, { bytes: 0, files: as === 'file' ? 1 : 0 });
       if (bytes < 1) throw usedUp.bytes(limits.bytes - bytes, limits.bytes);
@@ -95,7 +76,7 @@ export class FilesQuota {
   async taking<T>(tenant: string, bytes: number, store: () => Promise<T>): Promise<T> {
     const limits = this.#limitsOf(tenant);
     if (!limits) return store();
-    const intake = newIntake();
+    const intake = this.#usage.newIntake();
     return this.#holding(tenant, intake, async () => {
       await this.#take(tenant, limits, intake, { bytes, files: 1 });
       return store();
@@ -103,7 +84,7 @@ export class FilesQuota {
   }
 
   #limitsOf(tenant: string): Amounts | null {
-    const { filesBytes, files } = this.#world.tenants.quotas(tenant);
+    const { filesBytes, files } = this.#tenants.quotas(tenant);
     return filesBytes === null && files === null ? null : { bytes: filesBytes ?? Infinity, files: files ?? Infinity };
   }
 
@@ -112,16 +93,11 @@ export class FilesQuota {
     try {
       result = await step();
     } catch (error) {
-      await this.#change(
-        tenant,
-        intake,
-        each((kind) => -intake.told[kind]),
-        noRecountMs,
-      );
+      await this.#usage.forget(tenant, intake);
       throw error;
     }
     // A count may have begun before it lay in the store, and behind the last that was told of it.
-    await this.#change(tenant, intake, nothing, noRecountMs);
+    await this.#usage.note(tenant, intake, nothing);
     return result;
   }
 
@@ -151,65 +127,10 @@ export class FilesQuota {
       // What brings none is not refused for them: a part of an upload makes no file.
       if (used[kind] > limits[kind] && intake.told[kind] > 0)
         throw usedUp[kind](used[kind] - intake.told[kind], limits[kind]);
-    return each((kind) => limits[kind] - used[kind]);
+    return this.#usage.each((kind) => limits[kind] - used[kind]);
   }
 
-  /** Tells of what has come in, and gives what is in use, with this. */
-  async #tell(tenant: string, intake: Intake, amounts: Amounts): Promise<Amounts> {
-    let usages = await this.#change(tenant, intake, amounts, bounds.filesCountedMs);
-    const isDue = (): boolean => kinds.some((kind) => usages[kind].countAs !== null);
-    // One look at the store counts both: else they would be due at different times for good.
-    if (isDue() && !kinds.every((kind) => usages[kind].countAs !== null)) {
-      const before = usages;
-      const now = await this.#change(tenant, intake, nothing, bounds.filesCountedMs / 2);
-      usages = each((kind) => ({ ...now[kind], countAs: now[kind].countAs ?? before[kind].countAs }));
-    }
-    return isDue() ? this.#count(tenant, usages, intake.isShared) : each((kind) => inUse(usages[kind]));
-  }
-
-  async #change(tenant: string, intake: Intake, amounts: Amounts, recountMs: number): Promise<Record<Kind, Usage>> {
-    // Where nothing was told before, all of it is.
-    const changeFor = (kind: Kind, isShared: boolean) => ({
-      amount: amounts[kind],
-      before: intake.told[kind],
-      epoch: intake.isShared === isShared ? intake.epochs[kind] : 0,
-    });
-    const shared = await this.#world.quickShared.ask(async (state) => {
-      const [bytes, files] = await Promise.all([
-        state.changeUsage(nameOf('bytes', tenant), changeFor('bytes', true), recountMs),
-        state.changeUsage(nameOf('files', tenant), changeFor('files', true), recountMs),
-      ]);
-      return { bytes, files };
-    });
-    const usages =
-      shared ?? each((kind) => this.#local.change(nameOf(kind, tenant), changeFor(kind, false), recountMs));
-    intake.told = sum(intake.told, amounts);
-    intake.epochs = each((kind) => usages[kind].epoch);
-    intake.isShared = shared !== null;
-    return usages;
-  }
-
-  #count(tenant: string, usages: Readonly<Record<Kind, Usage>>, isShared: boolean): Promise<Amounts> {
-    const id = [tenant, isShared, ...kinds.map((kind) => usages[kind].countAs)].join(' ');
-    const underWay = this.#counts.get(id);
-    if (underWay) return underWay;
-    const count = this.#countNow(tenant, usages, isShared).finally(() => this.#counts.delete(id));
-    this.#counts.set(id, count);
-    return count;
-  }
-
-  async #countNow(tenant: string, usages: Readonly<Record<Kind, Usage>>, isShared: boolean): Promise<Amounts> {
-    const found = await countFiles(this.#world.store, tenant);
-    const settle = async (kind: Kind): Promise<number> => {
-      const { countAs, added } = usages[kind];
-      if (countAs === null) return inUse(usages[kind]);
-      const name = nameOf(kind, tenant);
-      const usage = isShared
-        ? await this.#world.quickShared.ask((shared) => shared.settleUsage(name, countAs, found[kind]))
-        : this.#local.settle(name, countAs, found[kind]);
-      return (usage?.counted ?? found[kind]) + (usage?.added ?? added);
-    };
-    const [bytes, files] = await Promise.all([settle('bytes'), settle('files')]);
-    return { bytes, files };
+  #tell(tenant: string, intake: Intake, amounts: Amounts): Promise<Amounts> {
+    return this.#usage.tell(tenant, intake, amounts, bounds.filesCountedMs);
   }
 }

@@ -6,7 +6,7 @@ import type { Tenants } from '../../ports/tenants.js';
 import type { Refusals } from '../fair/refusals.js';
 import { countResults } from './count-results.js';
 import type { QuickShared } from './quick-shared.js';
-import { newIntake, StoredUsage } from './stored-usage.js';
+import { StoredUsage } from './stored-usage.js';
 
 interface ResultsWorld {
   readonly store: ObjectStore;
@@ -23,11 +23,14 @@ interface ResultsWorld {
  */
 export class ResultsQuota {
   readonly #world: ResultsWorld;
-  readonly #usage: StoredUsage;
+  readonly #usage: StoredUsage<'bytes'>;
 
   constructor(world: ResultsWorld) {
     this.#world = world;
-    this.#usage = new StoredUsage(world, { kind: 'results', count: (tenant) => countResults(world.store, tenant) });
+    this.#usage = new StoredUsage(world, {
+      names: { bytes: 'results' },
+      count: async (tenant) => ({ bytes: await countResults(world.store, tenant) }),
+    });
   }
 
   /** Why no more results may be made; null while there is room. */
@@ -35,7 +38,8 @@ export class ResultsQuota {
     const { tenants, refusals } = this.#world;
     const { resultsBytes } = tenants.quotas(tenant);
     if (resultsBytes === null) return null;
-    const used = (recountMs: number): Promise<number> => this.#usage.tell(tenant, newIntake(), 0, recountMs);
+    const used = async (recountMs: number): Promise<number> =>
+      (await this.#usage.tell(tenant, this.#usage.newIntake(), { bytes: 0 }, recountMs)).bytes;
     if ((await used(bounds.resultsCountedMs)) < resultsBytes) return null;
     // Some may have been deleted since.
     const now = await used(bounds.filesCountedMs);
@@ -50,6 +54,6 @@ export class ResultsQuota {
   /** Tells of the part of a shard that was stored: its bytes, and as many of the result file that is made of it. */
   async add(tenant: string, partBytes: number): Promise<void> {
     if (this.#world.tenants.quotas(tenant).resultsBytes !== null)
-      await this.#usage.note(tenant, newIntake(), 2 * partBytes);
+      await this.#usage.note(tenant, this.#usage.newIntake(), { bytes: 2 * partBytes });
   }
 }
