@@ -151,6 +151,16 @@ export const keys = Object.freeze({
   ) => `outbox/${tenant}/${name}.${id}/${file}`,
 });
 
+/**
+ * The folder of all objects that share a turn where tenants alternate: the two outer ones of a key or a prefix (`t/acme` of
+ * `t/acme/b/x/plan.json`), which most objects of a tenant have in common. API keys have one for all, since whoever tries unknown ones
+ * chooses their folders.
+ */
+export function turnFolderOf(key: string): string {
+  const folders = key.split('/').slice(0, -1);
+  return folders.slice(0, key.startsWith(keys.apiKeys) ? 1 : 2).join('/');
+}
+
 /** The shard number of a part key, or null for a name that is none. */
 export function shardOfPartKey(key: string): number | null {
   const match = /\/parts\/(\d{6})\.jsonl$/.exec(key);

@@ -13,24 +13,39 @@ const networkOf = (address: string): string =>
 export class RefusedKeys {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #fullMs = new Map<string, number>();
+  /** Keys that are being looked for, by network. */
+  readonly #pending = new Map<string, number>();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
   }
 
-  /** Notes a refused key. */
-  note(address: string): void {
+  /**
+   * Looks for a key by `find`, which returns null for one that is to be refused. `doubtful`: as many were refused, or may yet be, as
+   * are let pass.
+   */
+  async find<T>(address: string, find: (doubtful: boolean) => Promise<T | null>): Promise<T | null> {
     const network = networkOf(address);
+    const pending = this.#pending.get(network) ?? 0;
+    this.#pending.set(network, pending + 1);
+    try {
+      const { taken, left } = this.#take(network);
+      const found = await find(!taken || left < pending);
+      if (found === null) this.#note(network);
+      return found;
+    } finally {
+      const left = (this.#pending.get(network) ?? 1) - 1;
+      if (left > 0) this.#pending.set(network, left);
+      else this.#pending.delete(network);
+    }
+  }
+
+  #note(network: string): void {
     const { fullMs } = this.#take(network);
     this.#fullMs.delete(network);
     this.#fullMs.set(network, fullMs);
     const [oldest] = this.#fullMs.keys();
     if (this.#fullMs.size > bounds.refusedAddressesMax && oldest !== undefined) this.#fullMs.delete(oldest);
-  }
-
-  /** Whether more were refused than are let pass. */
-  hasMany(address: string): boolean {
-    return !this.#take(networkOf(address)).taken;
   }
 
   #take(network: string) {

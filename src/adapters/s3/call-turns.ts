@@ -38,8 +38,3 @@ export class CallTurns {
     }
   }
 }
-
-/** The two outer folders of an object's name, or of a prefix: `t/acme` of `t/acme/b/x/plan.json`. Most objects of a tenant share them. */
-export function folderOf(name: string, prefix: string): string {
-  return name.slice(prefix.length).split('/').slice(0, -1).slice(0, 2).join('/');
-}

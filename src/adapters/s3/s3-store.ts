@@ -1,6 +1,7 @@
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
+import { turnFolderOf } from '../../domain/object-keys.js';
 import type {
   CreateResult,
   GetOptions,
@@ -10,7 +11,7 @@ import type {
   ObjectStore,
   StreamedObject,
 } from '../../ports/object-store.js';
-import { CallTurns, folderOf } from './call-turns.js';
+import { CallTurns } from './call-turns.js';
 import { ObjectDeleter, type Deletion } from './delete-objects.js';
 import { toObjectName, toPrefix } from './object-name.js';
 import { ObjectReader, toInfo } from './object-reader.js';
@@ -68,7 +69,7 @@ function toClient(
   client.middlewareStack.add(
     (next) => async (args) => {
       const { Key, Prefix } = args.input as { readonly Key?: string; readonly Prefix?: string };
-      await turns.enter(folderOf(Key ?? Prefix ?? '', toPrefix(prefix ?? '')));
+      await turns.enter(turnFolderOf((Key ?? Prefix ?? '').slice(toPrefix(prefix ?? '').length)));
       return next(args);
     },
     { step: 'initialize', priority: 'high', name: 'callTurns' },

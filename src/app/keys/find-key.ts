@@ -22,12 +22,14 @@ export interface FoundKey {
 
 export async function findKey(store: ObjectStore, keyId: string): Promise<FoundKey | null> {
   if (!isId('key', keyId)) return null;
-  const [key, revoked, used] = await Promise.all([
-    getJson(store, keys.apiKey(keyId), storedKey),
+  // First the key alone: an id that does not exist, of which anybody can try many, costs one read.
+  const key = await getJson(store, keys.apiKey(keyId), storedKey);
+  if (key === null) return null;
+  const [revoked, used] = await Promise.all([
     getJson(store, keys.apiKeyRevoked(keyId), storedRevocation),
     store.head(keys.apiKeyUsed(keyId)),
   ]);
-  return key && { key, revokedMs: revoked?.revokedMs ?? null, usedMs: used?.modifiedMs ?? null };
+  return { key, revokedMs: revoked?.revokedMs ?? null, usedMs: used?.modifiedMs ?? null };
 }
 
 /** The tenant's key. Throws `not_found`, also for another tenant's. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { derivedId, isId, toBase32 } from '../../../src/domain/ids.js';
-import { keys, shardOfPartKey } from '../../../src/domain/object-keys.js';
+import { keys, shardOfPartKey, turnFolderOf } from '../../../src/domain/object-keys.js';
 
 describe('ids', () => {
   test('derived ids are stable, valid, and differ when any part differs', () => {
@@ -30,6 +30,21 @@ describe('ids', () => {
 });
 
 describe('keys', () => {
+  test.each([
+    [keys.plan('acme', 'batch_1'), 't/acme'],
+    [keys.fileIndex('acme'), 't/acme'],
+    [keys.openBatch('acme', 'batch_1'), 'open/acme'],
+    [keys.openBatches, 'open'],
+    ['due/1.acme.2', 'due'],
+    [keys.apiKey('key_1'), 'keys'],
+    [keys.apiKeyUsed('key_2'), 'keys'],
+    [keys.apiKeys, 'keys'],
+    ['lone', ''],
+    ['', ''],
+  ])('%s takes its turns with %s', (key, folder) => {
+    expect(turnFolderOf(key)).toBe(folder);
+  });
+
   test('later batches sort first', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 9e12 }), fc.integer({ min: 0, max: 9e12 }), (a, b) => {

@@ -34,3 +34,22 @@ test('unknown keys from one address cost the store a bounded number of calls; va
   expect(calls.filter(({ key }) => key === 'keys/').length).toBeLessThan(20);
   expect(calls.filter(({ key }) => /^keys\/key_0{20}/.test(key))).toEqual([]);
 });
+
+test('guesses that are made at once cost no more than those made one after the other', async () => {
+  const server = await listening();
+  const guess = (n: number) =>
+    server.call('/v1/files', {
+      headers: { authorization: `Bearer ${toApiKey(`key_${String(n).padStart(26, '0')}`, Buffer.alloc(32, n))}` },
+    });
+  const guesses = Array.from({ length: 3 * bounds.refusedKeysPerMinute }, (_, n) => guess(n));
+  await passTimeUntil(
+    server.world,
+    'all guesses were answered',
+    () => server.world.log.of('http.request').length === guesses.length,
+    bounds.keysListedMs,
+  );
+  expect(new Set((await Promise.all(guesses)).map(({ status }) => status))).toEqual(new Set([401]));
+  const looks = server.world.store.calls.filter(({ key }) => /^keys\/key_0{20}/.test(key));
+  expect(looks.length).toBeGreaterThan(0);
+  expect(looks.length).toBeLessThanOrEqual(bounds.refusedKeysPerMinute);
+});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CallTurns, folderOf } from '../../../../src/adapters/s3/call-turns.js';
+import { CallTurns } from '../../../../src/adapters/s3/call-turns.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -34,16 +34,4 @@ test('a call that comes when nothing waits begins at once, in every turn', async
     expect(entered).toBe(true);
     await turn();
   }
-});
-
-test.each([
-  ['p/t/acme/b/x/plan.json', 't/acme'],
-  ['p/t/acme/idx/f/', 't/acme'],
-  ['p/open/acme/batch_1', 'open/acme'],
-  ['p/open/', 'open'],
-  ['p/due/1.acme.2', 'due'],
-  ['p/lone', ''],
-  ['p/', ''],
-])('the folder of %s is %s', (name, folder) => {
-  expect(folderOf(name, 'p/')).toBe(folder);
 });
