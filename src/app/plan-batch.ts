@@ -95,9 +95,15 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       order: await placeInQueue(world, submit, plannedMs),
     };
   } catch (error) {
-    if (error instanceof InvalidInput) return ends('failed', error.errors);
+    if (error instanceof InvalidInput) {
+      if (error.bound !== null) world.refusals.note(submit.tenant, error.bound);
+      return ends('failed', error.errors);
+    }
     if (errorCode(error) === 'input_unreadable') return ends('failed', [unreadableInput]);
-    if (error instanceof TooManyGrammars) return ends('failed', [error.asBatchError()]);
+    if (error instanceof TooManyGrammars) {
+      world.refusals.note(submit.tenant, 'grammarsPerBatchMax');
+      return ends('failed', [error.asBatchError()]);
+    }
     if (errorCode(error) !== 'input_changed') throw error;
     return ends('failed', [{ code: 'input_changed', message: inputChanged().message, param: 'file_id', line: null }]);
   }
@@ -118,6 +124,7 @@ async function fixPlan(
     return await queueTokens(world, tenant, batchId, made.tokens, () => write(made));
   } catch (error) {
     if (!(error instanceof TokensQueued)) throw error;
+    world.refusals.note(tenant, 'queuedTokensDefault');
     return write(verdict(made.plannedMs, 'failed', [error.error]));
   }
 }

@@ -1,6 +1,6 @@
 import type { BatchError, ValidationMode } from '../contract/batch-object.js';
 import type { PlannedShard } from '../contract/stored-objects.js';
-import { bounds } from '../domain/bounds.js';
+import { bounds, type BoundName } from '../domain/bounds.js';
 import { ShardCutter, type ShardCut } from '../domain/cut-shards.js';
 import { EyrieError } from '../domain/errors.js';
 import { grammarKey, grammarMemory } from '../domain/grammar.js';
@@ -38,12 +38,15 @@ export class InvalidInput extends Error {
   /** Requests seen, and those of them that are none. */
   readonly lines: number;
   readonly badLines: number;
+  /** What the file has more of than is allowed; null: something else is wrong. */
+  readonly bound: BoundName | null;
 
-  constructor(errors: readonly BatchError[], lines: number, badLines: number) {
+  constructor(errors: readonly BatchError[], lines: number, badLines: number, bound: BoundName | null) {
     super('The input file is not valid.');
     this.errors = errors;
     this.lines = lines;
     this.badLines = badLines;
+    this.bound = bound;
   }
 }
 
@@ -91,7 +94,7 @@ class FileChecker {
           param: null,
           line: null,
         },
-      ]);
+      ], 'batchLinesMax');
     try {
       const envelope = readLine(line.bytes, this.endpoint, this.#rules.model);
       claimCustomId(envelope.customId, this.#customIds);
@@ -111,7 +114,7 @@ class FileChecker {
             line: null,
           },
           ...this.errors,
-        ]);
+        ], 'rejectedLinesMax');
       return { ...entry, index, customId: error.customId };
     }
   }
@@ -144,11 +147,11 @@ class FileChecker {
         param: null,
         line: null,
       },
-    ]);
+    ], 'shardsPerBatchMax');
   }
 
-  #invalid(errors: readonly BatchError[]): InvalidInput {
-    return new InvalidInput(errors, this.lines, this.errorsTotal);
+  #invalid(errors: readonly BatchError[], bound: BoundName | null = null): InvalidInput {
+    return new InvalidInput(errors, this.lines, this.errorsTotal, bound);
   }
 }
 

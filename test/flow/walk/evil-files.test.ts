@@ -92,8 +92,9 @@ test.each(files)('a file with %s', { timeout: 120_000 }, async (_, content, comp
 
 test('50,001 lines are too many', { timeout: 120_000 }, async () => {
   const lines = Array.from({ length: bounds.batchLinesMax + 1 }, (_, n) => `{"custom_id":"${n}"}`);
-  const { batch } = await run(lines.join('\n'));
+  const { service, batch } = await run(lines.join('\n'));
   expect(batch.status).toBe('failed');
+  expect([...service.world.refusals.counts()]).toEqual([['batchLinesMax', 1]]);
 });
 
 test('24 custom_ids come back as they were', async () => {

@@ -13,6 +13,7 @@ test('a batch over the tokens that its tenant may queue fails validation; the en
   expect(second).toMatchObject({ status: 'failed', request_counts: { total: 0 } });
   expect(second.errors?.data).toMatchObject([{ code: 'token_limit_exceeded', param: null, line: null }]);
   expect(second.errors?.data[0]?.message).toMatch(/180 tokens, and 480 are queued already; 600 are allowed/);
+  expect([...service.world.refusals.counts()]).toEqual([['queuedTokensDefault', 1]]);
 
   service.startGenerate();
   await service.untilEnd(first.id);

@@ -70,6 +70,19 @@ export class Attacker {
     }
   }
 
+  /** A call whose client leaves after so long, whatever has come of it. */
+  async leave(
+    [method, path, body]: readonly [string, string, object?],
+    afterMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const gone = new AbortController();
+    const call = this.call(method, path, body, { signal: AbortSignal.any([signal, gone.signal]) });
+    await sleep(afterMs);
+    gone.abort();
+    await call;
+  }
+
   /** So many loops side by side, until the signal. */
   async lanes(
     lanes: number,

@@ -4,6 +4,7 @@ import { inboxAttacks } from './inbox.js';
 import { jsonAttacks } from './json-bodies.js';
 import { limitAttacks } from './limits.js';
 import { liveAttacks } from './live-calls.js';
+import { manyThings } from './many-things.js';
 import { readAttacks } from './reads.js';
 import { receiverAttacks } from './receivers.js';
 import { socketAttacks } from './sockets.js';
@@ -17,6 +18,7 @@ export const attacks: readonly Attack[] = [
   ...inboxAttacks,
   ...limitAttacks,
   ...readAttacks,
+  ...manyThings,
 ];
 
 /** Kinds of which others are made in a short run, too: these are left to a long one. */
@@ -37,4 +39,6 @@ export const longRunsOnly: ReadonlySet<string> = new Set([
   'OPTIONS, HEAD, long paths and queries',
   'uploads of many parts',
   'forms of many fields',
+  'files without end, and lists that pass over them',
+  'large batches that are cancelled at once',
 ]);

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attack, Attacker } from './attack.js';
+import { randomBytes } from 'node:crypto';
+import type { Attack } from './attack.js';
 
 /** A schema that costs much to compile: so many members, none of them required, none known from another schema. */
 export function heavySchema(salt: string, members = 1500): object {
@@ -47,17 +47,15 @@ const inLanes = (
     ),
 });
 
+/** Words that no text has had before, as long as the tokenizer takes one: each has to be merged from its letters. */
+const newWords = (words: number, letters: number): string =>
+  Array.from({ length: words }, () =>
+    Array.from(randomBytes(letters), (byte) => String.fromCharCode(97 + (byte % 26))).join(''),
+  ).join(' ');
+
 const bias = (tokens: number): object =>
   Object.fromEntries(Array.from({ length: tokens }, (_, at) => [String(at), (at % 200) - 100]));
 const stops = Array.from({ length: 16 }, (_, at) => `${'z'.repeat(126)}${at}`.slice(0, 128));
-
-async function leaveAtOnce(attacker: Attacker, body: object, afterMs: number, signal: AbortSignal): Promise<void> {
-  const gone = new AbortController();
-  const call = attacker.call('POST', '/v1/completions', body, { signal: AbortSignal.any([signal, gone.signal]) });
-  await sleep(afterMs);
-  gone.abort();
-  await call;
-}
 
 export const liveAttacks: readonly Attack[] = [
   inLanes('live calls of many sequences', 5, (lane, round) => wide()[(lane + round) % 5] ?? {}),
@@ -79,6 +77,24 @@ export const liveAttacks: readonly Attack[] = [
     ];
     return { prompt: 'A', max_tokens: 2, ...grammars[(lane + round) % grammars.length] };
   }),
+  {
+    name: 'new long words in prompts and in /tokenize',
+    prepare: (attacker, signal) => {
+      const { model } = attacker.target;
+      return Promise.resolve(() =>
+        attacker.lanes(12, signal, (lane) =>
+          lane % 2 === 0
+            ? attacker.call('POST', '/tokenize', { model, prompt: newWords(1990, 62) }, { signal })
+            : attacker.call(
+                'POST',
+                '/v1/completions',
+                { model, prompt: Array.from({ length: 64 }, () => newWords(68, 62)), max_tokens: 1 },
+                { signal },
+              ),
+        ),
+      );
+    },
+  },
   inLanes('large logit_bias and stop', 12, () => ({
     prompt: 'Once',
     max_tokens: 200,
@@ -97,7 +113,7 @@ export const liveAttacks: readonly Attack[] = [
     prepare: (attacker, signal) => {
       const body = { model: attacker.target.model, prompt: texts(16), n: 4, max_tokens: 250, ignore_eos: true };
       return Promise.resolve(() =>
-        attacker.lanes(24, signal, (lane) => leaveAtOnce(attacker, body, 20 + lane * 10, signal)),
+        attacker.lanes(24, signal, (lane) => attacker.leave(['POST', '/v1/completions', body], 20 + lane * 10, signal)),
       );
     },
   },
