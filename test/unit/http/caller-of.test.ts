@@ -1,10 +1,14 @@
-import type { IncomingMessage } from 'node:http';
-import { expect, test } from 'vitest';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
 import { createKey } from '../../../src/app/keys/create-key.js';
 import { KeyRing } from '../../../src/app/keys/key-ring.js';
 import { toApiKey } from '../../../src/domain/api-key.js';
 import { plainScopes } from '../../../src/domain/scopes.js';
 import { callerOf } from '../../../src/http/authenticate.js';
+import { LoopTurns } from '../../../src/http/sockets/loop-turns.js';
+import { paceRequests } from '../../../src/http/sockets/pace-requests.js';
 import { fakeWorld } from '../../support/fake-world.js';
 
 const from = (remoteAddress: string, authorization?: string): IncomingMessage =>
@@ -33,4 +37,25 @@ test('all spellings of a known key are one caller, everything else is one for ea
   await ring.find(made.key);
   expect(caller(`bearer  ${made.key}`)).toBe('globex');
   expect(caller(`Bearer ${toApiKey(made.id, Buffer.alloc(32, 7))}`)).toBe(unknown);
+});
+
+test('requests take their turns by these callers', async () => {
+  const world = fakeWorld();
+  const keys: string[] = [];
+  const turns = new LoopTurns({ perTurn: 4, connectingMs: 4 });
+  turns.take = (key, begin) => {
+    keys.push(key);
+    begin();
+  };
+  const server = createServer((_request, response) => void response.end());
+  paceRequests(server, world, new KeyRing(world, plainScopes), turns);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  for (const authorization of ['Bearer key', 'bearer  key', 'Bearer a', 'Bearer b', 'c'])
+    await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { headers: { authorization } });
+  expect(keys.map((key) => key === 'acme')).toEqual([true, true, false, false, false]);
+  expect(new Set(keys).size).toBe(2);
 });
