@@ -21,7 +21,7 @@ test('all spellings of a known key are one caller, everything else is one for ea
   const caller = (authorization?: string, address = '10.0.0.1') => callerOf(ring, from(address, authorization));
   for (const spelled of ['Bearer key', 'bearer key', 'BEARER     key']) expect(caller(spelled)).toBe('acme');
   const unknown = caller();
-  for (const made_up of [
+  for (const other of [
     '',
     'Basic key',
     'Bearer nothing',
@@ -29,7 +29,7 @@ test('all spellings of a known key are one caller, everything else is one for ea
     `Bearer ${'k'.repeat(5000)}`,
     `Bearer ${made.key}`,
   ])
-    expect(caller(made_up)).toBe(unknown);
+    expect(caller(other)).toBe(unknown);
   expect(unknown).not.toBe('acme');
   expect(caller('Bearer a', '10.0.0.2')).not.toBe(unknown);
   expect(caller('Bearer a', '2001:db8:1:2::1')).toBe(caller('Bearer b', '2001:db8:1:2:ffff::2'));

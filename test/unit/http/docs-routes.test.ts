@@ -11,7 +11,10 @@ test('all answers share the bytes of the document and of the page', () => {
         isKept: false,
         type: () => reply,
         headers: () => reply,
-        send: (bytes: unknown) => (sent.push(bytes), reply),
+        send: (bytes: unknown) => {
+          sent.push(bytes);
+          return reply;
+        },
       };
       route.handle({ reply: reply as unknown as FastifyReply } as ApiCall<unknown, unknown, unknown>);
       return reply.isKept;

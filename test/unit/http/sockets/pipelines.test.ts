@@ -125,12 +125,12 @@ describe('pipelined requests', () => {
     const state = { small: false, hers: false };
     void closed(small).then(() => (state.small = true));
     void closed(hers).then(() => (state.hers = true));
-    // Two of each are begun, the others wait: 400, 600 and 600 KB.
+    // Two of each are begun, the others wait: 400, 450 and 700 KB.
     small.write(get('/small', headers('mallory')).repeat(42));
     await eventually('it is read', () => seen.begun.length === 2);
-    large.write(get('/large', headers('mallory')).repeat(62));
+    large.write(get('/large', headers('mallory')).repeat(47));
     await eventually('it is read', () => seen.begun.length === 4);
-    hers.write(get('/hers', headers('alice')).repeat(62));
+    hers.write(get('/hers', headers('alice')).repeat(72));
     await largeClosed;
     expect(seen.cuts).toEqual(['waitingInAllBytesMax']);
     expect(state).toEqual({ small: false, hers: false });
