@@ -9,7 +9,7 @@ export class TooManyTokens extends Error {
 }
 
 export interface EncodeOptions {
-  /** Whose text it is: those of different tenants take turns where they have to wait. */
+  /** Whose text it is: those of different tenants alternate where they have to wait. */
   readonly tenant?: string;
   /** Rejects with `TooManyTokens` for a text of more, before a list of them is made. */
   readonly tokensMax?: number;

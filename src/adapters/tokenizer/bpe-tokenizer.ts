@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
@@ -78,11 +77,9 @@ export class BpeTokenizer implements Tokenizer {
     const [tokenizer, words] =
       specialTokens === 'parse' ? [this.#parsing, this.#parsingWords] : [this.#plain, this.#plainWords];
     if (words) {
-      while (this.#budget.isSpent) await nextTurn();
-      const quick = words.encode(text);
-      this.#budget.spend(words.steps);
-      if (quick && quick.length > tokensMax) throw new TooManyTokens(quick.length);
-      if (quick) return quick;
+      const { ids } = await this.#budget.run(tenant, () => ({ ids: words.encode(text), steps: words.steps }));
+      if (ids && ids.length > tokensMax) throw new TooManyTokens(ids.length);
+      if (ids) return ids;
     }
     const encoding = await this.#libraryTurns.run(tenant, () =>
       tokenizer.encode(text, null, { addSpecialTokens: false }),

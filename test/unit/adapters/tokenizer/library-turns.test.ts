@@ -11,9 +11,7 @@ function held(turns: LibraryTurns) {
     ask: (tenant: string, name: string): void => {
       const step = turns.run(tenant, () => {
         begun.push(name);
-        return new Promise<void>((resolve, reject) =>
-          ends.set(name, (error) => (error ? reject(error) : resolve())),
-        );
+        return new Promise<void>((resolve, reject) => ends.set(name, (error) => (error ? reject(error) : resolve())));
       });
       ended.push(step.catch(() => undefined));
     },
