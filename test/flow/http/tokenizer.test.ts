@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { callLive } from '../../../src/app/live/call-live.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { eventually } from '../../support/eventually.js';
@@ -43,6 +43,7 @@ test('the tokenizer knows whose text each is: of calls, of those that wait at a 
   const { world, ...server } = await waiting();
   startWorker(world, () => 'a');
   const encode = vi.spyOn(ByteTokenizer.prototype, 'encode');
+  onTestFinished(() => encode.mockRestore());
   const whose = () => encode.mock.calls.splice(0).map(([, , options]) => options?.tenant);
   const prompt = { model: 'falcon', prompt: 'x' };
   const sent = { ...server, world };
@@ -54,7 +55,6 @@ test('the tokenizer knows whose text each is: of calls, of those that wait at a 
     expect((await post(sent, path, body)).status).toBe(200);
     expect(whose()).toEqual(Array.from({ length: times }, () => tenantA));
   }
-  encode.mockRestore();
 });
 
 test('what is no token and no model is named', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { dryRun } from '../../../src/app/dry-run.js';
 import { InboxWatcher } from '../../../src/app/watch-inbox.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
@@ -19,10 +19,10 @@ const envelope = (change: Readonly<Record<string, unknown>>): string =>
 
 test('the tokenizer knows whose lines it reads, when they are planned and when they run', async () => {
   const encode = vi.spyOn(ByteTokenizer.prototype, 'encode');
+  onTestFinished(() => encode.mockRestore());
   const { batch } = await validated([good]);
   expect(batch.status).toBe('completed');
   expect(encode.mock.calls.map(([, , options]) => options?.tenant)).toEqual([tenant, tenant]);
-  encode.mockRestore();
 });
 
 describe('a file with lines that are no requests fails as a whole, before any work', () => {
