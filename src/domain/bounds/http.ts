@@ -58,6 +58,11 @@ export const httpBounds = Object.freeze({
   lingerMs: 2000,
   /** Connections at once where the limit of open files allows for as many: see `connectionsShare`. */
   connectionsMax: 10_000,
+  /**
+   * New connections that wait until the process takes them (the system allows `net.core.somaxconn` at most, 4096 by default). One too
+   * many is tried again by its client a second later.
+   */
+  connectionsWaitingMax: 4096,
   /** Of the open files that the process may have; the rest is for the store and Redis. */
   connectionsShare: 0.5,
   /** Keys that were refused, a minute and remote address: beyond, unknown ones are looked for among all keys together. */
