@@ -82,6 +82,7 @@ async function answer(
   const signal = calls.open(tenant, reply);
   const rules: LineRules = {
     ...rulesOf(tenant, signal),
+    tenant,
     inTurn: (chars, step) => turns.takeForText(tenant, reply, chars, step),
     checkPrompts: checkPromptTokens,
   };
