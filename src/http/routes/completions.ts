@@ -109,7 +109,7 @@ async function answer(
     return errorBody;
   };
   let look: (() => void) | null = null;
-  const stream = toEventStream(rest, toErrorBody, (body) => (look ??= watchStream(unread, reply, body))());
+  const stream = toEventStream(rest, toErrorBody, (events) => (look ??= watchStream(unread, reply, events))());
   return reply.headers(eventStreamHeaders).send(stream);
 }
 

@@ -91,7 +91,7 @@ test.each(files)('a file with %s', { timeout: 120_000 }, async (_, content, comp
 });
 
 test('50,001 lines are too many', { timeout: 120_000 }, async () => {
-  const lines = Array.from({ length: bounds.batchLinesMax + 1 }, (_, n) => `{"custom_id":"${n}"}`);
+  const lines = Array.from({ length: bounds.batchLinesMax + 1 }, (_, n) => completionLine(String(n), 'x'));
   const { service, batch } = await run(lines.join('\n'));
   expect(batch.status).toBe('failed');
   expect([...service.world.refusals.counts()]).toEqual([['batchLinesMax', 1]]);

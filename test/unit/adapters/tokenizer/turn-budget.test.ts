@@ -3,8 +3,8 @@ import { TurnBudget } from '../../../../src/adapters/tokenizer/turn-budget.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function budgeted(steps: number) {
-  const budget = new TurnBudget(steps);
+function budgeted(perTurn: number) {
+  const budget = new TurnBudget(perTurn);
   const done: string[] = [];
   const ask = (tenant: string, name: string, steps: number): Promise<unknown> =>
     budget.run(tenant, () => {
