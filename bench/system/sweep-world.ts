@@ -80,6 +80,7 @@ export async function openSweepWorld({ folder, redisUrl, latencyMs }: SweepWorld
     added: () => added,
     tenants: {
       tenantOfKey: () => Promise.resolve(null),
+      knownTenantOfKey: () => null,
       webhookEndpoints: () => Promise.resolve([]),
       signingSecrets: () => Promise.resolve([]),
       quotas: () => defaultQuotas,

@@ -91,6 +91,7 @@ async function examine(
       model: world.model,
       tokenizer: world.tokenizer,
       grammars: new CountedGrammars(world.grammars),
+      tenant,
       clock: world.clock,
       observer: survey.observe,
     });

@@ -23,6 +23,7 @@ import type { World } from './world.js';
 /** The lines of a range, side by side; the engine orders them. null: stopped by a cancel or the deadline before its result. */
 async function runLines(world: Generator, work: ShardWork, range: LineRange): Promise<Records> {
   const { plan, shard, signal } = work;
+  const runner = { ...world, tenant: work.job.tenant };
   const lines = work.lines.slice(range.first, range.first + range.count);
   const running = new AbortController();
   // Every sequence listens; that is no leak.
@@ -36,7 +37,7 @@ async function runLines(world: Generator, work: ShardWork, range: LineRange): Pr
       if (rejected) return rejected;
       running.signal.throwIfAborted();
       try {
-        return await runLine(world, line, plan.endpoint, running.signal);
+        return await runLine(runner, line, plan.endpoint, running.signal);
       } catch (error) {
         // One failure of the engine fails the attempt: the other lines need not be waited for.
         if (!running.signal.aborted) running.abort(error);

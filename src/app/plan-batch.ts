@@ -83,6 +83,7 @@ async function makePlan(world: Planner, submit: SubmitObject): Promise<PlanObjec
       model: world.model,
       tokenizer: world.tokenizer,
       grammars: new CountedGrammars(world.grammars),
+      tenant: submit.tenant,
       clock: world.clock,
     });
     return {

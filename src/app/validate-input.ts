@@ -87,14 +87,17 @@ class FileChecker {
   check(line: JsonlLine): LineEnvelope | Rejected {
     const index = this.lines++;
     if (this.lines > bounds.batchLinesMax)
-      throw this.#invalid([
-        {
-          code: 'too_many_tasks',
-          message: `The file has more than ${bounds.batchLinesMax} requests. Split it into several batches.`,
-          param: null,
-          line: null,
-        },
-      ], 'batchLinesMax');
+      throw this.#invalid(
+        [
+          {
+            code: 'too_many_tasks',
+            message: `The file has more than ${bounds.batchLinesMax} requests. Split it into several batches.`,
+            param: null,
+            line: null,
+          },
+        ],
+        'batchLinesMax',
+      );
     try {
       const envelope = readLine(line.bytes, this.endpoint, this.#rules.model);
       claimCustomId(envelope.customId, this.#customIds);
@@ -106,15 +109,18 @@ class FileChecker {
       this.errorsTotal++;
       if (this.errors.length < bounds.batchErrorsListedMax) this.errors.push(entry);
       if (this.#rules.mode === 'lenient' && this.errorsTotal > bounds.rejectedLinesMax)
-        throw this.#invalid([
-          {
-            code: 'too_many_bad_lines',
-            message: `More than ${bounds.rejectedLinesMax} lines are no requests.`,
-            param: null,
-            line: null,
-          },
-          ...this.errors,
-        ], 'rejectedLinesMax');
+        throw this.#invalid(
+          [
+            {
+              code: 'too_many_bad_lines',
+              message: `More than ${bounds.rejectedLinesMax} lines are no requests.`,
+              param: null,
+              line: null,
+            },
+            ...this.errors,
+          ],
+          'rejectedLinesMax',
+        );
       return { ...entry, index, customId: error.customId };
     }
   }
@@ -140,14 +146,17 @@ class FileChecker {
   /** Throws when the work is cut into more shards than a batch may have. */
   checkShards({ shards, size }: ShardBuilder): void {
     if (shards.length <= bounds.shardsPerBatchMax) return;
-    throw this.#invalid([
-      {
-        code: 'too_many_tasks',
-        message: `The first ${this.lines} requests may take ${size.tokens} tokens, and would be cut into more than ${bounds.shardsPerBatchMax} pieces of work. Split the file into several batches, or lower max_tokens or n.`,
-        param: null,
-        line: null,
-      },
-    ], 'shardsPerBatchMax');
+    throw this.#invalid(
+      [
+        {
+          code: 'too_many_tasks',
+          message: `The first ${this.lines} requests may take ${size.tokens} tokens, and would be cut into more than ${bounds.shardsPerBatchMax} pieces of work. Split the file into several batches, or lower max_tokens or n.`,
+          param: null,
+          line: null,
+        },
+      ],
+      'shardsPerBatchMax',
+    );
   }
 
   #invalid(errors: readonly BatchError[], bound: BoundName | null = null): InvalidInput {

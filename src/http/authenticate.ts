@@ -1,9 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { KeyHolder, KeyRing } from '../app/keys/key-ring.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import type { Scope } from '../domain/scopes.js';
-import type { RefusedKeys } from './refused-keys.js';
+import { networkOf, type RefusedKeys } from './refused-keys.js';
 
 /** Missing, malformed, unknown, revoked and expired keys all get this one answer. */
 const refused = (): EyrieError =>
@@ -11,6 +12,22 @@ const refused = (): EyrieError =>
     'invalid_api_key',
     'A valid API key is needed. Send it as "Authorization: Bearer ey_..."; `OPENAI_API_KEY` does so in the OpenAI clients.',
   );
+
+/** The text of the key that is sent; empty where there is none, or none that could be one. */
+function keyOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const key = /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+  return key.length <= bounds.apiKeyCharsMax ? key : '';
+}
+
+/**
+ * Whose request it is, as far as that is known without looking anywhere: the tenant of a known key, otherwise the network that it
+ * comes from. What is not checked yet (spellings of the header, made-up keys) makes nobody several callers.
+ */
+export function callerOf(keyRing: Pick<KeyRing, 'knownTenant'>, request: IncomingMessage): string {
+  const tenant = keyRing.knownTenant(keyOf(request));
+  // No tenant has a blank in its name.
+  return tenant ?? `network ${networkOf(request.socket.remoteAddress ?? '')}`;
+}
 
 /**
  * Whom the request's key stands for: the tenant comes from the key alone, never from a path, body or other header. Throws
@@ -22,10 +39,8 @@ export async function authenticate(
   request: FastifyRequest,
 ): Promise<KeyHolder> {
   const address = request.raw.socket.remoteAddress ?? '';
-  const match = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '');
-  const key = match?.[1] ?? '';
   // Also looked up when it cannot be one, so that the time tells nothing.
-  const text = key.length <= bounds.apiKeyCharsMax ? key : '';
+  const text = keyOf(request.raw);
   const holder = await refusedKeys.find(address, async (doubtful) => {
     const found = await keyRing.find(text, doubtful);
     return text === '' ? null : found;

@@ -4,7 +4,6 @@ import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { whenAnswerEnds } from './places.js';
-import { UnreadBytes } from './unread-bytes.js';
 
 const tooMany = (): EyrieError =>
   new EyrieError(
@@ -18,8 +17,6 @@ export class LiveCalls {
   readonly #world: Pick<World, 'clock' | 'log' | 'tenants'>;
   readonly #open = new Set<AbortController>();
   readonly #perTenant = new Map<string, number>();
-  /** Of their streams. */
-  readonly unread = new UnreadBytes();
   /** Large answers on their way from the store to a client: each holds a connection of the store. */
   readonly largeAnswers: FairShare;
   #whenNone: (() => void) | null = null;

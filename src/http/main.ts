@@ -5,6 +5,7 @@ import { toWorld } from '../app/world.js';
 import { readVersion } from '../config/read-version.js';
 import { openWorld } from '../compose/open-world.js';
 import { runProgram, tellParent } from '../compose/run-program.js';
+import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import { Metrics } from '../observe/metrics.js';
 import { observeProgram } from '../observe/observe-program.js';
@@ -17,7 +18,7 @@ const isTaken = (error: unknown): boolean => (error as NodeJS.ErrnoException).co
 async function listen(server: FastifyInstance, host: string, first: number, last: number): Promise<void> {
   for (let port = first; ; port++)
     try {
-      await server.listen({ host, port });
+      await server.listen({ host, port, backlog: bounds.connectionsWaitingMax });
       return;
     } catch (cause) {
       if (!isTaken(cause)) throw cause;

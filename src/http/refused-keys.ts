@@ -3,7 +3,7 @@ import { takeToken } from '../domain/token-bucket.js';
 import type { Clock } from '../ports/clock.js';
 
 /** A whole network of version 6 belongs to whoever has one address of it. */
-const networkOf = (address: string): string =>
+export const networkOf = (address: string): string =>
   address.includes(':') && !address.includes('.') ? address.split(':').slice(0, 4).join(':') : address;
 
 /**

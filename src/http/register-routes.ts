@@ -8,6 +8,7 @@ import type { Access } from '../domain/scopes.js';
 import type { ApiRoute } from './api-route.js';
 import { hasBody } from './drain-body.js';
 import { parseInlineJson, parseJson, readJsonBytes } from './json-body.js';
+import { sendList, type AnyListPage } from './answers/list-answer.js';
 import type { ParseTurns } from './parse-turns.js';
 import type { Places } from './places.js';
 
@@ -80,9 +81,10 @@ function register(app: FastifyInstance, route: ApiRoute, places: Places, turns: 
     if (!share) return route.handle(call);
     const leave = await places.hold(share, request.tenant, reply);
     const answer = await route.handle(call);
-    // A list is small once it is read; of the others the answer is what counts.
-    if (share === 'lists') leave();
-    return answer;
+    if (share !== 'lists') return answer;
+    // Of a list it is the reading that counts: its answer is bounded, and what is not taken of it is counted.
+    leave();
+    return sendList(reply, answer as AnyListPage);
   }
 }
 

@@ -11,6 +11,8 @@ import { drainBody, hasBody } from './drain-body.js';
 import type { SharedRateLimit } from './rate-limit.js';
 import { RefusedKeys } from './refused-keys.js';
 import type { SendError } from './send-error.js';
+import type { UnreadBytes } from './unread-bytes.js';
+import { watchWhole } from './answers/watch-answer.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -25,6 +27,8 @@ export interface RequestRules {
   readonly rateLimit: SharedRateLimit;
   readonly bodyRate: BodyRate;
   readonly sendError: SendError;
+  /** Counts the answers. */
+  readonly unread: UnreadBytes;
   /** Of a tenant; null = no limit. */
   readonly requestsPerMinute: (tenant: string) => number | null;
 }
@@ -113,6 +117,7 @@ export function addRequestHooks(app: FastifyInstance, world: World, keyRing: Key
   app.decorateRequest('keyId', null);
   app.decorateReply('ends', null);
   app.decorateReply('places', null);
+  app.decorateReply('isKept', false);
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff' });
     if (hasBody(request.raw)) watchBody(request, reply, rules);
@@ -131,7 +136,8 @@ export function addRequestHooks(app: FastifyInstance, world: World, keyRing: Key
   app.addHook('preClose', async () => {
     closing = true;
   });
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', async (request, reply, payload) => {
+    watchWhole(rules.unread, reply, payload);
     drainBody(request.raw, bounds.drainBytesMax);
     // An open connection would hold the shutdown up for as long as it is kept alive.
     if (closing) void reply.header('connection', 'close');

@@ -41,7 +41,8 @@ import { Places } from './places.js';
 import { apiShares, dryRunShare, type ApiShares } from './shares.js';
 import { Connections, type ConnectionRules } from './sockets/connections.js';
 import { LoopTurns } from './sockets/loop-turns.js';
-import { pacePipelines } from './sockets/pipelines.js';
+import { paceRequests } from './sockets/pace-requests.js';
+import { UnreadBytes } from './unread-bytes.js';
 
 export interface ServerOptions {
   /** Shown in the API document; absent: it says `unknown`. */
@@ -80,6 +81,7 @@ function allRoutes(
   places: Places,
   turns: LoopTurns,
   parseTurns: ParseTurns,
+  unread: UnreadBytes,
   options: ServerOptions,
 ): ApiRoute[] {
   const { tokenizer = null, grammars = null, fileBytesMax = bounds.inputFileBytesMax, version = 'unknown' } = options;
@@ -105,7 +107,7 @@ function allRoutes(
     ...batchRoutes(world, forFile, dryRuns, filesQuota, places),
     ...batchResultRoutes(world),
     ...batchRetryRoutes(world),
-    ...(forCall ? completionRoutes(world, forCall, calls, parseTurns) : []),
+    ...(forCall ? completionRoutes(world, forCall, calls, parseTurns, unread) : []),
     ...(tokenizer ? tokenizerRoutes(world.model, tokenizer, parseTurns) : []),
     ...webhookEndpointRoutes(world, changes),
     ...webhookDeliveryRoutes(world, changes),
@@ -150,8 +152,10 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   void app.register(multipart);
   const keyRing = new KeyRing(world, options.configuredKeysAdmin === true ? scopes : plainScopes);
+  const unread = new UnreadBytes((tenant, bound) => world.refusals.note(tenant, bound));
   addRequestHooks(app, world, keyRing, {
     sendError,
+    unread,
     rateLimit: new SharedRateLimit(world.quickShared, world.clock),
     bodyRate: options.bodyRate ?? { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, graceMs: bounds.bodyGraceMs },
     requestsPerMinute: (tenant) =>
@@ -166,13 +170,7 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   });
   const calls = new LiveCalls(world);
   const turns = new LoopTurns({ perTurn: bounds.stepsPerTurn, connectingMs: bounds.stepWhileConnectingMs });
-  pacePipelines(app.server, {
-    turns,
-    atOnce: bounds.pipelinedAtOnce,
-    waitingMax: bounds.pipelinedWaitingMax,
-    waitingInAllMax: bounds.pipelinedWaitingInAllMax,
-    onCut: () => world.refusals.note('', 'pipelinedWaitingMax'),
-  });
+  paceRequests(app.server, world, keyRing, turns);
   const open = new Connections(
     app.server,
     {
@@ -197,7 +195,8 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   const shares = options.shares ?? apiShares(world);
   const places = new Places(world, shares);
   const parseTurns = new ParseTurns(shares.parses, loopClock);
-  const routes = allRoutes(world, keyRing, calls, new FilesQuota(world), shares, places, turns, parseTurns, options);
+  const filesQuota = new FilesQuota(world);
+  const routes = allRoutes(world, keyRing, calls, filesQuota, shares, places, turns, parseTurns, unread, options);
   registerRoutes(app, routes, places, parseTurns);
   return app;
 }

@@ -1,39 +1,77 @@
-import type { Readable } from 'node:stream';
-import { bounds } from '../domain/bounds.js';
+import { bounds, type BoundName } from '../domain/bounds.js';
+import { HeldBytes } from './sockets/held-bytes.js';
+
+/** An answer that is given to a client, as a whole or as a stream. */
+export interface UnreadAnswer {
+  /** Bytes of it that this process holds for its client now. */
+  readonly bytes: () => number;
+  /** Ends its connection. */
+  readonly cut: () => void;
+  /** It alone may hold no more. */
+  readonly max?: 'liveUnreadBytesMax';
+}
+
+interface Watched extends UnreadAnswer {
+  open: boolean;
+}
 
 /**
- * Bytes that wait in this process for clients that do not read them, by tenant. A stream with too many of them is cut off; when all
- * streams of a tenant together have too many, the one with most is.
+ * Bytes of answers that wait in this process for clients that do not read them, by tenant (empty: callers without a key). When those
+ * of a tenant are too many, its answer with most is cut off; when those of all are, the one with most of the tenant with most.
  */
 export class UnreadBytes {
-  readonly #streams = new Map<string, Set<Readable>>();
+  readonly #onCut: (tenant: string, bound: BoundName) => void;
+  readonly #held = new HeldBytes<Watched>();
 
-  /** To be called after each push into the stream. */
-  pushed(tenant: string, stream: Readable): void {
-    if (stream.destroyed) return;
-    const streams = this.#of(tenant, stream);
-    if (stream.readableLength > bounds.liveUnreadBytesMax) stream.destroy();
-    let total = 0;
-    let most = stream;
-    for (const other of streams) {
-      // Its `close` is still to come.
-      if (other.destroyed) continue;
-      total += other.readableLength;
-      if (other.readableLength > most.readableLength) most = other;
-    }
-    if (total > bounds.liveUnreadPerTenantBytesMax) most.destroy();
+  constructor(onCut: (tenant: string, bound: BoundName) => void) {
+    this.#onCut = onCut;
   }
 
-  #of(tenant: string, stream: Readable): Set<Readable> {
-    let streams = this.#streams.get(tenant);
-    if (!streams) this.#streams.set(tenant, (streams = new Set()));
-    if (streams.has(stream)) return streams;
-    streams.add(stream);
-    const all = streams;
-    stream.once('close', () => {
-      all.delete(stream);
-      if (all.size === 0) this.#streams.delete(tenant);
-    });
-    return streams;
+  /** Counts an answer until it has ended. What this gives is to be called when there may be more of it. */
+  watch(tenant: string, answer: UnreadAnswer, ended: AbortSignal): () => void {
+    if (ended.aborted) return () => undefined;
+    const watched: Watched = { ...answer, open: true };
+    ended.addEventListener('abort', () => this.#forget(tenant, watched), { once: true });
+    const look = (): void => {
+      if (watched.open) this.#look(tenant, watched);
+    };
+    look();
+    return look;
+  }
+
+  #look(tenant: string, answer: Watched): void {
+    const bytes = answer.bytes();
+    this.#held.set(tenant, answer, bytes);
+    if (answer.max && bytes > bounds[answer.max]) this.#cut(tenant, answer, answer.max);
+    // What was taken of others since they were looked at is not known by itself.
+    if (this.#held.bytesOf(tenant) > bounds.unreadPerTenantBytesMax) this.#measure(tenant);
+    while (this.#held.bytesOf(tenant) > bounds.unreadPerTenantBytesMax)
+      this.#cutLargestOf(tenant, 'unreadPerTenantBytesMax');
+    while (this.#held.bytes > bounds.unreadBytesMax) {
+      const largest = this.#held.largestCaller() ?? '';
+      this.#measure(largest);
+      if (this.#held.bytes > bounds.unreadBytesMax && this.#held.largestCaller() === largest)
+        this.#cutLargestOf(largest, 'unreadBytesMax');
+    }
+  }
+
+  #measure(tenant: string): void {
+    for (const answer of this.#held.itemsOf(tenant)) this.#held.set(tenant, answer, answer.bytes());
+  }
+
+  #cutLargestOf(tenant: string, bound: BoundName): void {
+    const largest = this.#held.largestOf(tenant);
+    if (largest) this.#cut(tenant, largest, bound);
+  }
+
+  #cut(tenant: string, answer: Watched, bound: BoundName): void {
+    this.#forget(tenant, answer);
+    this.#onCut(tenant, bound);
+    answer.cut();
+  }
+
+  #forget(tenant: string, answer: Watched): void {
+    answer.open = false;
+    this.#held.delete(tenant, answer);
   }
 }

@@ -1,4 +1,4 @@
-import type { Tokenizer } from '../../src/ports/tokenizer.js';
+import { TooManyTokens, type EncodeOptions, type Tokenizer } from '../../src/ports/tokenizer.js';
 import { scriptedEndToken } from './scripted-engine.js';
 
 /** One token per byte of UTF-8, and the end token behind them: what the scripted engine speaks. */
@@ -6,8 +6,14 @@ export class ByteTokenizer implements Tokenizer {
   readonly vocabSize = scriptedEndToken + 1;
   readonly tokenBytesMax: number = '<|endoftext|>'.length;
 
-  encode(text: string): Promise<Uint32Array> {
-    return Promise.resolve(Uint32Array.from(Buffer.from(text)));
+  encode(
+    text: string,
+    _specialTokens?: 'parse' | 'text',
+    { tokensMax = Infinity }: EncodeOptions = {},
+  ): Promise<Uint32Array> {
+    const bytes = Buffer.from(text);
+    if (bytes.length > tokensMax) return Promise.reject(new TooManyTokens(bytes.length));
+    return Promise.resolve(Uint32Array.from(bytes));
   }
 
   tokenBytes(id: number): Uint8Array {

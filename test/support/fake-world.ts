@@ -65,6 +65,7 @@ export function fakeWorld(
     idSecret: 'a secret of the tests, nothing else',
     tenants: {
       tenantOfKey: (key: string) => Promise.resolve(key === 'key' ? 'acme' : null),
+      knownTenantOfKey: (key: string) => (key === 'key' ? 'acme' : null),
       webhookEndpoints: () => Promise.resolve(options.endpoints ?? []),
       signingSecrets: () => Promise.resolve([testSecret]),
       quotas: () => ({ ...defaultQuotas, ...options.quotas }),

@@ -34,6 +34,7 @@ export const shapes: Readonly<Record<string, Shape>> = {
   'empty objects': list('{}'),
   'empty arrays': list('[]'),
   'empty texts': list('""'),
+  'short texts': list('"a"'),
   'short texts, each new': numbered(() => `"${newName()}"`),
   ones: list('1'),
   'minus ones': list('-1'),
@@ -85,6 +86,7 @@ export const shapes: Readonly<Record<string, Shape>> = {
 /** Those that have cost most: tried in every run, the others in long ones. */
 export const hardestShapes: readonly string[] = [
   'empty objects',
+  'short texts',
   'short texts, each new',
   'a new member each',
   'new names',

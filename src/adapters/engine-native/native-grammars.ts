@@ -7,13 +7,15 @@ import { loadAddon } from './load-addon.js';
 import type { NativeGrammar, NativeGrammarOptions, NativeGrammars as NativeCompiler } from './native-types.js';
 
 /**
- * Compiles grammars for one vocabulary, off the main thread. Who may compile when is shared out by the caller (`FairGrammars`); what an
- * engine has to compile again, because it is not kept any more, goes one at a time. Lines of a batch tend to share a schema, so the
- * latest ones are kept, compiled or refused. Nothing is loaded before the first grammar.
+ * Compiles grammars for one vocabulary, off the main thread. Who may compile when is shared out by the caller (`FairGrammars`). Lines of
+ * a batch tend to share a schema, so the latest ones are kept, compiled or refused; and what was compiled for a line stays for as long as
+ * the line has its grammar, so that the engine need not compile it again. Nothing is loaded before the first grammar.
  */
 export class NativeGrammars implements GrammarCompiler {
   readonly #options: NativeGrammarOptions | null;
   readonly #kept = new KeptGrammars<Promise<NativeGrammar>>();
+  /** By the very object that was checked, kept or not. */
+  readonly #checked = new WeakMap<Grammar, Promise<NativeGrammar>>();
   #compiler: Promise<NativeCompiler> | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -27,12 +29,14 @@ export class NativeGrammars implements GrammarCompiler {
   }
 
   async check(grammar: Grammar, tenant = ''): Promise<void> {
-    await this.#of(grammar, tenant, () => this.#compile(grammar));
+    const compiled = this.#of(grammar, tenant, () => this.#compile(grammar));
+    this.#checked.set(grammar, compiled);
+    await compiled;
   }
 
-  /** Rejects as `check` does. */
+  /** Of a grammar that was checked: what was compiled then. Any other is compiled now, one at a time. Rejects as `check` does. */
   compiled(grammar: Grammar): Promise<NativeGrammar> {
-    return this.#of(grammar, '', () => this.#inTurn(grammar));
+    return this.#checked.get(grammar) ?? this.#of(grammar, '', () => this.#inTurn(grammar));
   }
 
   #of(grammar: Grammar, tenant: string, compile: () => Promise<NativeGrammar>): Promise<NativeGrammar> {

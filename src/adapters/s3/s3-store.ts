@@ -42,9 +42,6 @@ const connectMs = 3000;
  */
 const socketsMax = Object.freeze({ small: 256, reads: 256, writes: 128 });
 
-/** Calls that begin in one turn of the event loop. */
-const callsPerTurn = 4;
-
 function toClient(
   { region, endpoint, credentials, prefix }: S3StoreOptions,
   turns: CallTurns,
@@ -94,7 +91,7 @@ export class S3Store implements ObjectStore {
 
   constructor(options: S3StoreOptions) {
     const sockets = { ...socketsMax, ...options.sockets };
-    const turns = new CallTurns(callsPerTurn);
+    const turns = new CallTurns();
     this.#client = toClient(options, turns, sockets.small);
     this.#writes = toClient(options, turns, sockets.writes);
     this.#bucket = options.bucket;

@@ -1,8 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
+import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
-import type { Tokenizer } from '../../ports/tokenizer.js';
+import { TooManyTokens, type EncodeOptions, type Tokenizer } from '../../ports/tokenizer.js';
 import { FalconWords, stepsMax } from './falcon-words.js';
+import { LibraryTurns } from './library-turns.js';
 import { buildTokenTable, toVocabularyForm, type TokenTable } from './token-table.js';
 import { parseTokenizerFile } from './tokenizer-file.js';
 import { TurnBudget } from './turn-budget.js';
@@ -33,6 +34,7 @@ export class BpeTokenizer implements Tokenizer {
   readonly #special: Uint32Array;
   /** Of all texts, whoever they are of: many prompts one after the other, or side by side, leave turns to others. */
   readonly #budget = new TurnBudget(stepsMax);
+  readonly #libraryTurns = new LibraryTurns(bounds.libraryEncodesMax);
 
   private constructor(json: string, modelVocabSize: number | null, source: string) {
     const parsed = parseTokenizerFile(json, source, modelVocabSize);
@@ -67,16 +69,24 @@ export class BpeTokenizer implements Tokenizer {
     return new BpeTokenizer(json, vocabSize, source);
   }
 
-  async encode(text: string, specialTokens: 'parse' | 'text'): Promise<Uint32Array> {
+  async encode(
+    text: string,
+    specialTokens: 'parse' | 'text',
+    { tenant = '', tokensMax = Infinity }: EncodeOptions = {},
+  ): Promise<Uint32Array> {
     const [tokenizer, words] =
       specialTokens === 'parse' ? [this.#parsing, this.#parsingWords] : [this.#plain, this.#plainWords];
     if (words) {
-      while (this.#budget.isSpent) await nextTurn();
-      const quick = words.encode(text);
-      this.#budget.spend(words.steps);
-      if (quick) return quick;
+      const { ids } = await this.#budget.run(tenant, () => ({ ids: words.encode(text), steps: words.steps }));
+      if (ids && ids.length > tokensMax) throw new TooManyTokens(ids.length);
+      if (ids) return ids;
     }
-    const encoding = await tokenizer.encode(text, null, { addSpecialTokens: false });
+    const encoding = await this.#libraryTurns.run(tenant, () =>
+      tokenizer.encode(text, null, { addSpecialTokens: false }),
+    );
+    // The list of ids is made in one turn, 0.1 µs each.
+    const tokens = encoding.getLength();
+    if (tokens > tokensMax) throw new TooManyTokens(tokens);
     return Uint32Array.from(encoding.getIds());
   }
 

@@ -157,6 +157,8 @@ export interface LineRules {
   readonly model: ServedModel;
   readonly tokenizer: Tokenizer;
   readonly grammars: Grammars;
+  /** Whose lines they are: their prompts take turns with those of others. Absent: there are no others. */
+  readonly tenant?: string;
   /** Does the step, which tokenizes so many characters, when its turn has come. Absent: at once. */
   readonly inTurn?: (chars: number, step: () => Promise<void>) => Promise<void>;
   /** Sees the prompts that are tokenized, after each: what it throws keeps the others from being looked at. */
@@ -168,7 +170,7 @@ type Prompts = LineRequest['prompts'][number][];
 async function fromCompletion(
   body: CompletionRequest,
   seed: bigint,
-  { model, tokenizer, grammars, inTurn, checkPrompts }: LineRules,
+  { model, tokenizer, grammars, tenant = '', inTurn, checkPrompts }: LineRules,
 ): Promise<Unmeasured> {
   const given = body.prompt;
   const prompts =
@@ -191,7 +193,7 @@ async function fromCompletion(
     for (const prompt of prompts) {
       const isText = typeof prompt === 'string';
       const ids = isText
-        ? await encodePrompt({ text: prompt, special, truncate, param }, model, tokenizer)
+        ? await encodePrompt({ text: prompt, special, truncate, tenant, param }, model, tokenizer)
         : checkIds(prompt, model, param);
       fitted.push(fit(ids, body.max_tokens, bounds.completionTokensDefault, truncate, model.contextTokens, param));
       checkPrompts?.({ format, prompts: fitted, candidates });
@@ -224,7 +226,7 @@ const contentText = (content: ChatRequest['messages'][number]['content']): strin
 async function fromChat(
   body: ChatRequest,
   seed: bigint,
-  { model, tokenizer, grammars, inTurn }: LineRules,
+  { model, tokenizer, grammars, tenant = '', inTurn }: LineRules,
 ): Promise<Unmeasured> {
   const turns = body.messages.map(({ role, content }): ChatTurn => ({
     role: role === 'developer' ? 'system' : role,
@@ -232,7 +234,7 @@ async function fromChat(
   }));
   const special = body.eyrie?.special_tokens ?? 'text';
   const truncate = body.eyrie?.truncate === 'head';
-  const prompt = { text: renderHumanBot(turns), special, truncate, param: 'messages' };
+  const prompt = { text: renderHumanBot(turns), special, truncate, tenant, param: 'messages' };
   let ids: Uint32Array = new Uint32Array();
   const encode = async (): Promise<void> => {
     ids = await encodePrompt(prompt, model, tokenizer);

@@ -38,7 +38,7 @@ async function answer(
   const { engine, tokenizer, model, clock, ids } = world;
   const batchLine = await toLineRequest(
     { customId: call.callId, endpoint, body },
-    { model, tokenizer, grammars: world.grammars, checkPrompts: checkPromptTokens },
+    { model, tokenizer, grammars: world.grammars, tenant: call.tenant, checkPrompts: checkPromptTokens },
   );
   checkLiveSize(batchLine);
   const line = { ...batchLine, sampling: { ...batchLine.sampling, urgent: true } };

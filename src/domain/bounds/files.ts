@@ -20,6 +20,8 @@ export const filesBounds = Object.freeze({
    */
   listReadsMax: 2000,
   listPassedMax: 20_000,
+  /** A page of a list ends before the entry that would pass this size: a batch with a hundred errors and metadata has up to 75 KB. */
+  listPageBytes: 4 * 1024 * 1024,
   resultsPageDefault: 100,
   resultsPageMax: 1000,
   /** A page of results ends before the line that would pass this size; a larger line is a page of its own. */

@@ -33,9 +33,13 @@ export const httpBounds = Object.freeze({
   stepsPerTurn: 4,
   /** While connections come in, which are taken one a turn, a step is begun in each of so many milliseconds instead. */
   stepWhileConnectingMs: 4,
-  /** Requests sent ahead on one connection, and on all of a process, that wait for earlier ones: some 2 KB each. Beyond it the connection is closed. */
+  /** Requests sent ahead on one connection that wait for earlier ones: some 2 KB each, and their headers. Beyond it the connection is closed. */
   pipelinedWaitingMax: 2500,
+  /** Bytes of their headers, as they are held: a thousand requests of an official client, or 60 with the longest headers. */
+  pipelinedWaitingBytesMax: 1024 * 1024,
+  /** The same on all connections of a process. Beyond it, the connection with most of the caller with most is closed. */
   pipelinedWaitingInAllMax: 20_000,
+  pipelinedWaitingInAllBytesMax: 32 * 1024 * 1024,
   /** Headers of a request, from the opening of the connection or from their first byte. */
   headersMs: 30_000,
   /** How often that is looked at. */
@@ -55,10 +59,22 @@ export const httpBounds = Object.freeze({
    */
   readerBytesPerSecondMin: 1024,
   readerGraceMs: 90_000,
+  /**
+   * Answers and events that wait in a process for the clients of one tenant to read them; beyond it, the answer with most is cut.
+   * Four pages of results of one line of 16 MiB each may wait, and half as much of everything else.
+   */
+  unreadPerTenantBytesMax: 96 * 1024 * 1024,
+  /** The same of all tenants: three of them have all that is theirs. Beyond it the tenant with most loses its answer with most. */
+  unreadBytesMax: 288 * 1024 * 1024,
   /** A client has this long to see an answer after which the connection is closed. */
   lingerMs: 2000,
   /** Connections at once where the limit of open files allows for as many: see `connectionsShare`. */
   connectionsMax: 10_000,
+  /**
+   * New connections that wait until the process takes them (the system allows `net.core.somaxconn` at most, 4096 by default). One too
+   * many is tried again by its client a second later.
+   */
+  connectionsWaitingMax: 4096,
   /** Of the open files that the process may have; the rest is for the store and Redis. */
   connectionsShare: 0.5,
   /** Keys that were refused, a minute and remote address: beyond, unknown ones are looked for among all keys together. */

@@ -35,10 +35,8 @@ export const liveBounds = Object.freeze({
   /** Answers above this go through the object store, not through Redis, which would drop a slow reader. */
   liveInlineBytes: 256 * 1024,
   liveMessageBytesMax: 4 * 1024 * 1024,
-  /** Chunks kept for a client that does not read them; then its connection is cut. */
+  /** Chunks kept for a client that does not read them; then its connection is cut. See `unreadPerTenantBytesMax` for all of them. */
   liveUnreadBytesMax: 8 * 1024 * 1024,
-  /** The same for all streams of a tenant in an API process together: the one with most of them is cut. */
-  liveUnreadPerTenantBytesMax: 32 * 1024 * 1024,
   /** Objects of a call older than this were left behind by a crash: every call is taken up or given up long before. */
   liveObjectMs: 600_000,
   /** Calls that one worker takes at once, as the scaler counts; also the default of the worker's setting. */

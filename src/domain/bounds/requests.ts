@@ -96,8 +96,18 @@ export const requestsBounds = Object.freeze({
   /** After a large body its place stays taken for so many times as long as it took, and for this at most: one tenant gets a quarter of the loop. */
   parsePauseShare: 3,
   parsePauseMsMax: 250,
-  /** Characters of a text that `/tokenize` takes: several of the largest contexts, and an answer of a megabyte. */
+  /** Characters of a text that `/tokenize` takes: several of the largest contexts. */
   tokenizeCharsMax: 128 * 1024,
+  /**
+   * And tokens that it may have, eight of the largest contexts: a strange character is three, each with up to twelve characters of the
+   * answer. To list and to write so many takes some 10 ms.
+   */
+  tokenizeTokensMax: 64 * 1024,
+  /**
+   * Texts that the tokenizer's library works on at once in a process: half of Node's four pool threads. One takes 10 ms for 30 KB of
+   * strange characters.
+   */
+  libraryEncodesMax: 2,
   /** Token ids that `/detokenize` takes. */
   detokenizeTokensMax: 128 * 1024,
   /** And bytes of the text that it gives: tokens have up to 80 each. */

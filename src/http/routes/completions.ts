@@ -19,6 +19,8 @@ import { toErrorResponse } from '../error-response.js';
 import { eventStreamHeaders, toEventStream, type StreamNews } from '../event-stream.js';
 import type { LiveCalls } from '../live-calls.js';
 import type { ParseTurns } from '../parse-turns.js';
+import type { UnreadBytes } from '../unread-bytes.js';
+import { watchStream } from '../answers/watch-answer.js';
 
 type GenerateCall = ApiCall<unknown, unknown, { readonly model: string }>;
 /** What bodies of a tenant are checked with, until the signal aborts. */
@@ -71,6 +73,7 @@ async function answer(
   rulesOf: RulesOf,
   calls: LiveCalls,
   turns: ParseTurns,
+  unread: UnreadBytes,
   endpoint: Endpoint,
   call: GenerateCall,
 ): Promise<unknown> {
@@ -79,6 +82,7 @@ async function answer(
   const signal = calls.open(tenant, reply);
   const rules: LineRules = {
     ...rulesOf(tenant, signal),
+    tenant,
     inTurn: (chars, step) => turns.takeForText(tenant, reply, chars, step),
     checkPrompts: checkPromptTokens,
   };
@@ -104,12 +108,19 @@ async function answer(
     world.log.warn('http.stream_failed', { requestId: request.id, status, code: errorBody.error.code });
     return errorBody;
   };
-  const stream = toEventStream(rest, toErrorBody, (pushed) => calls.unread.pushed(tenant, pushed));
+  let look: (() => void) | null = null;
+  const stream = toEventStream(rest, toErrorBody, (body) => (look ??= watchStream(unread, reply, body))());
   return reply.headers(eventStreamHeaders).send(stream);
 }
 
 /** The interactive lane: prompts that somebody waits for, answered as a whole or as a stream of events. */
-export function completionRoutes(world: World, rulesOf: RulesOf, calls: LiveCalls, turns: ParseTurns): ApiRoute[] {
+export function completionRoutes(
+  world: World,
+  rulesOf: RulesOf,
+  calls: LiveCalls,
+  turns: ParseTurns,
+  unread: UnreadBytes,
+): ApiRoute[] {
   return [
     defineRoute({
       method: 'POST',
@@ -119,7 +130,7 @@ export function completionRoutes(world: World, rulesOf: RulesOf, calls: LiveCall
       body: completionRequest,
       answer: completionObject,
       events: completionEvent,
-      handle: (call) => answer(world, rulesOf, calls, turns, '/v1/completions', call),
+      handle: (call) => answer(world, rulesOf, calls, turns, unread, '/v1/completions', call),
     }),
     defineRoute({
       method: 'POST',
@@ -129,7 +140,7 @@ export function completionRoutes(world: World, rulesOf: RulesOf, calls: LiveCall
       body: chatRequest,
       answer: chatObject,
       events: chatEvent,
-      handle: (call) => answer(world, rulesOf, calls, turns, '/v1/chat/completions', call),
+      handle: (call) => answer(world, rulesOf, calls, turns, unread, '/v1/chat/completions', call),
     }),
   ];
 }

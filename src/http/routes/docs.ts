@@ -1,19 +1,27 @@
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { toDocsPage } from '../openapi/docs-page.js';
-import { toOpenApi, type OpenApiDocument } from '../openapi/document.js';
+import { toOpenApi } from '../openapi/document.js';
 
 /** The page holds a style and nothing that runs. */
 const contentPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/** The API in writing: for programs and for people. Both are made from the routes themselves, once, when first asked for. */
+/**
+ * The API in writing: for programs and for people. Both are made from the routes themselves, once, when first asked for; all answers
+ * share their bytes.
+ */
 export function docsRoutes(routes: readonly ApiRoute[], version: string): ApiRoute[] {
-  let made: { readonly json: OpenApiDocument; readonly page: string } | null = null;
+  let made: { readonly json: Buffer; readonly page: Buffer } | null = null;
   const make = () => {
     if (made) return made;
-    const json = toOpenApi([...routes, ...own], version);
-    made = { json, page: toDocsPage(json) };
+    const document = toOpenApi([...routes, ...own], version);
+    made = { json: Buffer.from(JSON.stringify(document)), page: Buffer.from(toDocsPage(document)) };
     return made;
+  };
+  const send = (reply: FastifyReply, bytes: Buffer): FastifyReply => {
+    reply.isKept = true;
+    return reply.send(bytes);
   };
   const own = [
     defineRoute({
@@ -22,7 +30,7 @@ export function docsRoutes(routes: readonly ApiRoute[], version: string): ApiRou
       summary: 'This API as an OpenAPI 3.1 document',
       access: 'public',
       answer: z.looseObject({ openapi: z.string() }),
-      handle: () => make().json,
+      handle: ({ reply }) => send(reply.type('application/json; charset=utf-8'), make().json),
     }),
     defineRoute({
       method: 'GET',
@@ -31,9 +39,10 @@ export function docsRoutes(routes: readonly ApiRoute[], version: string): ApiRou
       access: 'public',
       answer: 'text/html',
       handle: ({ reply }) =>
-        reply
-          .headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': contentPolicy })
-          .send(make().page),
+        send(
+          reply.headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': contentPolicy }),
+          make().page,
+        ),
     }),
   ];
   return own;

@@ -11,7 +11,7 @@ import { decodeText, tokenText } from '../../domain/decode-tokens.js';
 import { bounds } from '../../domain/bounds.js';
 import { EyrieError } from '../../domain/errors.js';
 import type { ServedModel } from '../../domain/served-model.js';
-import type { Tokenizer } from '../../ports/tokenizer.js';
+import { TooManyTokens, type Tokenizer } from '../../ports/tokenizer.js';
 import { defineRoute, type ApiRoute } from '../api-route.js';
 import { checkModel } from '../check-model.js';
 import type { ParseTurns } from '../parse-turns.js';
@@ -44,6 +44,20 @@ async function bytesOf(tokenizer: Tokenizer, tokens: readonly number[]): Promise
   return Buffer.concat(pieces, length);
 }
 
+/** How many tokens a text has is known before their list and their texts are made. */
+async function tokensOf(tokenizer: Tokenizer, text: string, tenant: string): Promise<number[]> {
+  try {
+    return [...(await tokenizer.encode(text, 'parse', { tenant, tokensMax: bounds.tokenizeTokensMax }))];
+  } catch (error) {
+    if (!(error instanceof TooManyTokens)) throw error;
+    throw new EyrieError(
+      'invalid_value',
+      `Invalid value for 'prompt': its ${text.length} characters are ${error.tokens} tokens; at most ${bounds.tokenizeTokensMax} are allowed. Cut the text.`,
+      { param: 'prompt', bound: 'tokenizeTokensMax' },
+    );
+  }
+}
+
 async function tokenTexts(tokenizer: Tokenizer, tokens: readonly number[]): Promise<string[]> {
   const texts: string[] = [];
   for (const id of tokens) {
@@ -66,7 +80,7 @@ export function tokenizerRoutes(model: ServedModel, tokenizer: Tokenizer, turns:
       handle: ({ body, tenant, reply }) => {
         if (body.model !== undefined) checkModel(model, body.model);
         return turns.takeForText(tenant, reply, body.prompt.length, async () => {
-          const tokens = [...(await tokenizer.encode(body.prompt, 'parse'))];
+          const tokens = await tokensOf(tokenizer, body.prompt, tenant);
           return {
             count: tokens.length,
             max_model_len: model.contextTokens,

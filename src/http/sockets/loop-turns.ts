@@ -38,7 +38,10 @@ export class LoopTurns {
     return new Promise((resolve) => this.take(key, resolve));
   }
 
-  /** Begins at once where nothing waits and the turn has room, otherwise in a later turn. `key`: whose step it is. */
+  /**
+   * Begins at once where nothing waits and the turn has room, otherwise in a later turn. `key`: whose step it is; each has its turn, so
+   * nobody may choose it.
+   */
   take(key: string, begin: () => void): void {
     if (this.#waiting.isEmpty && this.#hasRoom()) {
       this.#begin(begin);

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { HeldBytes } from './held-bytes.js';
 import type { LoopTurns } from './loop-turns.js';
 
 export interface PipelineRules {
@@ -7,15 +8,43 @@ export interface PipelineRules {
   readonly turns: LoopTurns;
   /** Requests of one connection that are carried out at once. */
   readonly atOnce: number;
-  /** Requests of one connection, and of all together, that wait for earlier ones of their connection. A connection with more is closed. */
+  /**
+   * Whose request it is, as far as is known before it is begun. What many names would stand for the same caller must not count as many.
+   */
+  readonly callerOf: (request: IncomingMessage) => string;
+  /** Requests of one connection that wait for earlier ones, and bytes of their headers. A connection with more is closed. */
   readonly waitingMax: number;
+  readonly waitingBytesMax: number;
+  /** The same of all connections. When there are more, the connection with most bytes of the caller with most is closed. */
   readonly waitingInAllMax: number;
-  readonly onCut: () => void;
+  readonly waitingInAllBytesMax: number;
+  /** `bound`: which of these it was. */
+  readonly onCut: (bound: 'waitingMax' | 'waitingBytesMax' | 'waitingInAllMax' | 'waitingInAllBytesMax') => void;
+}
+
+interface WaitingRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly bytes: number;
 }
 
 interface Pipeline {
+  readonly socket: Socket;
+  /** Whose first request it began with; what waits counts for them. */
+  readonly caller: string;
   running: number;
-  readonly waiting: { readonly request: IncomingMessage; readonly response: ServerResponse }[];
+  readonly waiting: WaitingRequest[];
+  waitingBytes: number;
+}
+
+/** What a short text takes beside its characters. */
+const textBytes = 24;
+
+/** What the headers of a request take: very many short ones take more than a few long ones. */
+function headerBytes({ url, rawHeaders }: IncomingMessage): number {
+  let bytes = url?.length ?? 0;
+  for (const text of rawHeaders) bytes += textBytes + text.length;
+  return bytes;
 }
 
 /**
@@ -31,6 +60,7 @@ export function pacePipelines(server: Server, rules: PipelineRules): void {
   const pipelines = new Map<Socket, Pipeline>();
   server.on('connection', () => rules.turns.noteConnection());
   let waitingInAll = 0;
+  const held = new HeldBytes<Pipeline>();
 
   const begin = (pipeline: Pipeline, request: IncomingMessage, response: ServerResponse): void => {
     pipeline.running++;
@@ -39,8 +69,7 @@ export function pacePipelines(server: Server, rules: PipelineRules): void {
       // In another turn: with answers that are made at once, one connection would else have all of this one.
       setImmediate(() => next(pipeline));
     });
-    // Whose it is is not known yet: the key stands for the caller, unchecked.
-    rules.turns.take(request.headers.authorization ?? '', () => {
+    rules.turns.take(rules.callerOf(request), () => {
       // Its client may have gone while it waited.
       if (request.socket.destroyed) return;
       for (const listener of listeners) listener(request, response);
@@ -52,37 +81,58 @@ export function pacePipelines(server: Server, rules: PipelineRules): void {
     const following = pipeline.waiting.shift();
     if (!following) return;
     waitingInAll--;
+    pipeline.waitingBytes -= following.bytes;
+    hold(pipeline);
     begin(pipeline, following.request, following.response);
   };
 
-  const forget = (socket: Socket, pipeline: Pipeline): void => {
-    pipelines.delete(socket);
+  const hold = (pipeline: Pipeline): void => {
+    if (pipeline.waiting.length === 0) held.delete(pipeline.caller, pipeline);
+    else held.set(pipeline.caller, pipeline, pipeline.waitingBytes);
+  };
+
+  const forget = (pipeline: Pipeline): void => {
+    pipelines.delete(pipeline.socket);
     // Nobody takes their answers.
     waitingInAll -= pipeline.waiting.length;
     pipeline.waiting.length = 0;
+    pipeline.waitingBytes = 0;
+    hold(pipeline);
   };
 
-  const pipelineOf = (socket: Socket): Pipeline => {
+  const cut = (pipeline: Pipeline | undefined, bound: Parameters<PipelineRules['onCut']>[0]): void => {
+    if (!pipeline) return;
+    rules.onCut(bound);
+    forget(pipeline);
+    pipeline.socket.destroy();
+  };
+
+  const largest = (): Pipeline | undefined => held.largestOf(held.largestCaller() ?? '');
+
+  const pipelineOf = (request: IncomingMessage): Pipeline => {
+    const { socket } = request;
     let pipeline = pipelines.get(socket);
     if (!pipeline) {
-      const made: Pipeline = { running: 0, waiting: [] };
+      const made: Pipeline = { socket, caller: rules.callerOf(request), running: 0, waiting: [], waitingBytes: 0 };
       pipelines.set(socket, (pipeline = made));
-      socket.once('close', () => forget(socket, made));
+      socket.once('close', () => forget(made));
     }
     return pipeline;
   };
 
   server.on('request', (request, response) => {
-    const { socket } = request;
     // The parser goes on to the end of a packet when its connection is closed in the middle.
-    if (socket.destroyed) return;
-    const pipeline = pipelineOf(socket);
+    if (request.socket.destroyed) return;
+    const pipeline = pipelineOf(request);
     if (pipeline.running < rules.atOnce && pipeline.waiting.length === 0) return begin(pipeline, request, response);
-    pipeline.waiting.push({ request, response });
+    const bytes = headerBytes(request);
+    pipeline.waiting.push({ request, response, bytes });
     waitingInAll++;
-    if (pipeline.waiting.length <= rules.waitingMax && waitingInAll <= rules.waitingInAllMax) return;
-    rules.onCut();
-    forget(socket, pipeline);
-    socket.destroy();
+    pipeline.waitingBytes += bytes;
+    hold(pipeline);
+    if (pipeline.waiting.length > rules.waitingMax) cut(pipeline, 'waitingMax');
+    else if (pipeline.waitingBytes > rules.waitingBytesMax) cut(pipeline, 'waitingBytesMax');
+    else if (waitingInAll > rules.waitingInAllMax) cut(largest(), 'waitingInAllMax');
+    else if (held.bytes > rules.waitingInAllBytesMax) cut(largest(), 'waitingInAllBytesMax');
   });
 }

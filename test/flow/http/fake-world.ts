@@ -49,6 +49,7 @@ export function fakeWorld(offer: Offer = plainOffer, quotas: Partial<Quotas> = {
     ids: new CountingIds(),
     tenants: {
       tenantOfKey: (key: string) => Promise.resolve(tenantOf.get(key) ?? null),
+      knownTenantOfKey: (key: string) => tenantOf.get(key) ?? null,
       webhookEndpoints: () => Promise.resolve([]),
       signingSecrets: () => Promise.resolve([]),
       quotas: () => ({ ...defaultQuotas, ...quotas }),

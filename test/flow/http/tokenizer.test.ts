@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { callLive } from '../../../src/app/live/call-live.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
 import { eventually } from '../../support/eventually.js';
@@ -23,6 +23,38 @@ test('a text becomes ids and ids become a text', async () => {
   expect(await (await post(server, '/tokenize', { prompt: 'a', model: 'falcon' })).json()).toMatchObject({
     tokens: [97],
   });
+});
+
+test('a text of too many tokens is refused before they are listed', async () => {
+  const server = await listening({ tokenizer: new ByteTokenizer() });
+  const prompt = '鷲'.repeat(22_000);
+  const answer = await post(server, '/tokenize', { prompt, return_token_strs: true });
+  expect(answer.status).toBe(400);
+  expect(await errorOf(answer)).toMatchObject({
+    code: 'invalid_value',
+    param: 'prompt',
+    message:
+      "Invalid value for 'prompt': its 22000 characters are 66000 tokens; at most 65536 are allowed. Cut the text.",
+  });
+  expect((await post(server, '/tokenize', { prompt: '鷲'.repeat(21_000), return_token_strs: true })).status).toBe(200);
+});
+
+test('the tokenizer knows whose text each is: of calls, of those that wait at a worker, and of dry runs', async () => {
+  const { world, ...server } = await waiting();
+  startWorker(world, () => 'a');
+  const encode = vi.spyOn(ByteTokenizer.prototype, 'encode');
+  onTestFinished(() => encode.mockRestore());
+  const whose = () => encode.mock.calls.splice(0).map(([, , options]) => options?.tenant);
+  const prompt = { model: 'falcon', prompt: 'x' };
+  const sent = { ...server, world };
+  for (const [path, body, times] of [
+    ['/tokenize', prompt, 1],
+    ['/v1/completions', prompt, 2],
+    ['/v1/batches', { requests: [{ custom_id: 'a', body: prompt }], eyrie: { dry_run: true } }, 1],
+  ] as const) {
+    expect((await post(sent, path, body)).status).toBe(200);
+    expect(whose()).toEqual(Array.from({ length: times }, () => tenantA));
+  }
 });
 
 test('what is no token and no model is named', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { dryRun } from '../../../src/app/dry-run.js';
 import { InboxWatcher } from '../../../src/app/watch-inbox.js';
 import { ByteTokenizer } from '../../support/byte-tokenizer.js';
@@ -16,6 +16,14 @@ async function validated(lines: readonly string[], change = {}) {
 const good = completionLine('good', 'hi');
 const envelope = (change: Readonly<Record<string, unknown>>): string =>
   JSON.stringify({ ...(JSON.parse(completionLine('x', 'hi')) as object), ...change });
+
+test('the tokenizer knows whose lines it reads, when they are planned and when they run', async () => {
+  const encode = vi.spyOn(ByteTokenizer.prototype, 'encode');
+  onTestFinished(() => encode.mockRestore());
+  const { batch } = await validated([good]);
+  expect(batch.status).toBe('completed');
+  expect(encode.mock.calls.map(([, , options]) => options?.tenant)).toEqual([tenant, tenant]);
+});
 
 describe('a file with lines that are no requests fails as a whole, before any work', () => {
   test.each([

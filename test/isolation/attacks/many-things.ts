@@ -50,7 +50,7 @@ export const manyThings: readonly Attack[] = [
           const path = paths[(lane + round) % paths.length] ?? '';
           return lane % 2 === 0
             ? attacker.call('HEAD', path, undefined, { signal })
-            : attacker.leave(['GET', path], lane % 12, signal);
+            : attacker.leave(['GET', path], 20 + lane, signal);
         });
     },
   },

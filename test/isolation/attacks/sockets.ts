@@ -122,9 +122,10 @@ export const socketAttacks: readonly Attack[] = [
         attacker.lanes(50, signal, async (lane) => {
           const socket = attacker.socket();
           if (lane % 2 === 0) socket.write('GET /health HTTP/1.1\r\nhost: eyrie.test\r\n\r\n');
-          await sleep(5);
-          if (lane % 4 === 0) socket.resetAndDestroy();
-          else socket.destroy();
+          await sleep(20);
+          // One that its client closes keeps a port of the client's for a minute: with most of them reset, there are enough.
+          if (lane % 8 === 0) socket.destroy();
+          else socket.resetAndDestroy();
         }),
       ),
   },

@@ -105,6 +105,7 @@ const cases: readonly Case[] = [
     { ...chat, logprobs: true, top_logprobs: bounds.topLogprobsMax + 1 },
   ],
   ['tokenizeCharsMax', 'prompt', '/tokenize', { prompt: text('tokenizeCharsMax') }],
+  ['tokenizeTokensMax', 'prompt', '/tokenize', { prompt: text('tokenizeTokensMax') }],
   ['detokenizeTokensMax', 'tokens', '/detokenize', { tokens: list('detokenizeTokensMax', () => 1) }],
   [
     'detokenizeBytesMax',

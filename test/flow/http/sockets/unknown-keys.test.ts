@@ -41,7 +41,9 @@ test('guesses that are made at once cost no more than those made one after the o
     server.call('/v1/files', {
       headers: { authorization: `Bearer ${toApiKey(`key_${String(n).padStart(26, '0')}`, Buffer.alloc(32, n))}` },
     });
-  const guesses = Array.from({ length: 3 * bounds.refusedKeysPerMinute }, (_, n) => guess(n));
+  const { clock } = server.world;
+  const startMs = clock.monotonic();
+  const guesses = Array.from({ length: 5 * bounds.refusedKeysPerMinute }, (_, n) => guess(n));
   await passTimeUntil(
     server.world,
     'all guesses were answered',
@@ -51,5 +53,8 @@ test('guesses that are made at once cost no more than those made one after the o
   expect(new Set((await Promise.all(guesses)).map(({ status }) => status))).toEqual(new Set([401]));
   const looks = server.world.store.calls.filter(({ key }) => /^keys\/key_0{20}/.test(key));
   expect(looks.length).toBeGreaterThan(0);
-  expect(looks.length).toBeLessThanOrEqual(bounds.refusedKeysPerMinute);
+  // Some come late: the time that passed has let more of them through.
+  const minutes = 1 + (clock.monotonic() - startMs) / 60_000;
+  expect(looks.length).toBeLessThanOrEqual(Math.ceil(minutes * bounds.refusedKeysPerMinute));
+  expect(looks.length).toBeLessThan(guesses.length / 2);
 });

@@ -20,6 +20,17 @@ it('finds the tenant of a key, of two keys while one is replaced, and of no othe
     expect(await tenants.tenantOfKey(wrong)).toBeNull();
 });
 
+it('knows the tenant of a key without waiting', () => {
+  const tenants = new StaticTenants({ pepper, tenants: [tenant('a', ['ey_1_x', 'ey_2_y']), tenant('b', ['ey_3_z'])] });
+  expect(['ey_1_x', 'ey_2_y', 'ey_3_z', '', 'ey_1_'].map((key) => tenants.knownTenantOfKey(key))).toEqual([
+    'a',
+    'a',
+    'b',
+    null,
+    null,
+  ]);
+});
+
 it('does not take a digest made under another pepper', async () => {
   const tenants = new StaticTenants({ pepper: 'another', tenants: [tenant('a', ['ey_1_x'])] });
   expect(await tenants.tenantOfKey('ey_1_x')).toBeNull();
