@@ -1,7 +1,7 @@
 import { bounds, type BoundName } from './bounds.js';
 import { schemaExcess } from './schema-size.js';
 
-/** `bound` null: what it would take cannot be told. */
+/** `bound` null: what it would take cannot be bounded. */
 export interface LarkExcess {
   readonly bound: BoundName | null;
   readonly what: string;
@@ -28,7 +28,7 @@ function schemasIn(text: string): unknown[] | null {
   const schemas: unknown[] = [];
   for (const { index, 0: mark } of text.matchAll(/%json\s*/g)) {
     const start = index + mark.length;
-    if (text[start] !== '{' || schemas.length === bounds.grammarIntersectionsMax) return null;
+    if (text[start] !== '{' || schemas.length === bounds.grammarSchemasMax) return null;
     try {
       schemas.push(JSON.parse(text.slice(start, objectEnd(text, start))));
     } catch {
@@ -38,20 +38,28 @@ function schemasIn(text: string): unknown[] | null {
   return schemas;
 }
 
+/** What means nothing else than itself, as llguidance reads it: comments, texts, regular expressions, special tokens. */
+const literal = /(?:\/\/|#)[^\n]*|"(?:\\.|[^"\\\n])*"|\/(?:\\.|[^/\\])+\/|<[^<>\s]+>/g;
+
+/** `A & B`, and negations `~A`, by which the same can be said; not `A~3`, which repeats. */
+const joined = /&|~(?!\s*\d)/;
+
 /** Why a Lark grammar would take too long to compile; null when it would not. */
 export function larkExcess(text: string): LarkExcess | null {
   const schemas = schemasIn(text);
   if (!schemas)
     return {
-      bound: null,
-      what: `after each '%json' a JSON object must follow, and there may be ${bounds.grammarIntersectionsMax} of them; a schema alone can be sent as 'guided_json'`,
+      bound: 'grammarSchemasMax',
+      what: `after each '%json' a JSON object must follow, and at most ${bounds.grammarSchemasMax} of them are allowed; a schema alone can be sent as 'guided_json'`,
     };
   const excess = schemaExcess(schemas);
   if (excess) return { bound: excess.bound, what: `in its '%json', ${excess.what}` };
-  const count = text.split('&').length - 1;
-  if (count <= bounds.grammarIntersectionsMax) return null;
-  return {
-    bound: 'grammarIntersectionsMax',
-    what: `it has ${count} '&', those in texts and comments too; at most ${bounds.grammarIntersectionsMax} are allowed. Write '\\x26' in texts, or intersect fewer terminals`,
-  };
+  // Two short expressions may take hours and all memory together, and nothing tells which.
+  const found = joined.exec(text.replace(literal, ' '));
+  return found
+    ? {
+        bound: null,
+        what: `terminals cannot be intersected or negated ('${found[0]}' outside of texts and expressions)`,
+      }
+    : null;
 }

@@ -118,13 +118,19 @@ const attacks: [string, object][] = [
   ],
   ['a text of eight patterns', { guided_json: { allOf: list(8, (i) => ({ type: 'string', pattern: `.*a${i}.*` })) } }],
   ['thirty terminals intersected', { guided_grammar: `start: A\nA: ${list(30, (i) => `/.*a${i}.*/`).join(' & ')}` }],
+  ['two large counts intersected', { guided_grammar: 'start: A\nA: /([ab]{9973})*c/ & /([ab]{9967})*c/' }],
+  ['the same by negations', { guided_grammar: 'start: A\nA: ~(~/([ab]{9973})*c/ | ~/([ab]{9967})*c/)' }],
+  [
+    'a text of two large counts',
+    { guided_json: { allOf: [9973, 9967].map((n) => ({ type: 'string', pattern: `^([ab]{${n}})*c$` })) } },
+  ],
   ['a schema in a grammar', { guided_grammar: 'start: %json {"type": "integer", "multipleOf": 399989}' }],
   ['a thousand ranges of numbers', { guided_json: { anyOf: list(1000, (i) => ({ type: 'integer', minimum: i })) } }],
 ];
 
 describe.skipIf(reason !== null)(`grammars that are to be expensive${reason === null ? '' : ` (${reason})`}`, () => {
   it('are as many as were tried', () => {
-    expect(attacks).toHaveLength(55);
+    expect(attacks).toHaveLength(58);
   });
 
   it.each(attacks)('%s: bounded', async (_, fields) => {

@@ -55,8 +55,8 @@ export const requestsBounds = Object.freeze({
   grammarMultiplesMax: 2000,
   /** Patterns of a schema where several may hold of one text. Compiling takes 6 ms for eight, and three to five times as long for each more. */
   grammarPatternsJoinedMax: 8,
-  /** `&` in a Lark grammar, for the same reason, and schemas in it. */
-  grammarIntersectionsMax: 8,
+  /** Schemas in a Lark grammar; all of them together have the bounds of one. */
+  grammarSchemasMax: 8,
   /**
    * Compiled grammars kept for the next line that asks for the same, by their native memory as it is estimated, half a megabyte at
    * least; when they have more, the tenant that has most loses its oldest.
