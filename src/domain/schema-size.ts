@@ -1,4 +1,5 @@
-import { bounds, type BoundName } from './bounds.js';
+import { bounds } from './bounds.js';
+import { JoinedLimits, type SchemaExcess } from './joined-limits.js';
 
 const ranges: ReadonlySet<string> = new Set([
   'minimum',
@@ -8,15 +9,11 @@ const ranges: ReadonlySet<string> = new Set([
   'multipleOf',
 ]);
 
-export interface SchemaExcess {
-  readonly bound: BoundName;
-  readonly what: string;
-}
-
 /** Why a schema would take too long to compile; null when it would not. Looks at no more of it than the bounds allow. */
 export function schemaExcess(schema: unknown): SchemaExcess | null {
   let members = 0;
   let numbers = 0;
+  const joined = new JoinedLimits();
   const open: unknown[] = [schema];
   while (open.length > 0) {
     const value = open.pop();
@@ -25,6 +22,7 @@ export function schemaExcess(schema: unknown): SchemaExcess | null {
       const names = Object.keys(value);
       members += names.length;
       for (const name of names) if (ranges.has(name)) numbers++;
+      joined.note(value as Readonly<Record<string, unknown>>);
     }
     if (members > bounds.grammarMembersMax)
       return {
@@ -38,5 +36,5 @@ export function schemaExcess(schema: unknown): SchemaExcess | null {
       };
     for (const inner of Object.values(value)) open.push(inner);
   }
-  return null;
+  return joined.excess();
 }

@@ -106,12 +106,31 @@ const attacks: [string, object][] = [
     '250 ranges of numbers',
     { guided_json: object(250, { type: 'integer', minimum: 123_456_789, maximum: 98_765_432_100 }) },
   ],
+  ['multiples of a large number', { guided_json: { type: 'integer', multipleOf: 399_989 } }],
+  ['multiples of as large a number as is allowed', { guided_json: { type: 'integer', multipleOf: 1999 } }],
+  [
+    'multiples of many numbers',
+    { guided_json: { allOf: [503, 509, 521].map((multipleOf) => ({ type: 'integer', multipleOf })) } },
+  ],
+  [
+    'a text of twenty patterns',
+    { guided_json: { allOf: list(20, (i) => ({ type: 'string', pattern: `.*a${i}.*` })) } },
+  ],
+  ['a text of eight patterns', { guided_json: { allOf: list(8, (i) => ({ type: 'string', pattern: `.*a${i}.*` })) } }],
+  ['thirty terminals intersected', { guided_grammar: `start: A\nA: ${list(30, (i) => `/.*a${i}.*/`).join(' & ')}` }],
+  ['two large counts intersected', { guided_grammar: 'start: A\nA: /([ab]{9973})*c/ & /([ab]{9967})*c/' }],
+  ['the same by negations', { guided_grammar: 'start: A\nA: ~(~/([ab]{9973})*c/ | ~/([ab]{9967})*c/)' }],
+  [
+    'a text of two large counts',
+    { guided_json: { allOf: [9973, 9967].map((n) => ({ type: 'string', pattern: `^([ab]{${n}})*c$` })) } },
+  ],
+  ['a schema in a grammar', { guided_grammar: 'start: %json {"type": "integer", "multipleOf": 399989}' }],
   ['a thousand ranges of numbers', { guided_json: { anyOf: list(1000, (i) => ({ type: 'integer', minimum: i })) } }],
 ];
 
 describe.skipIf(reason !== null)(`grammars that are to be expensive${reason === null ? '' : ` (${reason})`}`, () => {
   it('are as many as were tried', () => {
-    expect(attacks).toHaveLength(48);
+    expect(attacks).toHaveLength(58);
   });
 
   it.each(attacks)('%s: bounded', async (_, fields) => {

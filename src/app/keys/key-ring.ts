@@ -28,16 +28,27 @@ interface Look {
 /** Compared with where there is no key, so that the work is the same. */
 const noHash = Buffer.alloc(32);
 
+/** Looks stand in a map in their order. */
+function keep(looks: Map<string, Look>, keyId: string, look: Look): void {
+  looks.delete(keyId);
+  looks.set(keyId, look);
+  const [oldest] = looks.keys();
+  if (looks.size > bounds.keysCachedMax && oldest !== undefined) looks.delete(oldest);
+}
+
 /**
  * Finds out whom a key stands for. Looks into the store are by the public id of a key and believed for `bounds.keyFreshMs`, hits
  * and misses alike: a revoked key works no longer than that. The secret is compared on each call, in a time that tells nothing of
- * it. The oldest looks are dropped when there are too many; a failed one is not kept.
+ * it. The oldest looks are dropped when there are too many, hits for hits and misses for misses; a failed one is not kept.
  */
 export class KeyRing {
   readonly #world: Pick<World, 'store' | 'clock' | 'tenants' | 'log'>;
   readonly #configuredScopes: readonly Scope[];
   readonly #ids: KeyIds;
+  /** Of keys that were found. An old one is believed no more, but tells that a look of its own is worth its cost. */
   readonly #looks = new Map<string, Look>();
+  /** Of ids that were not found, or not yet: however many are tried, no key is dropped for them. */
+  readonly #guesses = new Map<string, Look>();
 
   /** `configuredScopes`: what the keys of the configuration may be used for. */
   constructor(world: Pick<World, 'store' | 'clock' | 'tenants' | 'log'>, configuredScopes: readonly Scope[]) {
@@ -47,8 +58,8 @@ export class KeyRing {
   }
 
   /**
-   * null: unknown, mistyped, revoked or expired. `doubtful`: the caller's keys were wrong lately; one that is not known here is looked
-   * for among all keys, together with those of others, so that guesses cost the store no reads. Throws `store_unavailable`.
+   * null: unknown, mistyped, revoked or expired. `doubtful`: the caller's keys were wrong lately; one that was not found here before
+   * is looked for among all keys, together with those of others, so that guesses cost the store no reads. Throws `store_unavailable`.
    */
   async find(text: string, doubtful = false): Promise<KeyHolder | null> {
     const configured = await this.#world.tenants.tenantOfKey(text);
@@ -73,10 +84,12 @@ export class KeyRing {
   /** The next call looks into the store again. */
   forget(keyId: string): void {
     this.#looks.delete(keyId);
+    this.#guesses.delete(keyId);
   }
 
   async #findStored(keyId: string, text: string, doubtful: boolean): Promise<KeyHolder | null> {
-    if (doubtful && !this.#isFresh(keyId) && !(await this.#ids.has(keyId))) return null;
+    const isKnown = this.#looks.has(keyId) || this.#isFresh(this.#guesses.get(keyId));
+    if (doubtful && !isKnown && !(await this.#ids.has(keyId))) return null;
     const look = this.#look(keyId);
     const found = await look.found;
     const fits = timingSafeEqual(apiKeyHash(text), found ? Buffer.from(found.key.hash, 'hex') : noHash);
@@ -91,25 +104,34 @@ export class KeyRing {
     return { tenant, keyId, scopes };
   }
 
-  #isFresh(keyId: string): boolean {
-    const known = this.#looks.get(keyId);
-    return known !== undefined && this.#world.clock.monotonic() - known.atMs < bounds.keyFreshMs;
+  #isFresh(look: Look | undefined): boolean {
+    return look !== undefined && this.#world.clock.monotonic() - look.atMs < bounds.keyFreshMs;
   }
 
   #look(keyId: string): Look {
-    const now = this.#world.clock.monotonic();
-    const known = this.#looks.get(keyId);
-    if (known && this.#isFresh(keyId)) return known;
-    const look: Look = { atMs: now, found: findKey(this.#world.store, keyId), key: known?.key ?? null, notedMs: null };
-    // Looks stand in the map in their order.
-    this.#looks.delete(keyId);
-    this.#looks.set(keyId, look);
-    const [oldest] = this.#looks.keys();
-    if (this.#looks.size > bounds.keysCachedMax && oldest !== undefined) this.#looks.delete(oldest);
+    const hit = this.#looks.get(keyId);
+    const known = hit ?? this.#guesses.get(keyId);
+    if (known && this.#isFresh(known)) return known;
+    const look: Look = {
+      atMs: this.#world.clock.monotonic(),
+      found: findKey(this.#world.store, keyId),
+      key: hit?.key ?? null,
+      notedMs: null,
+    };
+    const looks = hit ? this.#looks : this.#guesses;
+    keep(looks, keyId, look);
     look.found.then(
-      (key) => (look.key = key),
+      (found) => {
+        look.key = found;
+        const right = found ? this.#looks : this.#guesses;
+        if (right === looks || looks.get(keyId) !== look) return;
+        looks.delete(keyId);
+        keep(right, keyId, look);
+      },
       () => {
-        if (this.#looks.get(keyId) === look) this.#looks.delete(keyId);
+        if (looks.get(keyId) !== look) return;
+        if (hit) looks.set(keyId, hit);
+        else looks.delete(keyId);
       },
     );
     return look;

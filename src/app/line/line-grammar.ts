@@ -3,6 +3,7 @@ import { bounds, type BoundName } from '../../domain/bounds.js';
 import { EyrieError, errorCode } from '../../domain/errors.js';
 import type { Grammar, GrammarKind } from '../../domain/grammar.js';
 import { jsonExcess } from '../../domain/json-size.js';
+import { larkExcess } from '../../domain/lark-size.js';
 import { schemaExcess } from '../../domain/schema-size.js';
 import type { Grammars } from '../../ports/grammars.js';
 
@@ -69,14 +70,10 @@ function textOf({ kind, param, value }: Asked): string {
   return kind === 'json_schema' ? schemaText(value, param) : checkSize(value, param);
 }
 
-/** What compiling a schema costs is bounded before it is begun. */
-function checkSchema(text: string, param: string): void {
-  const excess = schemaExcess(JSON.parse(text));
-  if (excess === null) return;
-  throw new EyrieError('invalid_value', `Invalid value for '${param}': ${excess.what}.`, {
-    param,
-    bound: excess.bound,
-  });
+/** What compiling costs is bounded before it is begun. */
+function checkCost({ kind, text }: Grammar, param: string): void {
+  const excess = kind === 'json_schema' ? schemaExcess(JSON.parse(text)) : kind === 'lark' ? larkExcess(text) : null;
+  if (excess) refuse(param, excess.what, excess.bound);
 }
 
 /**
@@ -92,7 +89,7 @@ export async function toGrammar(
   if (!first) return null;
   if (second) refuse(second.param, `'${first.param}' is there too; give one of them`);
   const grammar = { kind: first.kind, text: textOf(first), leadingSpace };
-  if (grammar.kind === 'json_schema') checkSchema(grammar.text, first.param);
+  checkCost(grammar, first.param);
   try {
     await grammars.check(grammar);
   } catch (error) {

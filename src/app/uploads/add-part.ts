@@ -33,7 +33,7 @@ export async function addPart(
     await finish();
   };
   try {
-    await room.take(tenant, found.upload, isRepeat, content, store, () => world.store.delete(key));
+    await room.take(tenant, found.upload, { key, isRepeat, content, store });
   } catch (error) {
     world.log.warn('upload.part_discarded', { tenant, uploadId, code: errorCode(error) });
     throw error;

@@ -33,6 +33,12 @@ export const filesBounds = Object.freeze({
   uploadSeconds: 3600,
   /** Uploads of a tenant that have not ended: each keeps records and parts for an hour. Far more than a client sends at once. */
   uploadsOpenMax: 256,
+  /**
+   * A process lists the parts of an upload again, for what others have taken, this long after the last time at the earliest, and no more
+   * entries than so many for each part that it took: a part costs far less than a listing, however many there are.
+   */
+  uploadLookMs: 10_000,
+  uploadPartsListedEach: 100,
   mimeTypeCharsMax: 255,
 
   // Reports of bad answers, per tenant.

@@ -15,6 +15,7 @@ export const httpBounds = Object.freeze({
   keyEndedKeptMs: 7 * 24 * 3600 * 1000,
   /** What was found of a key is believed for this long: a revoked key works no longer than that. */
   keyFreshMs: 30_000,
+  /** Looks that are kept of keys, and as many of ids that are none. */
   keysCachedMax: 10_000,
   /** A key's last use is noted this often at most. */
   keyUseNotedMs: 3_600_000,

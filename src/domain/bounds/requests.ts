@@ -49,6 +49,15 @@ export const requestsBounds = Object.freeze({
   /** `minimum`, `maximum` and the like in a schema: half a millisecond each. */
   grammarRangesMax: 512,
   /**
+   * `multipleOf` in a schema, all of them together, in units of their last decimal, and their least common multiple where they may hold of
+   * one number: each unit is a state, of 10 µs and half a kilobyte, as soon as the grammar is compiled.
+   */
+  grammarMultiplesMax: 2000,
+  /** Patterns of a schema where several may hold of one text. Compiling takes 6 ms for eight, and three to five times as long for each more. */
+  grammarPatternsJoinedMax: 8,
+  /** Schemas in a Lark grammar; all of them together have the bounds of one. */
+  grammarSchemasMax: 8,
+  /**
    * Compiled grammars kept for the next line that asks for the same, by their native memory as it is estimated, half a megabyte at
    * least; when they have more, the tenant that has most loses its oldest.
    */

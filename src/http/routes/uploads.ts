@@ -29,7 +29,7 @@ const partForm: FormShape = {
 export function uploadRoutes(world: World, quota: FilesQuota): ApiRoute[] {
   // Each joins the parts anew, and those bytes are not counted before there is a file: many at once would be past the quota.
   const completions = new Turns();
-  const room = new PartRoom(world.store);
+  const room = new PartRoom(world);
   return [
     defineRoute({
       method: 'POST',

@@ -30,7 +30,7 @@ async function sent(kind: StoreKind) {
     bytes: Buffer.concat(pieces).length,
     mime_type: 'application/jsonl',
   });
-  const room = new PartRoom(store);
+  const room = new PartRoom(world);
   const partIds: string[] = [];
   for (const content of pieces) {
     const part = { tenant, uploadId: upload.id, content: only(content), finish: () => Promise.resolve() };

@@ -102,16 +102,85 @@ test('a failed look is not believed', async () => {
   expect(await ring.find(key)).not.toBeNull();
 });
 
-test('the looks that are kept are bounded: the oldest go', async () => {
+test('a key that was found is renewed by its own look, also when wrong keys came from the same address', async () => {
+  const world = fakeWorld();
+  const { id, key } = await make(world);
+  const ring = new KeyRing(world, plainScopes);
+  expect(await ring.find(key)).not.toBeNull();
+  // Makes each listing of all keys take a minute.
+  world.store.fault = ({ operation }) => (operation === 'list' ? { delayMs: 60_000 } : undefined);
+  for (let n = 0; n < 3; n++) {
+    await world.clock.advance(bounds.keyFreshMs);
+    expect(await ring.find(key, true)).toMatchObject({ keyId: id });
+  }
+  expect(readsOf(world)).toBe(4);
+  world.store.fault = ({ operation }) => (operation === 'get' ? { fail: 'before' } : undefined);
+  await world.clock.advance(bounds.keyFreshMs);
+  await expect(ring.find(key, true)).rejects.toMatchObject({ code: 'store_unavailable' });
+  world.store.fault = ({ operation }) => (operation === 'list' ? { delayMs: 60_000 } : undefined);
+  expect(await ring.find(key, true), 'a renewal that fails forgets no key').toMatchObject({ keyId: id });
+  await revokeKey(world, 'acme', id);
+  await world.clock.advance(bounds.keyFreshMs);
+  expect(await ring.find(key, true), 'and it is believed no longer').toBeNull();
+  expect(world.store.calls.filter(({ operation }) => operation === 'list')).toEqual([]);
+});
+
+test('an id that was never found is looked for among all keys while keys of its address are wrong', async () => {
   const world = fakeWorld();
   const { key } = await make(world);
   const ring = new KeyRing(world, plainScopes);
-  await ring.find(key);
   const before = readsOf(world);
-  for (let n = 0; n < bounds.keysCachedMax; n++)
-    await ring.find(toApiKey(`key_x${String(n).padStart(9, '0')}`, new Uint8Array(32)));
+  for (let n = 0; n < 5; n++) {
+    const guess = ring.find(toApiKey(`key_0000009${n}`, new Uint8Array(32)), true);
+    await world.clock.advance(bounds.keysListedMs);
+    expect(await guess).toBeNull();
+  }
+  expect(readsOf(world)).toBe(before);
+  const found = ring.find(key, true);
+  await world.clock.advance(bounds.keysListedMs);
+  expect(await found).not.toBeNull();
+});
+
+test('a look that ends after its key was revoked here is not kept', async () => {
+  const world = fakeWorld();
+  const { id, key } = await make(world);
+  const ring = new KeyRing(world, plainScopes);
+  world.store.fault = ({ operation }) => (operation === 'head' ? { delayMs: 1000 } : undefined);
+  const early = ring.find(key);
+  await world.clock.advance(1);
+  world.store.fault = () => undefined;
+  await revokeKey(world, 'acme', id);
+  ring.forget(id);
+  await world.clock.advance(1000);
+  expect(await early, 'it was read before').not.toBeNull();
+  expect(await ring.find(key)).toBeNull();
+});
+
+test('the looks that are kept are bounded, and guesses drop no key that was found', { timeout: 60_000 }, async () => {
+  const world = fakeWorld();
+  const { id, key } = await make(world);
+  const ring = new KeyRing(world, plainScopes);
   await ring.find(key);
-  expect(readsOf(world)).toBe(before + bounds.keysCachedMax + 1);
+  const idOf = (n: number) => `key_x${String(n).padStart(9, '0')}`;
+  const before = readsOf(world);
+  for (let n = 0; n <= bounds.keysCachedMax; n++) await ring.find(toApiKey(idOf(n), new Uint8Array(32)));
+  await ring.find(key);
+  expect(readsOf(world), 'the key is still known').toBe(before + bounds.keysCachedMax + 1);
+  await ring.find(toApiKey(idOf(0), new Uint8Array(32)));
+  expect(readsOf(world), 'the oldest guess is not').toBe(before + bounds.keysCachedMax + 2);
+
+  const stored = JSON.parse(world.store.text(keys.apiKey(id)) ?? '') as object;
+  const others = new KeyRing(world, plainScopes);
+  await others.find(key);
+  for (let n = 0; n < bounds.keysCachedMax; n++) {
+    await world.store.put(keys.apiKey(idOf(n)), Buffer.from(JSON.stringify({ ...stored, id: idOf(n) })));
+    await others.find(toApiKey(idOf(n), new Uint8Array(32)));
+  }
+  const full = readsOf(world);
+  await others.find(toApiKey(idOf(1), new Uint8Array(32)));
+  expect(readsOf(world)).toBe(full);
+  await others.find(key);
+  expect(readsOf(world), 'the key that was looked for longest ago').toBe(full + 1);
 });
 
 test('the last use is noted once an hour, by whichever process sees it, and never in the way of a call', async () => {
