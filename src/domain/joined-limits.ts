@@ -9,10 +9,12 @@ export interface SchemaExcess {
 const joining = ['allOf', 'anyOf', 'oneOf', '$ref'] as const;
 
 /** Say nothing of a text or a number that would have to be followed beside a pattern. */
-const harmless: ReadonlySet<string> = new Set([
-  ...['type', 'title', 'description', 'default', 'example', 'examples', 'deprecated', 'readOnly', 'writeOnly'],
-  ...['$comment', '$schema', '$id', '$defs', 'definitions', 'nullable', 'discriminator'],
-]);
+const harmless: ReadonlySet<string> = new Set(
+  (
+    'type title description default example examples deprecated readOnly writeOnly ' +
+    '$comment $schema $id $defs definitions nullable discriminator'
+  ).split(' '),
+);
 
 /** Whether more than one schema may hold of the same value here. */
 function joins(schema: Readonly<Record<string, unknown>>): boolean {
