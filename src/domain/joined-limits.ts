@@ -61,7 +61,7 @@ export class JoinedLimits {
     if (this.#units() > bounds.grammarMultiplesMax)
       return {
         bound: 'grammarMultiplesMax',
-        what: `the values of its 'multipleOf', in units of their last decimal, are more than ${bounds.grammarMultiplesMax} together, or as their least common multiple where several may hold of one number; as many are allowed. Use smaller ones, or check the answer yourself`,
+        what: `the values of its 'multipleOf', in units of their last decimal, are more than ${bounds.grammarMultiplesMax} together, or as their least common multiple where several may hold of one number; at most that many are allowed. Use smaller ones, or check the answer yourself`,
       };
     if (this.#joins && this.#patterns > bounds.grammarPatternsJoinedMax)
       return {

@@ -27,12 +27,12 @@ export function schemaExcess(schema: unknown): SchemaExcess | null {
     if (members > bounds.grammarMembersMax)
       return {
         bound: 'grammarMembersMax',
-        what: `it has more than ${bounds.grammarMembersMax} members, those of all its objects together; as many are allowed. Ask for less in one answer`,
+        what: `it has more than ${bounds.grammarMembersMax} members, those of all its objects together; at most that many are allowed. Ask for less in one answer`,
       };
     if (numbers > bounds.grammarRangesMax)
       return {
         bound: 'grammarRangesMax',
-        what: `it has more than ${bounds.grammarRangesMax} limits of numbers (minimum, maximum and the like); as many are allowed. Ask for less in one answer`,
+        what: `it has more than ${bounds.grammarRangesMax} limits of numbers (minimum, maximum and the like); at most that many are allowed. Ask for less in one answer`,
       };
     for (const inner of Object.values(value)) open.push(inner);
   }

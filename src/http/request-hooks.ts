@@ -4,13 +4,14 @@ import type { World } from '../app/world.js';
 import { bounds } from '../domain/bounds.js';
 import { EyrieError } from '../domain/errors.js';
 import type { LogFields } from '../ports/log.js';
-import { authenticate, requireScope } from './authenticate.js';
+import { authenticate, callerOf, requireScope } from './authenticate.js';
 import { watchBodyRate, type BodyRate } from './body-rate.js';
 import { watchBodyShape } from './sockets/body-shape.js';
-import { drainBody, hasBody } from './drain-body.js';
+import { drainBody, hasBody, isComingIn } from './drain-body.js';
 import type { SharedRateLimit } from './rate-limit.js';
 import { RefusedKeys } from './refused-keys.js';
 import type { SendError } from './send-error.js';
+import type { LoopTurns } from './sockets/loop-turns.js';
 import type { UnreadBytes } from './unread-bytes.js';
 import { watchWhole } from './answers/watch-answer.js';
 
@@ -29,6 +30,8 @@ export interface RequestRules {
   readonly sendError: SendError;
   /** Counts the answers. */
   readonly unread: UnreadBytes;
+  /** Of callers, for what is done piece by piece. */
+  readonly turns: LoopTurns;
   /** Of a tenant; null = no limit. */
   readonly requestsPerMinute: (tenant: string) => number | null;
 }
@@ -138,7 +141,10 @@ export function addRequestHooks(app: FastifyInstance, world: World, keyRing: Key
   });
   app.addHook('onSend', async (request, reply, payload) => {
     watchWhole(rules.unread, reply, payload);
-    drainBody(request.raw, bounds.drainBytesMax);
+    if (isComingIn(request.raw)) {
+      const caller = callerOf(keyRing, request.raw);
+      drainBody(request.raw, bounds.drainBytesMax, (step) => rules.turns.take(caller, step));
+    }
     // An open connection would hold the shutdown up for as long as it is kept alive.
     if (closing) void reply.header('connection', 'close');
   });

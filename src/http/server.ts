@@ -153,9 +153,11 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
   void app.register(multipart);
   const keyRing = new KeyRing(world, options.configuredKeysAdmin === true ? scopes : plainScopes);
   const unread = new UnreadBytes((tenant, bound) => world.refusals.note(tenant, bound));
+  const turns = new LoopTurns({ perTurn: bounds.stepsPerTurn, connectingMs: bounds.stepWhileConnectingMs });
   addRequestHooks(app, world, keyRing, {
     sendError,
     unread,
+    turns,
     rateLimit: new SharedRateLimit(world.quickShared, world.clock),
     bodyRate: options.bodyRate ?? { bytesPerSecondMin: bounds.bodyBytesPerSecondMin, graceMs: bounds.bodyGraceMs },
     requestsPerMinute: (tenant) =>
@@ -169,7 +171,6 @@ export function createServer(world: World, options: ServerOptions = {}): Fastify
     throw new EyrieError('not_found', `There is no ${request.method} ${path} here. GET /docs lists what there is.`);
   });
   const calls = new LiveCalls(world);
-  const turns = new LoopTurns({ perTurn: bounds.stepsPerTurn, connectingMs: bounds.stepWhileConnectingMs });
   paceRequests(app.server, world, keyRing, turns);
   const open = new Connections(
     app.server,

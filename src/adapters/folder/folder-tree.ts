@@ -3,6 +3,9 @@ import path from 'node:path';
 import { errnoOf } from './fs-error.js';
 
 const knownMax = 10_000;
+/** A folder that has become empty may be removed while another is made in it: Node then fails with one of these. */
+const makeAttemptsMax = 10;
+const removedMeanwhile: ReadonlySet<string | null> = new Set(['ENOENT', 'ENOTDIR']);
 /** Folders this near to the root stay when they are empty: users drop files into `inbox/<tenant>`. */
 const keptDepth = 2;
 
@@ -26,9 +29,18 @@ export class FolderTree {
   }
 
   async make(folder: string): Promise<void> {
-    const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+    const first = await this.#make(folder);
     if (first === undefined) return;
     for (let at = folder; at.length >= first.length; at = path.dirname(at)) this.#known.delete(at);
+  }
+
+  async #make(folder: string): Promise<string | undefined> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        return await mkdir(folder, { recursive: true, mode: 0o700 });
+      } catch (error) {
+        if (!removedMeanwhile.has(errnoOf(error)) || attempt === makeAttemptsMax) throw error;
+      }
   }
 
   /**

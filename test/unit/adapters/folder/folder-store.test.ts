@@ -1,8 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { appendFile, copyFile, mkdir, readdir, stat, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  readdir,
+  rmdir,
+  stat,
+  symlink,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FolderStore } from '../../../../src/adapters/folder/folder-store.js';
+import { FolderTree } from '../../../../src/adapters/folder/folder-tree.js';
 import { fromFsError } from '../../../../src/adapters/folder/fs-error.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
@@ -98,6 +110,25 @@ describe('writes', () => {
       }),
     );
     expect((await store.list('t/')).objects).toEqual([]);
+  });
+
+  it('make a folder while it is removed over and over', async () => {
+    const folder = await tempFolder();
+    const tree = new FolderTree(folder);
+    const made = path.join(folder, 'agenda/acme/1795928');
+    let ended = false;
+    const remove = async (): Promise<void> => {
+      while (!ended) await rmdir(made).catch(() => undefined);
+    };
+    const removing = remove();
+    try {
+      for (let round = 0; round < 500; round++) await tree.make(made);
+    } finally {
+      ended = true;
+      await removing;
+    }
+    await tree.make(made);
+    expect(await readdir(path.dirname(made))).toEqual(['1795928']);
   });
 
   it('hold the temporary folder empty, also after failures', async () => {
