@@ -47,8 +47,9 @@ export class FilesQuota {
   async check(tenant: string, bytes: number): Promise<void> {
     const limits = this.#limitsOf(tenant);
     if (!limits) return;
-    const used = await this.#tell(tenant, this.#usage.newIntake(), nothing);
     const more = { bytes, files: 1 };
+    const fits = (used: Amounts): boolean => kinds.every((kind) => used[kind] + more[kind] <= limits[kind]);
+    const used = await this.#usage.tell(tenant, this.#usage.newIntake(), nothing, bounds.filesCountedMs, fits);
     for (const kind of kinds) if (used[kind] + more[kind] > limits[kind]) throw usedUp[kind](used[kind], limits[kind]);
   }
 
@@ -122,15 +123,14 @@ export class FilesQuota {
 
   /** Tells of what has come in. Returns how much more there is room for; throws when this was too much. */
   async #take(tenant: string, limits: Amounts, intake: Intake, amounts: Amounts): Promise<Amounts> {
-    const used = await this.#tell(tenant, intake, amounts);
+    // What has not begun to come in needs room for a byte.
+    const bytesMore = amounts.bytes === 0 ? 1 : 0;
+    const hasRoom = (used: Amounts): boolean => used.bytes + bytesMore <= limits.bytes && used.files <= limits.files;
+    const used = await this.#usage.tell(tenant, intake, amounts, bounds.filesCountedMs, hasRoom);
     for (const kind of kinds)
       // What brings none is not refused for them: a part of an upload makes no file.
       if (used[kind] > limits[kind] && intake.told[kind] > 0)
         throw usedUp[kind](used[kind] - intake.told[kind], limits[kind]);
     return this.#usage.each((kind) => limits[kind] - used[kind]);
-  }
-
-  #tell(tenant: string, intake: Intake, amounts: Amounts): Promise<Amounts> {
-    return this.#usage.tell(tenant, intake, amounts, bounds.filesCountedMs);
   }
 }

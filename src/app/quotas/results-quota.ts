@@ -38,8 +38,9 @@ export class ResultsQuota {
     const { tenants, refusals } = this.#world;
     const { resultsBytes } = tenants.quotas(tenant);
     if (resultsBytes === null) return null;
+    const hasRoom = ({ bytes }: { readonly bytes: number }): boolean => bytes < resultsBytes;
     const used = async (recountMs: number): Promise<number> =>
-      (await this.#usage.tell(tenant, this.#usage.newIntake(), { bytes: 0 }, recountMs)).bytes;
+      (await this.#usage.tell(tenant, this.#usage.newIntake(), { bytes: 0 }, recountMs, hasRoom)).bytes;
     if ((await used(bounds.resultsCountedMs)) < resultsBytes) return null;
     // Some may have been deleted since.
     const now = await used(bounds.filesCountedMs);

@@ -38,6 +38,8 @@ export class StoredUsage<Kind extends string> {
   readonly #local: LocalUsage;
   /** Counts under way in this process, by what they are for. */
   readonly #counts = new Map<string, Promise<Amounts<Kind>>>();
+  /** The one that was begun last, by tenant. */
+  readonly #latest = new Map<string, Promise<Amounts<Kind>>>();
 
   constructor(
     { quickShared, clock }: { readonly clock: Clock; readonly quickShared: QuickShared },
@@ -58,23 +60,39 @@ export class StoredUsage<Kind extends string> {
     return Object.fromEntries(this.#kinds.map((kind) => [kind, valueOf(kind)])) as Record<Kind, T>;
   }
 
-  /** Tells of what has come in, and gives what is in use, with this. A count that is older than `recountMs` is made anew. */
-  async tell(tenant: string, intake: Intake<Kind>, amounts: Amounts<Kind>, recountMs: number): Promise<Amounts<Kind>> {
+  /**
+   * Tells of what has come in, and gives what is in use, with this. A count that is older than `recountMs` is made anew. It takes as
+   * long as the store has objects of the tenant, so it is waited for only where nothing was counted before, or where what is known to
+   * be in use is not `fine`: some of it may have been deleted since.
+   */
+  async tell(
+    tenant: string,
+    intake: Intake<Kind>,
+    amounts: Amounts<Kind>,
+    recountMs: number,
+    fine: (used: Amounts<Kind>) => boolean,
+  ): Promise<Amounts<Kind>> {
     let usages = await this.#change(tenant, intake, amounts, recountMs);
     const isDue = (kind: Kind): boolean => usages[kind].countAs !== null;
-    if (!this.#kinds.some(isDue)) return this.each((kind) => inUse(usages[kind]));
+    const known = (): Amounts<Kind> => this.each((kind) => inUse(usages[kind]));
+    if (!this.#kinds.some(isDue)) {
+      const underWay = this.#latest.get(tenant);
+      if (!underWay || fine(known())) return known();
+      await underWay.catch(() => undefined);
+      usages = await this.#ask(tenant, intake, noRecountMs);
+      return known();
+    }
     // One look at the store counts all kinds: else they would be due at different times for good.
     if (!this.#kinds.every(isDue)) {
       const before = usages;
-      const now = await this.#change(
-        tenant,
-        intake,
-        this.each(() => 0),
-        recountMs / 2,
-      );
+      const now = await this.#ask(tenant, intake, recountMs / 2);
       usages = this.each((kind) => ({ ...now[kind], countAs: now[kind].countAs ?? before[kind].countAs }));
     }
-    return this.#count(tenant, usages, intake.isShared);
+    const count = this.#count(tenant, usages, intake.isShared);
+    if (this.#kinds.some((kind) => usages[kind].counted === null) || !fine(known())) return count;
+    // When it has not ended in time, whoever asks then begins another one.
+    count.catch(() => undefined);
+    return known();
   }
 
   /** Tells of what has come in; nothing is counted for it. */
@@ -89,6 +107,11 @@ export class StoredUsage<Kind extends string> {
       intake,
       this.each((kind) => -intake.told[kind]),
     );
+  }
+
+  #ask(tenant: string, intake: Intake<Kind>, recountMs: number): Promise<Record<Kind, Usage>> {
+    const nothing = this.each(() => 0);
+    return this.#change(tenant, intake, nothing, recountMs);
   }
 
   async #change(
@@ -123,8 +146,12 @@ export class StoredUsage<Kind extends string> {
     const id = [tenant, isShared, ...this.#kinds.map((kind) => usages[kind].countAs)].join(' ');
     const underWay = this.#counts.get(id);
     if (underWay) return underWay;
-    const count = this.#countNow(tenant, usages, isShared).finally(() => this.#counts.delete(id));
+    const count = this.#countNow(tenant, usages, isShared).finally(() => {
+      this.#counts.delete(id);
+      if (this.#latest.get(tenant) === count) this.#latest.delete(tenant);
+    });
     this.#counts.set(id, count);
+    this.#latest.set(tenant, count);
     return count;
   }
 

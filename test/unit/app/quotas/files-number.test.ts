@@ -9,6 +9,7 @@ import { toWorld } from '../../../../src/app/world.js';
 import { bounds } from '../../../../src/domain/bounds.js';
 import { keys } from '../../../../src/domain/object-keys.js';
 import { fakeWorld } from '../../../support/fake-world.js';
+import { gateStore } from '../../../support/gated-store.js';
 
 const tenant = 'acme';
 const usedUp = { code: 'insufficient_quota', bound: 'filesPerTenant' };
@@ -57,6 +58,29 @@ test('a tenant has no more than so many files, through all processes at once; de
     await there.check(tenant, 0).catch(() => undefined);
   }
   expect(lists().length, 'and later too').toBeLessThanOrEqual(13);
+});
+
+test('a count that takes long holds up only what would not fit without it', async () => {
+  const { world, here, upload, stored, recount } = twoProcesses(2);
+  const first = await upload(here);
+  await deleteFile(world, tenant, first.id);
+  await recount();
+  const gate = gateStore(world.store, (operation, key) => operation === 'list' && key.includes('/files/'));
+  const slow = new FilesQuota({ ...world, store: gate.store });
+  await slow.check(tenant, 0);
+  await gate.reached;
+  await upload(slow);
+  let isAnswered = false;
+  const last = upload(slow)
+    .catch(() => undefined)
+    .finally(() => (isAnswered = true));
+  await world.clock.advance(100);
+  expect(isAnswered, 'two files are known, but one may have been deleted').toBe(false);
+  gate.open();
+  await last;
+  await recount();
+  if (stored() === 1) await upload(slow);
+  expect(stored()).toBe(2);
 });
 
 test('bytes that were counted by an earlier version at another time are soon counted together with the files', async () => {
