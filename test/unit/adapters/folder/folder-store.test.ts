@@ -116,15 +116,15 @@ describe('writes', () => {
     const folder = await tempFolder();
     const tree = new FolderTree(folder);
     const made = path.join(folder, 'agenda/acme/1795928');
-    let ended = false;
+    const end = new AbortController();
     const remove = async (): Promise<void> => {
-      while (!ended) await rmdir(made).catch(() => undefined);
+      while (!end.signal.aborted) await rmdir(made).catch(() => undefined);
     };
     const removing = remove();
     try {
       for (let round = 0; round < 500; round++) await tree.make(made);
     } finally {
-      ended = true;
+      end.abort();
       await removing;
     }
     await tree.make(made);
