@@ -63,10 +63,11 @@ function toClient(
       httpsAgent: { maxSockets: sockets },
     },
   });
+  const prefixLength = toPrefix(prefix ?? '').length;
   client.middlewareStack.add(
     (next) => async (args) => {
       const { Key, Prefix } = args.input as { readonly Key?: string; readonly Prefix?: string };
-      await turns.enter(turnFolderOf((Key ?? Prefix ?? '').slice(toPrefix(prefix ?? '').length)));
+      await turns.enter(turnFolderOf((Key ?? Prefix ?? '').slice(prefixLength)));
       return next(args);
     },
     { step: 'initialize', priority: 'high', name: 'callTurns' },

@@ -23,6 +23,7 @@ export interface PipelineRules {
 }
 
 interface WaitingRequest {
+  readonly caller: string;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly bytes: number;
@@ -62,14 +63,14 @@ export function pacePipelines(server: Server, rules: PipelineRules): void {
   let waitingInAll = 0;
   const held = new HeldBytes<Pipeline>();
 
-  const begin = (pipeline: Pipeline, request: IncomingMessage, response: ServerResponse): void => {
+  const begin = (pipeline: Pipeline, { caller, request, response }: Omit<WaitingRequest, 'bytes'>): void => {
     pipeline.running++;
     response.once('close', () => {
       pipeline.running--;
       // In another turn: with answers that are made at once, one connection would else have all of this one.
       setImmediate(() => next(pipeline));
     });
-    rules.turns.take(rules.callerOf(request), () => {
+    rules.turns.take(caller, () => {
       // Its client may have gone while it waited.
       if (request.socket.destroyed) return;
       for (const listener of listeners) listener(request, response);
@@ -83,7 +84,7 @@ export function pacePipelines(server: Server, rules: PipelineRules): void {
     waitingInAll--;
     pipeline.waitingBytes -= following.bytes;
     hold(pipeline);
-    begin(pipeline, following.request, following.response);
+    begin(pipeline, following);
   };
 
   const hold = (pipeline: Pipeline): void => {
@@ -109,11 +110,10 @@ export function pacePipelines(server: Server, rules: PipelineRules): void {
 
   const largest = (): Pipeline | undefined => held.largestOf(held.largestCaller() ?? '');
 
-  const pipelineOf = (request: IncomingMessage): Pipeline => {
-    const { socket } = request;
+  const pipelineOf = (socket: Socket, caller: string): Pipeline => {
     let pipeline = pipelines.get(socket);
     if (!pipeline) {
-      const made: Pipeline = { socket, caller: rules.callerOf(request), running: 0, waiting: [], waitingBytes: 0 };
+      const made: Pipeline = { socket, caller, running: 0, waiting: [], waitingBytes: 0 };
       pipelines.set(socket, (pipeline = made));
       socket.once('close', () => forget(made));
     }
@@ -123,10 +123,12 @@ export function pacePipelines(server: Server, rules: PipelineRules): void {
   server.on('request', (request, response) => {
     // The parser goes on to the end of a packet when its connection is closed in the middle.
     if (request.socket.destroyed) return;
-    const pipeline = pipelineOf(request);
-    if (pipeline.running < rules.atOnce && pipeline.waiting.length === 0) return begin(pipeline, request, response);
+    const caller = rules.callerOf(request);
+    const pipeline = pipelineOf(request.socket, caller);
+    if (pipeline.running < rules.atOnce && pipeline.waiting.length === 0)
+      return begin(pipeline, { caller, request, response });
     const bytes = headerBytes(request);
-    pipeline.waiting.push({ request, response, bytes });
+    pipeline.waiting.push({ caller, request, response, bytes });
     waitingInAll++;
     pipeline.waitingBytes += bytes;
     hold(pipeline);
